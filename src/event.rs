@@ -1,0 +1,189 @@
+//! What the engine tells while a run goes on: plain serialisable values, so that a screen in
+//! another process can follow a run and a test can replay one.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    measure::{Durations, Generator, Ledger, Load, Second, Spread, Verdict},
+    plan::{Plan, Step},
+    record::Repetition,
+};
+
+/// One thing that happened. In order; snapshots may be missing when a front end is slow.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The run begins.
+    Started {
+        /// What will be done.
+        plan: Box<Plan>,
+        /// The file in which the record grows.
+        record: PathBuf,
+        /// Repetitions already in the record, when it is resumed.
+        done: usize,
+    },
+    /// A repetition begins.
+    Repetition {
+        /// Which one.
+        step: Step,
+        /// Its place in the schedule, from 0.
+        position: usize,
+    },
+    /// The next phase of the repetition begins.
+    Phase {
+        /// The phase.
+        phase: Phase,
+        /// How long it is expected to take, in seconds; `None` when nobody knows.
+        seconds: Option<f64>,
+    },
+    /// An image is being built or pulled.
+    Image {
+        /// The image.
+        image: String,
+        /// The present step in words.
+        step: String,
+        /// Share done in percent.
+        percent: Option<u8>,
+    },
+    /// The state of the repetition in progress, about four times a second.
+    Snapshot(Box<Snapshot>),
+    /// A line for the log.
+    Log {
+        /// How bad it is.
+        level: Level,
+        /// What happened.
+        text: String,
+    },
+    /// A repetition is over and saved.
+    Finished {
+        /// Which one.
+        step: Step,
+        /// All of its results, without histograms' raw data.
+        repetition: Box<Repetition>,
+        /// Seconds that the run will still take, learned from the repetitions done.
+        seconds_left: Option<f64>,
+    },
+    /// The run is over; the record is saved.
+    Ended {
+        /// How it ended.
+        end: End,
+        /// The record's file.
+        record: PathBuf,
+    },
+}
+
+/// A stage of one repetition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Images are made sure of.
+    Images,
+    /// Clean servers start.
+    Servers,
+    /// The server's own warm-up load, not measured.
+    ServerWarmup,
+    /// The servers idle while their resources are sampled.
+    Baseline,
+    /// The consumer and all users connect.
+    Connect,
+    /// The data that the consumer will read is loaded; not measured.
+    Preload,
+    /// The load's first seconds, not measured.
+    Warmup,
+    /// The measured load.
+    Load,
+    /// No more sends; messages still arrive.
+    Drain,
+    /// Totals are read, messages are counted on the server.
+    Collect,
+    /// The servers are removed.
+    Cleanup,
+}
+
+impl Phase {
+    /// The phase's name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::Servers => "starting servers",
+            Self::ServerWarmup => "server warm-up",
+            Self::Baseline => "idle baseline",
+            Self::Connect => "connecting users",
+            Self::Preload => "loading data to read",
+            Self::Warmup => "warm-up",
+            Self::Load => "load",
+            Self::Drain => "drain",
+            Self::Collect => "collecting",
+            Self::Cleanup => "removing servers",
+        }
+    }
+}
+
+/// How bad a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something that may make a number doubtful.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Every repetition was executed.
+    Complete,
+    /// The operator, or a signal, stopped it.
+    Stopped,
+    /// It could not go on.
+    Failed {
+        /// Why, and what to do.
+        error: String,
+    },
+}
+
+/// The state of a repetition in progress. Everything counts from the repetition's start.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Seconds since the phase `load` (or its warm-up) began; negative before.
+    pub seconds: f64,
+    /// Seconds that load and warm-up last by plan; `None` for a throughput workload.
+    pub planned_seconds: Option<f64>,
+    /// Share of the planned messages handed over so far, 0 to 1.
+    pub progress: f64,
+    /// Users connected.
+    pub connected: u32,
+    /// Users asked for.
+    pub users: u32,
+    /// The ledger so far; `lost` is what would be lost if nothing more arrived.
+    pub ledger: Ledger,
+    /// The four durations so far.
+    pub durations: Durations<Spread>,
+    /// The delivery latency (in a producer scenario: the acknowledgement) as counts over
+    /// [`BARS_PER_DECADE`] logarithmic bars a decade, from [`FIRST_BAR`] microseconds.
+    pub bars: Vec<u64>,
+    /// The last full second.
+    pub second: Second,
+    /// Resources of each server, by role.
+    pub servers: BTreeMap<String, Load>,
+    /// The generator's own health.
+    pub generator: Generator,
+    /// The verdict as it stands.
+    pub verdict: Verdict,
+    /// Snapshots that a slow front end has missed.
+    pub dropped: u64,
+}
+
+/// Logarithmic bars in each decade of [`Snapshot::bars`].
+pub const BARS_PER_DECADE: usize = 20;
+/// Lower edge of the first of [`Snapshot::bars`], in microseconds. The first bar also holds what
+/// is below.
+pub const FIRST_BAR: f64 = 10.0;
+/// Number of [`Snapshot::bars`]: up to 1,000 s; the last also holds what is above.
+pub const BARS: usize = 8 * BARS_PER_DECADE;

@@ -1,0 +1,175 @@
+//! Hubs: where the servers run. Start, watch, stop; nothing of what the servers are.
+//!
+//! [`docker`] runs each server in a clean container of a Docker engine; [`local`] runs child
+//! processes on this machine, the built-in broker among them.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::{Clock, Micros},
+    server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
+    units::Bytes,
+};
+
+/// What went wrong on the way to a hub or on it, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// No engine answers.
+    #[error("no Docker engine answers at {engine}: {reason}\n  {advice}")]
+    NoEngine {
+        /// The engine's address.
+        engine: String,
+        /// What was seen.
+        reason: String,
+        /// What to do.
+        advice: String,
+    },
+    /// The engine's socket may not be opened.
+    #[error(
+        "no permission to use the Docker engine at {engine}\n  add yourself to the docker group (sudo usermod -aG docker $USER, then log in again) or run as root"
+    )]
+    NoPermission {
+        /// The engine's address.
+        engine: String,
+    },
+    /// An address that this program cannot use.
+    #[error("cannot use the engine address {engine:?}: {reason}")]
+    BadAddress {
+        /// The address.
+        engine: String,
+        /// Why.
+        reason: String,
+    },
+    /// An image could not be built or pulled.
+    #[error("the image {image} could not be {action}: {reason}")]
+    Image {
+        /// Its name.
+        image: String,
+        /// `built` or `pulled`.
+        action: &'static str,
+        /// The engine's words, and the last lines of the build.
+        reason: String,
+    },
+    /// A server did not start.
+    #[error("{role} did not start: {reason}")]
+    Start {
+        /// The server's role.
+        role: String,
+        /// Why, with the last lines of its log.
+        reason: String,
+    },
+    /// A program that is not installed.
+    #[error("{program} is not installed here: {advice}")]
+    NoProgram {
+        /// The program.
+        program: String,
+        /// What to do.
+        advice: String,
+    },
+    /// An operation failed.
+    #[error("{what} failed on the hub: {reason}")]
+    Operation {
+        /// What was tried.
+        what: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The operator stopped the run meanwhile.
+    #[error("stopped by the operator")]
+    Cancelled,
+}
+
+/// How an image comes into being, told as it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageProgress {
+    /// The image.
+    pub image: String,
+    /// The present step in words: `step 3/9 RUN apt-get …`, `pulling 4 of 7 layers`.
+    pub step: String,
+    /// Share done in percent, where it is known.
+    pub percent: Option<u8>,
+}
+
+/// A reading of one server at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampled {
+    /// When it was received, on the run's clock.
+    pub at: Micros,
+    /// What it says.
+    pub reading: Reading,
+}
+
+/// Where servers run. One value serves a whole run.
+#[async_trait]
+pub trait Hub: Send + Sync {
+    /// Its kind.
+    fn kind(&self) -> HubKind;
+
+    /// The address or place, for the screen and for errors.
+    fn place(&self) -> String;
+
+    /// Reaches the hub and says what it is.
+    async fn facts(&self) -> Result<HubFacts, HubError>;
+
+    /// Makes sure that an image is there and up to date: builds or pulls it when it is not.
+    async fn provide(
+        &self,
+        image: &Image,
+        progress: mpsc::UnboundedSender<ImageProgress>,
+        cancel: CancellationToken,
+    ) -> Result<(), HubError>;
+
+    /// Starts one clean server. `earlier` are those of the same repetition already started.
+    ///
+    /// When it fails, nothing of the server is left.
+    async fn start(
+        &self,
+        spec: &ServerSpec,
+        limits: &Limits,
+        earlier: &[Running],
+    ) -> Result<Running, HubError>;
+
+    /// Readings of a server about every second, until the receiver is dropped or the server ends.
+    /// The first reading of an engine that is known to be wrong is not sent.
+    fn watch(&self, server: &Running, clock: Clock) -> mpsc::Receiver<Sampled>;
+
+    /// One reading now: the totals of a load are differences of two of these.
+    async fn read(&self, server: &Running) -> Result<Reading, HubError>;
+
+    /// Size of the server's data folder, where it can be found. May take a moment: not during a load.
+    async fn data_size(&self, server: &Running) -> Option<Bytes>;
+
+    /// Sectors written by the hub's disk under the servers' data, where it can be read.
+    async fn disk_written(&self, server: &Running) -> Option<Bytes>;
+
+    /// Where [`Reading::block_written`] comes from.
+    fn block_source(&self) -> BlockSource;
+
+    /// Whether the server still runs.
+    async fn life(&self, server: &Running) -> Life;
+
+    /// The last lines that the server wrote.
+    async fn log(&self, server: &Running, lines: usize) -> Vec<String>;
+
+    /// Removes a server with its data. Succeeds when it is already gone.
+    async fn remove(&self, server: &Running) -> Result<(), HubError>;
+
+    /// Removes what dead runs of this program left behind, and nothing else. Returns what it removed.
+    async fn sweep(&self) -> Result<Vec<String>, HubError>;
+}
+
+/// How long a server may take until it answers by protocol.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The program that [`local`] starts for the built-in broker: this one.
+pub fn own_program() -> Result<PathBuf, HubError> {
+    std::env::current_exe().map_err(|error| HubError::Operation {
+        what: "finding this program's own file".into(),
+        reason: error.to_string(),
+    })
+}

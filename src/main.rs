@@ -1,0 +1,3 @@
+//! hubmark.
+
+fn main() {}

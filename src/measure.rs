@@ -1,0 +1,213 @@
+//! What is measured: the values that events carry to a screen and records keep on disk.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{server::BlockSource, units::Bytes};
+
+/// One value for each of the four durations of a message.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Durations<T> {
+    /// Sent − due: hubmark's own lateness.
+    pub lag: T,
+    /// Acknowledged − sent.
+    pub ack: T,
+    /// Received − sent: the study's latency.
+    pub delivery: T,
+    /// Received − due: what a device's owner feels, free of coordinated omission.
+    pub response: T,
+}
+
+/// A distribution in few numbers, in microseconds. A percentile is `None` where fewer than ten
+/// samples lie beyond it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Samples.
+    pub count: u64,
+    /// Smallest.
+    pub min: Option<f64>,
+    /// Largest.
+    pub max: Option<f64>,
+    /// Mean.
+    pub mean: Option<f64>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 90th percentile.
+    pub p90: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+    /// 99.9th percentile.
+    pub p999: Option<f64>,
+    /// Samples below zero: the clocks disagree, or the stamp lies.
+    pub negative: u64,
+}
+
+/// What happened in one second of the load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Second {
+    /// The second's number from the start of the load (its warm-up included), from 0.
+    pub second: u32,
+    /// Messages that were due.
+    pub due: u64,
+    /// Messages handed over.
+    pub sent: u64,
+    /// Messages acknowledged.
+    pub acked: u64,
+    /// Messages that arrived.
+    pub delivered: u64,
+    /// Payload bytes that arrived (in a producer scenario: were acknowledged).
+    pub bytes: u64,
+    /// Median delivery latency of the second, in microseconds.
+    pub delivery_p50: Option<f64>,
+    /// 99th percentile of the second's delivery latency; `None` below 1,000 samples.
+    pub delivery_p99: Option<f64>,
+    /// Largest delivery latency of the second.
+    pub delivery_max: Option<f64>,
+    /// Median acknowledgement latency of the second.
+    pub ack_p50: Option<f64>,
+    /// Median response of the second.
+    pub response_p50: Option<f64>,
+    /// Largest response of the second.
+    pub response_max: Option<f64>,
+    /// Largest lag of the second.
+    pub lag_max: Option<f64>,
+}
+
+/// A server's resources over the last second, as a screen shows them. `None` was not measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Load {
+    /// When, in seconds of [`crate::event::Snapshot::seconds`].
+    pub seconds: f64,
+    /// Cores in use: 1.5 is one and a half cores.
+    pub cpu_cores: Option<f64>,
+    /// Memory as `docker stats` counts it.
+    pub memory: Option<Bytes>,
+    /// Memory above the idle baseline, in bytes; may be negative.
+    pub memory_growth: Option<i64>,
+    /// Memory of the processes themselves.
+    pub resident: Option<Bytes>,
+    /// Page cache.
+    pub cache: Option<Bytes>,
+    /// Bytes read from disk per second.
+    pub block_read: Option<f64>,
+    /// Bytes written to disk per second.
+    pub block_written: Option<f64>,
+    /// Where the two come from.
+    pub block_source: Option<BlockSource>,
+    /// Bytes received per second.
+    pub network_received: Option<f64>,
+    /// Bytes sent per second.
+    pub network_sent: Option<f64>,
+}
+
+/// The generator's own health over the load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Generator {
+    /// Cores that this process used over the last second (in a record: mean over the load).
+    pub cpu_cores: f64,
+    /// Busiest thread's share of a core over the same time, where known.
+    pub busiest_thread: Option<f64>,
+    /// Resident memory.
+    pub resident: Bytes,
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub descriptors: u64,
+    /// 99th percentile of the lag in microseconds.
+    pub lag_p99: Option<f64>,
+    /// Snapshots dropped because a front end was slow.
+    pub dropped_snapshots: u64,
+    /// Busy share of the whole machine, 0 to 1, all processes together.
+    pub machine_busy: Option<f64>,
+}
+
+/// Whether a repetition's numbers can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The judgement.
+    pub status: Judgement,
+    /// Why it is not `valid`.
+    pub reasons: Vec<Reason>,
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self { status: Judgement::Valid, reasons: Vec::new() }
+    }
+}
+
+/// The judgement on a repetition.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Judgement {
+    /// Nothing speaks against it.
+    Valid,
+    /// Measured to the end, with a reason for doubt.
+    Suspect,
+    /// Not measured to the end.
+    Failed,
+}
+
+/// A reason for doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// A word for programs: `client-saturated`, `messages-lost`, …
+    pub code: String,
+    /// A sentence for people, with its numbers.
+    pub text: String,
+}
+
+/// Every message accounted for: `planned = sent + unsent`, `sent = delivered + lost + failed`.
+/// All messages of the repetition, the load's warm-up included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ledger {
+    /// Messages that the plan asked for.
+    pub planned: u64,
+    /// Handed to the client library.
+    pub sent: u64,
+    /// Never handed over: the run ended, or the client refused for good.
+    pub unsent: u64,
+    /// Acknowledged by the server.
+    pub acked: u64,
+    /// Certainly refused by the server, and never arrived.
+    pub failed: u64,
+    /// Distinct messages that arrived intact.
+    pub delivered: u64,
+    /// Further arrivals of messages that had arrived.
+    pub duplicate: u64,
+    /// Arrivals after a later message of the same user.
+    pub out_of_order: u64,
+    /// Arrivals with a wrong stamp or wrong bytes.
+    pub corrupt: u64,
+    /// Arrivals after the drain.
+    pub late: u64,
+    /// Sent, neither delivered nor failed.
+    pub lost: u64,
+    /// Acknowledged, then lost.
+    pub acked_then_lost: u64,
+    /// Messages that the server held after the drain, counted over a connection of its own;
+    /// `null` when it could not be asked.
+    pub stored: Option<u64>,
+}
+
+impl Ledger {
+    /// What does not add up; empty when both equations hold.
+    pub fn contradictions(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.planned != self.sent + self.unsent {
+            found.push(format!(
+                "planned {} ≠ sent {} + unsent {}",
+                self.planned, self.sent, self.unsent
+            ));
+        }
+        if self.sent != self.delivered + self.lost + self.failed {
+            found.push(format!(
+                "sent {} ≠ delivered {} + lost {} + failed {}",
+                self.sent, self.delivered, self.lost, self.failed
+            ));
+        }
+        found
+    }
+}

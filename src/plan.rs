@@ -1,0 +1,305 @@
+//! A plan: a profile with every default resolved and every sweep unrolled. Pure.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    server::{HubKind, Limits},
+    units::Bytes,
+};
+
+/// What a run will do, completely decided: two runs of equal plans offer the same load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// The profile's name.
+    pub profile: String,
+    /// Seed of every random choice: arrivals, payloads, the order of repetitions.
+    pub seed: u64,
+    /// In which order the repetitions are executed.
+    pub order: Order,
+    /// How often each point is repeated.
+    pub repetitions: u32,
+    /// Time for which the servers idle, sampled, before the load.
+    #[serde(with = "crate::units::seconds")]
+    #[schemars(with = "f64")]
+    pub baseline: Duration,
+    /// Length of the server's own warm-up load; zero is the study's way: a cold server.
+    #[serde(with = "crate::units::seconds")]
+    #[schemars(with = "f64")]
+    pub server_warmup: Duration,
+    /// Where the servers run.
+    pub hub: HubRequest,
+    /// The combinations of swept values.
+    pub points: Vec<Point>,
+    /// Every repetition of every point, in the order of execution.
+    pub schedule: Vec<Step>,
+    /// Settings of each backend by its name: validated against the backend's own description.
+    pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    /// Limits on results whose crossing is reported and changes the exit status.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// One combination of swept values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Point {
+    /// The system under test.
+    pub backend: BackendChoice,
+    /// What the users do.
+    pub workload: Workload,
+    /// What the server promises when it acknowledges.
+    pub durability: Durability,
+}
+
+/// A backend and its version, written `kafka:2.8.0` or `kafka`.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub struct BackendChoice {
+    /// The name in the registry of backends.
+    pub name: String,
+    /// The server's version; `None` leaves it to the hub (a named image, a program on `PATH`).
+    pub version: Option<String>,
+}
+
+impl std::fmt::Display for BackendChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        self.version.iter().try_for_each(|version| write!(f, " {version}"))
+    }
+}
+
+/// Where the servers shall run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HubRequest {
+    /// The kind of hub.
+    pub kind: HubKind,
+    /// The engine's address (`unix:///var/run/docker.sock`); `None` takes `DOCKER_HOST` or the
+    /// default socket.
+    pub engine: Option<String>,
+    /// Resource limits of each server.
+    pub limits: Limits,
+}
+
+/// What the users do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Workload {
+    /// Open loop: every user sends messages at times that the plan decides.
+    Latency(LatencyWorkload),
+    /// A volume of data, as fast as it goes.
+    Throughput(ThroughputWorkload),
+}
+
+impl Workload {
+    /// Users, each with a connection of its own.
+    pub const fn users(&self) -> u32 {
+        match self {
+            Self::Latency(w) => w.users,
+            Self::Throughput(w) => w.users,
+        }
+    }
+
+    /// Payload of one message, without the stamp.
+    pub const fn payload(&self) -> Bytes {
+        match self {
+            Self::Latency(w) => w.payload,
+            Self::Throughput(w) => w.payload,
+        }
+    }
+
+    /// Where the payload's bytes come from.
+    pub const fn payload_source(&self) -> PayloadSource {
+        match self {
+            Self::Latency(w) => w.payload_source,
+            Self::Throughput(w) => w.payload_source,
+        }
+    }
+
+    /// Messages of one repetition, of all users together.
+    pub const fn messages(&self) -> u64 {
+        match self {
+            Self::Latency(w) => w.users as u64 * w.messages as u64,
+            Self::Throughput(w) => w.messages(),
+        }
+    }
+
+    /// How long after the last send messages may still arrive.
+    pub const fn drain(&self) -> Duration {
+        match self {
+            Self::Latency(w) => w.drain,
+            Self::Throughput(w) => w.drain,
+        }
+    }
+}
+
+/// The latency workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatencyWorkload {
+    /// Users.
+    pub users: u32,
+    /// Payload of one message.
+    pub payload: Bytes,
+    /// Where its bytes come from.
+    pub payload_source: PayloadSource,
+    /// Messages that each user sends.
+    pub messages: u32,
+    /// Time between two messages of one user.
+    pub arrival: Arrival,
+    /// The load's first seconds, whose messages are sent and accounted for, but not measured.
+    #[serde(with = "crate::units::seconds")]
+    #[schemars(with = "f64")]
+    pub warmup: Duration,
+    /// Longest wait for messages still on their way after the last send.
+    #[serde(with = "crate::units::seconds")]
+    #[schemars(with = "f64")]
+    pub drain: Duration,
+}
+
+/// Distribution of the time between two messages of one user.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "distribution", rename_all = "lowercase")]
+pub enum Arrival {
+    /// Normal, cut off at zero.
+    Normal {
+        /// Mean.
+        #[serde(with = "crate::units::seconds")]
+        #[schemars(with = "f64")]
+        mean: Duration,
+        /// Standard deviation.
+        #[serde(with = "crate::units::seconds")]
+        #[schemars(with = "f64")]
+        deviation: Duration,
+    },
+    /// Always the same.
+    Constant {
+        /// The interval.
+        #[serde(with = "crate::units::seconds")]
+        #[schemars(with = "f64")]
+        mean: Duration,
+    },
+    /// Exponential: users that know nothing of each other.
+    Poisson {
+        /// Mean.
+        #[serde(with = "crate::units::seconds")]
+        #[schemars(with = "f64")]
+        mean: Duration,
+    },
+}
+
+impl Arrival {
+    /// Mean time between two messages of one user.
+    pub const fn mean(&self) -> Duration {
+        match *self {
+            Self::Normal { mean, .. } | Self::Constant { mean } | Self::Poisson { mean } => mean,
+        }
+    }
+}
+
+/// Where a payload's bytes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PayloadSource {
+    /// A function of seed and stamp: incompressible, and every byte is verified on arrival.
+    Seeded,
+    /// The kernel's urandom device, as the study: bytes cannot be verified, only counted.
+    Urandom,
+}
+
+/// The throughput workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ThroughputWorkload {
+    /// Producers that share the volume.
+    pub users: u32,
+    /// Payload of one message.
+    pub payload: Bytes,
+    /// Where its bytes come from.
+    pub payload_source: PayloadSource,
+    /// Payload bytes of the whole repetition; rounded up to whole messages.
+    pub volume: Bytes,
+    /// Who works while it is measured.
+    pub scenario: Scenario,
+    /// Longest wait for messages still on their way after the last send.
+    #[serde(with = "crate::units::seconds")]
+    #[schemars(with = "f64")]
+    pub drain: Duration,
+}
+
+impl ThroughputWorkload {
+    /// Messages that make up the volume; at least one.
+    pub const fn messages(&self) -> u64 {
+        let payload = if self.payload.0 == 0 { 1 } else { self.payload.0 };
+        let messages = self.volume.0.div_ceil(payload);
+        if messages == 0 { 1 } else { messages }
+    }
+}
+
+/// Who works while throughput is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scenario {
+    /// Producers alone.
+    Producer,
+    /// The consumer alone, reading what was loaded before and is not counted.
+    Consumer,
+    /// Both at once, measured by the consumer.
+    Both,
+}
+
+/// What the server promises when it acknowledges a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Each system's own defaults, as in the study.
+    Default,
+    /// The message is in the server's memory.
+    Memory,
+    /// The message is on the disk.
+    Disk,
+}
+
+/// In which order the repetitions of a run are executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Every round holds each point once, in random order by the seed, so that heat and drift
+    /// spread over all points.
+    Interleaved,
+    /// All repetitions of a point, then the next point, as the study.
+    Blocked,
+}
+
+/// One repetition to execute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// Index into [`Plan::points`].
+    pub point: usize,
+    /// Number of the repetition of that point, from 0.
+    pub repetition: u32,
+}
+
+/// A limit on one result of every repetition, for example `delivery.p99 <= 20 ms`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Threshold {
+    /// What is limited: `lag|ack|delivery|response` `.` `mean|p50|p90|p99|p999|max`, or `lost`.
+    pub metric: String,
+    /// The largest value that is well: microseconds, or a count for `lost`.
+    pub at_most: f64,
+}
+
+impl Plan {
+    /// Messages of all repetitions together.
+    pub fn messages(&self) -> u64 {
+        self.per_repetition(|point| point.workload.messages())
+    }
+
+    /// Payload bytes of all repetitions together.
+    pub fn payload_bytes(&self) -> Bytes {
+        Bytes(self.per_repetition(|point| point.workload.messages() * point.workload.payload().0))
+    }
+
+    fn per_repetition(&self, value: impl Fn(&Point) -> u64) -> u64 {
+        self.points.iter().map(|point| value(point) * u64::from(self.repetitions)).sum()
+    }
+}
