@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Everything that must hold: formatting, lints, the quick tests, and those on real servers in containers.
+# Installs what is missing where it may (Debian, root or sudo). The last line is `N passed, N failed`.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+die() { echo "all.sh: $*" >&2; exit 1; }
+
+# Cargo's proxies answer by name even where rustup has no such tool, hence --version.
+for tool in "cargo" "cargo fmt" "cargo clippy"; do
+  $tool --version >/dev/null 2>&1 || die "missing: $tool (rustup component add rustfmt clippy)"
+done
+
+# What building needs beside Rust: librdkafka and what it links with are built from their C and C++ sources.
+missing=()
+command -v g++ >/dev/null || missing+=(g++)
+command -v make >/dev/null || missing+=(make)
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || die "missing: ${missing[*]} (Debian's names; install them by hand)"
+  root=()
+  if [ "$(id -u)" != 0 ]; then
+    sudo -n true 2>/dev/null || die "missing: ${missing[*]}, and neither root nor sudo without a password to install them"
+    root=(sudo)
+  fi
+  echo "all.sh: installing ${missing[*]}" >&2
+  {
+    "${root[@]}" apt-get update -qq &&
+      "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+  } >&2 || die "apt-get could not install: ${missing[*]}"
+fi
+
+# check NAME COMMAND...: one thing that holds or not
+check() {
+  local name=$1
+  shift
+  echo "== $name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "== $name: FAILED"
+  fi
+}
+
+# suite NAME CARGO-ARGUMENTS...: every test that cargo counts; one that dies before its summary counts as failed
+suite() {
+  local name=$1 status sums
+  shift
+  echo "== $name"
+  cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  sums=$(awk '/^test result: / { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
+  passed=$((passed + ${sums% *}))
+  failed=$((failed + ${sums#* }))
+  if [ "$status" != 0 ] && [ "${sums#* }" = 0 ]; then
+    failed=$((failed + 1))
+    echo "== $name: FAILED (cargo test ended with status $status)"
+  fi
+}
+
+check "formatting" cargo fmt --check
+check "lints" cargo clippy --all-targets --locked -- -D warnings
+check "debug build" cargo build --locked
+suite "tests"
+
+echo "== Docker engine and base image"
+if bash tests/setup/engine.sh && bash tests/setup/base.sh; then
+  # each container test keeps one or two servers busy; more than two at a time would only time each other out
+  suite "container tests" -- --ignored --test-threads=2
+else
+  failed=$((failed + 1))
+  echo "== container tests: FAILED (not run: see above for what is missing)"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
