@@ -1,0 +1,4 @@
+//! Numbers from numbers: distributions and estimates. Pure.
+
+pub mod distribution;
+pub mod estimate;
