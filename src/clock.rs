@@ -24,6 +24,7 @@ impl Micros {
     }
 
     /// This instant moved by `duration` into the future.
+    #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }

@@ -1,9 +1,17 @@
 //! What the engine tells while a run goes on: plain serialisable values, so that a screen in
 //! another process can follow a run and a test can replay one.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 use crate::{
     measure::{Durations, Generator, Ledger, Load, Second, Spread, Verdict},
@@ -60,7 +68,7 @@ pub enum Event {
     Finished {
         /// Which one.
         step: Step,
-        /// All of its results, without histograms' raw data.
+        /// All of its results.
         repetition: Box<Repetition>,
         /// Seconds that the run will still take, learned from the repetitions done.
         seconds_left: Option<f64>,
@@ -187,3 +195,100 @@ pub const BARS_PER_DECADE: usize = 20;
 pub const FIRST_BAR: f64 = 10.0;
 /// Number of [`Snapshot::bars`]: up to 1,000 s; the last also holds what is above.
 pub const BARS: usize = 8 * BARS_PER_DECADE;
+
+/// Snapshots that may wait for a slow front end; more are dropped and counted.
+const SNAPSHOTS_WAITING: usize = 8;
+
+/// A pair through which an engine tells and a front end follows.
+pub fn channel() -> (Teller, Events) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let teller = Teller { sender, waiting: Arc::clone(&waiting), dropped: Arc::default() };
+    (teller, Events { receiver, waiting })
+}
+
+/// The engine's end: telling never blocks, whatever the front end does.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    sender: mpsc::UnboundedSender<Event>,
+    waiting: Arc<AtomicUsize>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Teller {
+    /// Tells an event. Without a front end it goes nowhere. Of events other than snapshots there
+    /// are only a few for each repetition.
+    pub fn tell(&self, event: Event) {
+        let _ = self.sender.send(event);
+    }
+
+    /// Tells a line for the log.
+    pub fn log(&self, level: Level, text: impl Into<String>) {
+        self.tell(Event::Log { level, text: text.into() });
+    }
+
+    /// Tells a snapshot, unless too many are waiting already: then it is dropped and counted.
+    pub fn snapshot(&self, snapshot: Snapshot) {
+        if self.waiting.load(Relaxed) < SNAPSHOTS_WAITING {
+            self.waiting.fetch_add(1, Relaxed);
+            self.tell(Event::Snapshot(Box::new(snapshot)));
+        } else {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Snapshots dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+}
+
+/// The front end's end.
+#[derive(Debug)]
+pub struct Events {
+    receiver: mpsc::UnboundedReceiver<Event>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Events {
+    /// The next event; `None` when the engine is gone. Safe to cancel.
+    pub async fn recv(&mut self) -> Option<Event> {
+        let event = self.receiver.recv().await;
+        self.taken(event)
+    }
+
+    /// The next event that is already there.
+    pub fn try_recv(&mut self) -> Option<Event> {
+        let event = self.receiver.try_recv().ok();
+        self.taken(event)
+    }
+
+    fn taken(&self, event: Option<Event>) -> Option<Event> {
+        if matches!(event, Some(Event::Snapshot(_))) {
+            self.waiting.fetch_sub(1, Relaxed);
+        }
+        event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_front_end_loses_snapshots_and_nothing_else() {
+        let (teller, mut events) = channel();
+        for _ in 0..SNAPSHOTS_WAITING + 5 {
+            teller.snapshot(Snapshot::default());
+            teller.log(Level::Info, "still here");
+        }
+        assert_eq!(teller.dropped(), 5);
+        let mut lines = 0;
+        while let Some(event) = events.try_recv() {
+            lines += usize::from(matches!(event, Event::Log { .. }));
+        }
+        assert_eq!(lines, SNAPSHOTS_WAITING + 5);
+        teller.snapshot(Snapshot::default());
+        assert!(matches!(events.try_recv(), Some(Event::Snapshot(_))));
+    }
+}

@@ -1,4 +1,4 @@
-//! hubmark: which data platform belongs on an IoT hub, and how many devices will it carry?
+//! hubmark: which data platform belongs on the hub of many small devices, and how many devices will it carry?
 //!
 //! # The map of the house
 //!
@@ -15,6 +15,7 @@
 
 pub mod backend;
 pub mod clock;
+pub mod engine;
 pub mod event;
 pub mod hub;
 pub mod measure;
@@ -22,4 +23,6 @@ pub mod plan;
 pub mod record;
 pub mod server;
 pub mod stamp;
+pub mod stats;
 pub mod units;
+pub mod workload;

@@ -105,8 +105,6 @@ pub struct Load {
 pub struct Generator {
     /// Cores that this process used over the last second (in a record: mean over the load).
     pub cpu_cores: f64,
-    /// Busiest thread's share of a core over the same time, where known.
-    pub busiest_thread: Option<f64>,
     /// Resident memory.
     pub resident: Bytes,
     /// Threads.
@@ -210,4 +208,21 @@ impl Ledger {
         }
         found
     }
+}
+
+/// A figure over repetitions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// Repetitions that have the figure.
+    pub n: u32,
+    /// Mean.
+    pub mean: f64,
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+    /// Lower end of the mean's 95 % confidence interval (Student's t); `null` below two values.
+    pub ci_low: Option<f64>,
+    /// Upper end.
+    pub ci_high: Option<f64>,
 }

@@ -41,7 +41,7 @@ impl Stamp {
 
     /// The tick read as the run's clock.
     pub const fn sent(self) -> Micros {
-        Micros(self.tick() as i64)
+        Micros(self.tick().cast_signed())
     }
 
     /// Who sent the message.

@@ -5,6 +5,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+pub mod machine;
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

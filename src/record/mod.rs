@@ -4,13 +4,17 @@
 //! into [`Latency`]. A value that was not measured, and a percentile that its count cannot carry,
 //! is `null`; 0 means that 0 was measured. Every number's unit is in its name or its comment.
 
+pub mod histogram;
+pub mod store;
+pub mod summary;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    measure::{Durations, Generator, Ledger, Load, Second, Verdict},
+    measure::{Durations, Estimate, Generator, Ledger, Load, Second, Verdict},
     plan::{Plan, Point},
     server::{BlockSource, HubFacts, Reading},
     units::Bytes,
@@ -55,6 +59,16 @@ pub struct Hubmark {
     pub version: String,
     /// The commit it was built from, where that is known.
     pub commit: Option<String>,
+}
+
+impl Hubmark {
+    /// This program.
+    pub fn this() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: option_env!("HUBMARK_COMMIT").map(str::to_owned),
+        }
+    }
 }
 
 /// Whether a record is whole.
@@ -306,21 +320,4 @@ pub struct Summary {
     pub latency: Durations<Option<Latency>>,
     /// Figures of each repetition over all of them.
     pub over_repetitions: BTreeMap<String, Estimate>,
-}
-
-/// A figure over repetitions.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Estimate {
-    /// Repetitions that have the figure.
-    pub n: u32,
-    /// Mean.
-    pub mean: f64,
-    /// Smallest.
-    pub min: f64,
-    /// Largest.
-    pub max: f64,
-    /// Lower end of the mean's 95 % confidence interval (Student's t); `null` below two values.
-    pub ci_low: Option<f64>,
-    /// Upper end.
-    pub ci_high: Option<f64>,
 }

@@ -1,0 +1,86 @@
+//! The engine: executes a plan and tells what happens. It prints nothing and knows no terminal.
+//!
+//! [`run`] walks the plan's schedule; [`repetition`] executes one step of it on clean servers. On
+//! the way of a message: [`load`] (the thread that sends) → the backend → [`inbox`] (the thread
+//! that receives), both into the [`recorder`], which keeps the [`ledger`]. Beside it [`sampler`]
+//! follows the servers' resources, [`generator`] this process, [`observer`] makes snapshots, and
+//! [`verdict`] judges.
+
+pub mod control;
+mod course;
+mod generator;
+mod inbox;
+pub mod ledger;
+pub mod load;
+mod observer;
+pub mod preflight;
+mod provenance;
+mod recorder;
+mod repetition;
+mod run;
+mod sampler;
+mod servers;
+mod verdict;
+mod warmup;
+
+pub use recorder::Recorder;
+pub use run::{Engine, Outcome, Request};
+
+use crate::{backend::BackendError, hub::HubError, record::store::StoreError};
+
+/// Why a run could not go on, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Something with the hub.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// Something with the backend or its server.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The record could not be saved or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// This machine cannot carry the plan.
+    #[error(transparent)]
+    Preflight(#[from] preflight::PreflightError),
+    /// A plan names a backend that does not exist.
+    #[error("there is no backend {0:?}")]
+    NoBackend(String),
+    /// Settings that were refused before the run.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Settings(Vec<BackendError>),
+    /// A server ended while it was needed.
+    #[error("{0}")]
+    ServerEnded(String),
+    /// The consumer ended before its time.
+    #[error("the consumer ended: {0}")]
+    Consumer(BackendError),
+    /// A thread of ours could not be started, or ended by a panic.
+    #[error("{what}: {reason}")]
+    Thread {
+        /// Which.
+        what: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// A record that does not belong to the plan.
+    #[error("cannot resume {path}: {reason}")]
+    Resume {
+        /// The record.
+        path: String,
+        /// What differs.
+        reason: String,
+    },
+    /// Too many repetitions failed one after the other.
+    #[error("{count} repetitions failed one after the other, the last: {last}")]
+    GivenUp {
+        /// How many.
+        count: u32,
+        /// The last failure.
+        last: String,
+    },
+    /// The operator stopped the run.
+    #[error("stopped by the operator")]
+    Stopped,
+}

@@ -1,0 +1,381 @@
+//! A run: walks the plan's schedule and keeps the record.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    EngineError,
+    control::Control,
+    preflight, provenance,
+    repetition::{self, Done, Shared},
+    servers::Alive,
+};
+use crate::{
+    backend::{self, Backend, Setup},
+    event::{End, Event, Level, Phase, Teller},
+    hub::{Hub, machine},
+    measure::Judgement,
+    plan::{Plan, Point, Step},
+    record::{self, Hubmark, PointResult, Provenance, Record, SCHEMA, Status, store, summary},
+    server::{Image, Launch},
+};
+
+/// Repetitions that may fail one after the other before a run is given up.
+const FAILURES_IN_A_ROW: u32 = 3;
+
+/// What is asked of the engine.
+#[derive(Debug)]
+pub struct Request {
+    /// The plan.
+    pub plan: Plan,
+    /// The profile's text, for the record.
+    pub profile: String,
+    /// Where the record is saved after every repetition.
+    pub path: PathBuf,
+    /// A partial record to go on from.
+    pub resume: Option<Record>,
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The record as it was last saved.
+    pub record: Record,
+    /// Why the run ended early, if it did.
+    pub error: Option<EngineError>,
+}
+
+/// Executes plans.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Whom to tell.
+    pub teller: Teller,
+    /// How it is stopped.
+    pub control: Control,
+    alive: Alive,
+}
+
+impl Engine {
+    /// An engine that tells `teller`.
+    pub fn new(teller: Teller, control: Control) -> Self {
+        Self { teller, control, alive: Alive::default() }
+    }
+
+    /// Removes the servers that are up, at once: for an end that cannot wait for the repetition.
+    pub async fn remove_servers(&self, hub: &dyn Hub) {
+        for server in self.alive.list() {
+            if let Err(error) = hub.remove(&server).await {
+                tracing::error!(%error, "a server was left behind");
+            }
+        }
+    }
+
+    /// Servers that are up now.
+    pub fn servers_up(&self) -> usize {
+        self.alive.list().len()
+    }
+
+    /// Executes `request` on `hub`. Whatever happens after the first save, the record is on disk
+    /// with every finished repetition.
+    ///
+    /// # Errors
+    /// What kept the run from beginning. Later failures are in [`Outcome::error`].
+    pub async fn run(
+        &self,
+        request: Request,
+        hub: Arc<dyn Hub>,
+        run: String,
+    ) -> Result<Outcome, EngineError> {
+        let plan = &request.plan;
+        let backends = backends(plan)?;
+        preflight::check(plan, |name, users| {
+            backends.iter().find(|b| b.info().name == name).map(|b| b.needs(users))
+        })?;
+        check_settings(plan, &backends)?;
+        let facts = hub.facts().await?;
+        let mut record = match request.resume {
+            Some(record) => resumable(record, plan, &request.path)?,
+            None => begin(plan, &request.profile, run),
+        };
+        record.provenance.client = machine::this_machine();
+        record.provenance.hub = facts;
+        let done = record.points.iter().map(|point| point.repetitions.len()).sum();
+        store::save(&record, &request.path)?;
+        self.teller.tell(Event::Started {
+            plan: Box::new(plan.clone()),
+            record: request.path.clone(),
+            done,
+        });
+        let mut walk = Walk {
+            engine: self,
+            hub,
+            backends,
+            record,
+            path: request.path,
+            durations: Vec::new(),
+            failures: 0,
+        };
+        let error = walk.walk(&request.plan).await.err();
+        Ok(walk.end(error))
+    }
+}
+
+fn backends(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
+    let mut found: Vec<Arc<dyn Backend>> = Vec::new();
+    for point in &plan.points {
+        let name = &point.backend.name;
+        if found.iter().all(|backend| backend.info().name != name) {
+            let backend =
+                backend::find(name).ok_or_else(|| EngineError::NoBackend(name.clone()))?;
+            found.push(backend);
+        }
+    }
+    Ok(found)
+}
+
+fn setup(plan: &Plan, point: &Point) -> Setup {
+    Setup {
+        point: point.clone(),
+        settings: plan.settings.get(&point.backend.name).cloned().unwrap_or_default(),
+        hub: plan.hub.kind,
+        limits: plan.hub.limits,
+        password: password(),
+    }
+}
+
+/// A password that nobody needs to know: the server lives for one repetition.
+fn password() -> String {
+    use rand::{RngExt, distr::Alphanumeric};
+    rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect()
+}
+
+fn check_settings(plan: &Plan, backends: &[Arc<dyn Backend>]) -> Result<(), EngineError> {
+    let mut problems = Vec::new();
+    for backend in backends {
+        let name = backend.info().name;
+        if let Some(point) = plan.points.iter().find(|point| point.backend.name == name) {
+            problems.extend(backend.check(&setup(plan, point)));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(EngineError::Settings(problems)) }
+}
+
+fn begin(plan: &Plan, profile: &str, run: String) -> Record {
+    Record {
+        schema: SCHEMA,
+        hubmark: Hubmark::this(),
+        run,
+        started: jiff::Timestamp::now(),
+        finished: None,
+        status: Status::Partial,
+        ended: None,
+        profile: profile.to_owned(),
+        plan: plan.clone(),
+        provenance: Provenance { clock: provenance::CLOCK.into(), ..Provenance::default() },
+        points: plan
+            .points
+            .iter()
+            .map(|point| PointResult {
+                point: point.clone(),
+                repetitions: Vec::new(),
+                summary: None,
+            })
+            .collect(),
+    }
+}
+
+/// The partial `record` to go on from: failed repetitions are executed again.
+fn resumable(mut record: Record, plan: &Plan, path: &Path) -> Result<Record, EngineError> {
+    if record.plan != *plan {
+        return Err(EngineError::Resume {
+            path: path.display().to_string(),
+            reason: "the profile's plan is not the one in the record; run it anew without --resume"
+                .into(),
+        });
+    }
+    for point in &mut record.points {
+        point.repetitions.retain(|repetition| repetition.verdict.status != Judgement::Failed);
+    }
+    record.finished = None;
+    record.ended = None;
+    record.status = Status::Partial;
+    Ok(record)
+}
+
+/// A run on its way through the schedule.
+struct Walk<'a> {
+    engine: &'a Engine,
+    hub: Arc<dyn Hub>,
+    backends: Vec<Arc<dyn Backend>>,
+    record: Record,
+    path: PathBuf,
+    /// How long the repetitions of this session took.
+    durations: Vec<Duration>,
+    failures: u32,
+}
+
+impl Walk<'_> {
+    fn backend(&self, point: &Point) -> Result<Arc<dyn Backend>, EngineError> {
+        let found = self.backends.iter().find(|backend| backend.info().name == point.backend.name);
+        found.cloned().ok_or_else(|| EngineError::NoBackend(point.backend.name.clone()))
+    }
+
+    async fn walk(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        self.sweep().await;
+        self.images(plan).await?;
+        for (position, step) in plan.schedule.iter().enumerate() {
+            if self.engine.control.stopping() {
+                return Err(EngineError::Stopped);
+            }
+            if self.has(*step) {
+                continue;
+            }
+            self.step(plan, *step, position).await?;
+        }
+        Ok(())
+    }
+
+    fn has(&self, step: Step) -> bool {
+        self.record.points[step.point].repetitions.iter().any(|done| done.index == step.repetition)
+    }
+
+    /// Removes what dead runs left behind, so that it does not disturb this one.
+    async fn sweep(&self) {
+        let teller = &self.engine.teller;
+        match self.hub.sweep().await {
+            Ok(removed) => {
+                for what in removed {
+                    teller.log(Level::Info, format!("removed a leftover of a dead run: {what}"));
+                }
+            }
+            Err(error) => teller.log(Level::Warn, format!("leftovers not looked for: {error}")),
+        }
+    }
+
+    /// Makes sure of every image that the plan needs.
+    async fn images(&self, plan: &Plan) -> Result<(), EngineError> {
+        let mut wanted: Vec<Image> = Vec::new();
+        for point in &plan.points {
+            for spec in self.backend(point)?.servers(&setup(plan, point))? {
+                if let Launch::Container(container) = spec.launch
+                    && !wanted.contains(&container.image)
+                {
+                    wanted.push(container.image);
+                }
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let teller = self.engine.teller.clone();
+        teller.tell(Event::Phase { phase: Phase::Images, seconds: None });
+        let (tell, mut told) = mpsc::unbounded_channel::<crate::hub::ImageProgress>();
+        let relay = tokio::spawn(async move {
+            while let Some(progress) = told.recv().await {
+                let crate::hub::ImageProgress { image, step, percent } = progress;
+                teller.tell(Event::Image { image, step, percent });
+            }
+        });
+        let token = self.engine.control.token();
+        for image in &wanted {
+            self.hub.provide(image, tell.clone(), token.clone()).await?;
+        }
+        drop(tell);
+        let _ = relay.await;
+        Ok(())
+    }
+
+    async fn step(&mut self, plan: &Plan, step: Step, position: usize) -> Result<(), EngineError> {
+        let point = &plan.points[step.point];
+        let backend = self.backend(point)?;
+        let setup = setup(plan, point);
+        let teller = self.engine.teller.clone();
+        teller.tell(Event::Repetition { step, position });
+        let began = Instant::now();
+        let shared = Shared {
+            plan,
+            hub: &self.hub,
+            teller: &teller,
+            control: &self.engine.control,
+            alive: &self.engine.alive,
+            cores: f64::from(self.record.provenance.client.cores.unwrap_or(1)),
+            on_hub: self.record.provenance.hub.shared_with_client,
+        };
+        let done =
+            repetition::execute(&shared, backend.as_ref(), &setup, step, position as u32).await;
+        self.durations.push(began.elapsed());
+        self.keep(plan, step, backend.as_ref(), done)
+    }
+
+    /// Adds a repetition to the record, saves, tells.
+    fn keep(
+        &mut self,
+        plan: &Plan,
+        step: Step,
+        backend: &dyn Backend,
+        done: Done,
+    ) -> Result<(), EngineError> {
+        let Done { repetition, servers, facts, error } = done;
+        let point = &plan.points[step.point];
+        if let Some(facts) = facts {
+            let name = point.backend.to_string();
+            let provenance = &mut self.record.provenance;
+            provenance::add(provenance, &name, backend.info(), point.durability, &servers, facts);
+        }
+        let result = &mut self.record.points[step.point];
+        result.repetitions.push(repetition.clone());
+        result.summary = summary::summarise(&result.repetitions);
+        store::save(&self.record, &self.path)?;
+        let seconds_left = self.seconds_left(plan);
+        let teller = &self.engine.teller;
+        teller.tell(Event::Finished { step, repetition: Box::new(repetition), seconds_left });
+        match error {
+            None => {
+                self.failures = 0;
+                Ok(())
+            }
+            Some(EngineError::Stopped) => Err(EngineError::Stopped),
+            Some(error) => {
+                teller.log(Level::Error, error.to_string());
+                self.failures += 1;
+                if self.failures >= FAILURES_IN_A_ROW {
+                    let last = error.to_string();
+                    return Err(EngineError::GivenUp { count: self.failures, last });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn seconds_left(&self, plan: &Plan) -> Option<f64> {
+        let mean =
+            self.durations.iter().sum::<Duration>().as_secs_f64() / self.durations.len() as f64;
+        let missing = plan.schedule.iter().filter(|step| !self.has(**step)).count();
+        (!self.durations.is_empty()).then_some(mean * missing as f64)
+    }
+
+    fn end(mut self, error: Option<EngineError>) -> Outcome {
+        let whole = self.record.plan.schedule.iter().all(|step| self.has(*step));
+        let failed = |r: &record::Repetition| r.verdict.status == Judgement::Failed;
+        let failures =
+            self.record.points.iter().flat_map(|p| &p.repetitions).filter(|r| failed(r)).count();
+        self.record.finished = Some(jiff::Timestamp::now());
+        let complete = whole && error.is_none() && failures == 0;
+        self.record.status = if complete { Status::Complete } else { Status::Partial };
+        self.record.ended = error.as_ref().map(ToString::to_string);
+        let saved = store::save(&self.record, &self.path);
+        let error = error.or_else(|| saved.err().map(EngineError::from));
+        let end = match &error {
+            None => End::Complete,
+            Some(EngineError::Stopped) => End::Stopped,
+            Some(error) => End::Failed { error: error.to_string() },
+        };
+        self.engine.teller.tell(Event::Ended { end, record: self.path });
+        Outcome { record: self.record, error }
+    }
+}

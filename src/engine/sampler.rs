@@ -1,0 +1,277 @@
+//! The servers' resources while a repetition goes on: readings become rates, rates a summary.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    clock::{Clock, Micros},
+    hub::{Hub, Sampled},
+    measure::Load,
+    record::{BlockUse, CpuUse, MemoryUse, NetworkUse, Resources},
+    server::{BlockSource, Reading, Running},
+    units::Bytes,
+};
+
+/// Follows the resources of all servers of a repetition. Dropping it ends the sampling.
+pub struct Sampler {
+    tracks: Arc<Mutex<BTreeMap<String, Track>>>,
+    tasks: Vec<JoinHandle<()>>,
+    ended: watch::Receiver<bool>,
+}
+
+/// The readings of one server.
+#[derive(Debug, Default, Clone)]
+struct Track {
+    readings: Vec<Sampled>,
+    source: Option<BlockSource>,
+    /// Mean memory over the idle baseline.
+    idle_memory: Option<Bytes>,
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sampler {
+    /// Begins to sample `servers`.
+    pub fn start(hub: &Arc<dyn Hub>, servers: &[Running], clock: Clock) -> Self {
+        let tracks = Arc::new(Mutex::new(BTreeMap::new()));
+        let (end, ended) = watch::channel(false);
+        let end = Arc::new(end);
+        let tasks = servers
+            .iter()
+            .map(|server| {
+                let role = server.role.clone();
+                let track = Track { source: Some(hub.block_source()), ..Track::default() };
+                lock(&tracks).insert(role.clone(), track);
+                let mut readings = hub.watch(server, clock);
+                let (tracks, end) = (Arc::clone(&tracks), Arc::clone(&end));
+                tokio::spawn(async move {
+                    while let Some(sampled) = readings.recv().await {
+                        if let Some(track) = lock(&tracks).get_mut(&role) {
+                            track.readings.push(sampled);
+                        }
+                    }
+                    let _ = end.send(true);
+                })
+            })
+            .collect();
+        Self { tracks, tasks, ended }
+    }
+
+    /// Resolves when a server's readings end, which they do when the server does.
+    pub async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        if ended.wait_for(|ended| *ended).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The baseline, which began at `from`, is over: remembers what idling costs.
+    pub fn end_baseline(&self, from: Micros) {
+        for track in lock(&self.tracks).values_mut() {
+            track.idle_memory = mean_memory(&track.readings, from, Micros(i64::MAX));
+        }
+    }
+
+    /// Each server's latest rates. Seconds count from `origin`.
+    pub fn latest(&self, origin: Micros) -> BTreeMap<String, Load> {
+        lock(&self.tracks)
+            .iter()
+            .filter_map(|(role, track)| {
+                let (before, last) = track.readings.last_chunk::<2>().map(|[a, b]| (a, b))?;
+                Some((role.clone(), track.rates(before, last, origin)))
+            })
+            .collect()
+    }
+
+    /// Every rate between `from` and `to`, a sample's own second included. Seconds count from
+    /// `origin`.
+    pub fn samples(&self, from: Micros, to: Micros, origin: Micros) -> BTreeMap<String, Vec<Load>> {
+        let within = |pair: &&[Sampled]| pair[1].at >= from && pair[1].at <= to;
+        let loads = |track: &Track| {
+            let pairs = track.readings.windows(2).filter(within);
+            pairs.map(|pair| track.rates(&pair[0], &pair[1], origin)).collect()
+        };
+        lock(&self.tracks).iter().map(|(role, track)| (role.clone(), loads(track))).collect()
+    }
+
+    /// What the load cost `role`: `before` and `after` are readings at its start and end,
+    /// `baseline_from` the start of the idle baseline.
+    pub fn resources(
+        &self,
+        role: &str,
+        baseline_from: Micros,
+        before: (Micros, Option<Reading>),
+        after: (Micros, Option<Reading>),
+    ) -> Resources {
+        let track = lock(&self.tracks).get(role).cloned().unwrap_or_default();
+        track.resources(baseline_from, before, after)
+    }
+}
+
+impl Track {
+    fn rates(&self, before: &Sampled, last: &Sampled, origin: Micros) -> Load {
+        let seconds = last.at.since(before.at) as f64 / 1e6;
+        let rate = |then: Option<Bytes>, now: Option<Bytes>| {
+            let (then, now) = then.zip(now)?;
+            // A counter that went back belongs to a server that was started anew.
+            (seconds > 0.0).then_some(now.0.checked_sub(then.0)? as f64 / seconds)
+        };
+        let (a, b) = (&before.reading, &last.reading);
+        Load {
+            seconds: last.at.since(origin) as f64 / 1e6,
+            cpu_cores: a.cpu.zip(b.cpu).and_then(|(then, now)| {
+                (seconds > 0.0).then_some(now.checked_sub(then)?.as_secs_f64() / seconds)
+            }),
+            memory: b.memory,
+            memory_growth: growth(b.memory, self.idle_memory),
+            resident: b.resident,
+            cache: b.cache,
+            block_read: rate(a.block_read, b.block_read),
+            block_written: rate(a.block_written, b.block_written),
+            block_source: self.source,
+            network_received: rate(a.network_received, b.network_received),
+            network_sent: rate(a.network_sent, b.network_sent),
+        }
+    }
+
+    fn resources(
+        &self,
+        baseline_from: Micros,
+        (start, before): (Micros, Option<Reading>),
+        (end, after): (Micros, Option<Reading>),
+    ) -> Resources {
+        let seconds = end.since(start) as f64 / 1e6;
+        let idle = self.idle_memory;
+        let mean = mean_memory(&self.readings, start, end);
+        let during: Vec<_> =
+            self.readings.iter().filter(|s| s.at >= start && s.at <= end).collect();
+        let core_seconds = difference(before, after, |r| r.cpu.map(|cpu| cpu.as_nanos() as u64))
+            .map(|nanos| nanos as f64 / 1e9);
+        let max_cpu = during
+            .windows(2)
+            .filter_map(|pair| self.rates(pair[0], pair[1], start).cpu_cores)
+            .reduce(f64::max);
+        let bytes = |field: fn(&Reading) -> Option<Bytes>| {
+            difference(before, after, |reading| field(reading).map(|bytes| bytes.0)).map(Bytes)
+        };
+        Resources {
+            cpu: CpuUse {
+                mean: core_seconds.filter(|_| seconds > 0.0).map(|used| used / seconds),
+                max: max_cpu,
+                core_seconds,
+            },
+            memory: MemoryUse {
+                idle,
+                mean,
+                max: during.iter().filter_map(|s| s.reading.memory).max(),
+                growth: growth(mean, idle),
+                resident: after.and_then(|reading| reading.resident),
+                cache: after.and_then(|reading| reading.cache),
+            },
+            block: BlockUse {
+                read: bytes(|reading| reading.block_read),
+                written: bytes(|reading| reading.block_written),
+                source: self.source,
+                data_growth: None,
+                host_written: None,
+            },
+            network: NetworkUse {
+                received: bytes(|reading| reading.network_received),
+                sent: bytes(|reading| reading.network_sent),
+            },
+            idle_cpu_cores: self.idle_cpu(baseline_from, start),
+            before,
+            after,
+        }
+    }
+
+    /// Cores in use over the samples between two moments.
+    fn idle_cpu(&self, from: Micros, to: Micros) -> Option<f64> {
+        let mut within = self.readings.iter().filter(|s| s.at >= from && s.at <= to);
+        let first = within.next()?;
+        let last = within.next_back()?;
+        self.rates(first, last, from).cpu_cores
+    }
+}
+
+fn difference(
+    before: Option<Reading>,
+    after: Option<Reading>,
+    field: impl Fn(&Reading) -> Option<u64>,
+) -> Option<u64> {
+    field(&after?)?.checked_sub(field(&before?)?)
+}
+
+fn growth(memory: Option<Bytes>, idle: Option<Bytes>) -> Option<i64> {
+    let (memory, idle) = memory.zip(idle)?;
+    Some(memory.0.cast_signed() - idle.0.cast_signed())
+}
+
+fn mean_memory(readings: &[Sampled], from: Micros, to: Micros) -> Option<Bytes> {
+    let within = readings.iter().filter(|sampled| sampled.at >= from && sampled.at <= to);
+    let memory: Vec<u64> = within.filter_map(|s| Some(s.reading.memory?.0)).collect();
+    let sum: u64 = memory.iter().sum();
+    Some(Bytes(sum.checked_div(memory.len() as u64)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn reading(second: i64, cpu_ms: u64, memory: u64, written: Option<u64>) -> Sampled {
+        Sampled {
+            at: Micros(second * 1_000_000),
+            reading: Reading {
+                cpu: Some(Duration::from_millis(cpu_ms)),
+                memory: Some(Bytes(memory)),
+                block_written: written.map(Bytes),
+                ..Reading::default()
+            },
+        }
+    }
+
+    #[test]
+    fn totals_come_from_counters_and_growth_from_the_baseline() {
+        let readings = vec![
+            reading(0, 0, 100, None),
+            reading(1, 10, 100, None),
+            reading(2, 20, 160, None),
+            reading(3, 1020, 240, None),
+        ];
+        let mut track = Track { readings, ..Track::default() };
+        track.idle_memory = mean_memory(&track.readings, Micros(0), Micros(1_500_000));
+        let before = (Micros(2_000_000), Some(reading(2, 20, 160, Some(7)).reading));
+        let after = (Micros(4_000_000), Some(reading(4, 1520, 240, Some(9)).reading));
+        let resources = track.resources(Micros(0), before, after);
+        assert_eq!(resources.cpu.core_seconds, Some(1.5));
+        assert_eq!(resources.cpu.mean, Some(0.75));
+        assert_eq!(resources.cpu.max, Some(1.0));
+        assert_eq!(resources.memory.growth, Some(100));
+        assert_eq!(resources.block.written, Some(Bytes(2)));
+        assert_eq!(resources.block.read, None, "not measured is not 0");
+        assert_eq!(resources.idle_cpu_cores, Some(0.01));
+    }
+
+    #[test]
+    fn what_is_missing_stays_missing_and_a_restarted_counter_gives_no_rate() {
+        let track = Track::default();
+        let load =
+            track.rates(&reading(0, 50, 10, Some(5)), &reading(1, 20, 10, Some(3)), Micros(0));
+        assert_eq!((load.cpu_cores, load.block_written, load.network_sent), (None, None, None));
+        assert_eq!(track.resources(Micros(0), (Micros(0), None), (Micros(1), None)).cpu.mean, None);
+    }
+}

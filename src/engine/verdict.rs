@@ -1,0 +1,298 @@
+//! Whether a repetition's numbers can be trusted: pure judgement over what was measured.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    measure::{Durations, Generator, Judgement, Ledger, Load, Reason, Spread, Verdict},
+    plan::{Point, Threshold, Workload},
+};
+
+/// Lag below which the generator is never blamed, in microseconds: the kernel's own noise.
+const LAG_FLOOR: f64 = 1_000.0;
+/// Share of the measured response's p99 above which the generator's own p99 lag spoils it.
+const LAG_SHARE: f64 = 0.1;
+/// Share of the machine's cores above which a client has nothing left to answer with.
+const CLIENT_BUSY: f64 = 0.9;
+/// Busy share of a machine that hub and client share, above which they wait for each other.
+const MACHINE_BUSY: f64 = 0.95;
+/// Share of a load's seconds that must have a sample.
+const SAMPLES_SHARE: f64 = 0.8;
+
+/// What a judgement is made of.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// What was played.
+    pub point: &'a Point,
+    /// The ledger; while the load goes on, what is still on its way is not held against it.
+    pub ledger: &'a Ledger,
+    /// Whether the drain is over, so that what did not arrive is lost.
+    pub settled: bool,
+    /// The four durations.
+    pub durations: &'a Durations<Spread>,
+    /// The generator's own health over the load.
+    pub generator: &'a Generator,
+    /// This machine's cores.
+    pub cores: f64,
+    /// Whether the hub is this machine.
+    pub shared: bool,
+    /// Samples of each server over the load.
+    pub samples: &'a BTreeMap<String, Vec<Load>>,
+    /// Length of the load in seconds.
+    pub seconds: f64,
+    /// Why messages were refused or given up, with counts.
+    pub reasons: &'a BTreeMap<String, u64>,
+}
+
+/// Judges.
+pub fn judge(evidence: &Evidence<'_>) -> Verdict {
+    let mut reasons = Vec::new();
+    let mut doubt = |code: &str, text: String| reasons.push(Reason { code: code.into(), text });
+    generator(evidence, &mut doubt);
+    messages(evidence, &mut doubt);
+    if evidence.settled {
+        books(evidence, &mut doubt);
+        samples(evidence, &mut doubt);
+    }
+    let status = if reasons.is_empty() { Judgement::Valid } else { Judgement::Suspect };
+    Verdict { status, reasons }
+}
+
+fn generator(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
+    let durations = evidence.durations;
+    if let (Some(lag), Some(response)) =
+        (durations.lag.p99, durations.response.p99.or(durations.ack.p99))
+        && lag > LAG_FLOOR
+        && lag > LAG_SHARE * response
+    {
+        doubt(
+            "client-saturated",
+            format!(
+                "hubmark itself was late: lag p99 {:.2} ms of a response p99 of {:.2} ms",
+                lag / 1e3,
+                response / 1e3
+            ),
+        );
+    }
+    let used = evidence.generator.cpu_cores;
+    // The throughput workload is meant to use all that there is.
+    let paced = matches!(evidence.point.workload, Workload::Latency(_));
+    if paced && used > CLIENT_BUSY * evidence.cores {
+        doubt("client-saturated", format!("hubmark used {used:.2} of {:.0} cores", evidence.cores));
+    }
+    if let Some(busy) = evidence.generator.machine_busy
+        && paced
+        && busy > MACHINE_BUSY
+    {
+        let who =
+            if evidence.shared { "this machine, which is also the hub," } else { "this machine" };
+        doubt("machine-saturated", format!("{who} was {:.0} % busy", busy * 100.0));
+    }
+    let negative =
+        durations.delivery.negative + durations.ack.negative + durations.response.negative;
+    if negative > 0 {
+        doubt("negative-durations", format!("{negative} durations are below zero"));
+    }
+}
+
+fn messages(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
+    let ledger = evidence.ledger;
+    let mut count = |code: &str, number: u64, what: &str| {
+        if number > 0 {
+            doubt(code, format!("{number} messages {what}"));
+        }
+    };
+    if evidence.settled {
+        count(
+            "acknowledged-then-lost",
+            ledger.acked_then_lost,
+            "were acknowledged and never arrived",
+        );
+        count("messages-lost", ledger.lost - ledger.acked_then_lost.min(ledger.lost), "were lost");
+        count("messages-unsent", ledger.unsent, "were never sent");
+        count("messages-late", ledger.late, "arrived after the drain");
+    }
+    count("messages-failed", ledger.failed, "were refused by the server");
+    count("messages-corrupt", ledger.corrupt, "arrived with a wrong stamp or wrong bytes");
+    count("messages-duplicate", ledger.duplicate, "arrived more than once");
+    if !evidence.reasons.is_empty() {
+        let most: Vec<_> = evidence
+            .reasons
+            .iter()
+            .map(|(reason, count)| format!("{reason} (× {count})"))
+            .collect();
+        doubt("send-errors", most.join("; "));
+    }
+}
+
+fn books(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
+    for contradiction in evidence.ledger.contradictions() {
+        doubt("ledger-contradiction", contradiction);
+    }
+    if let Some(stored) = evidence.ledger.stored
+        && stored < evidence.ledger.acked
+    {
+        doubt(
+            "stored-differs",
+            format!(
+                "the server acknowledged {} messages and holds {stored}",
+                evidence.ledger.acked
+            ),
+        );
+    }
+}
+
+fn samples(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
+    // A load shorter than a few samples' distance may miss one by its start alone.
+    let expected = (evidence.seconds.floor() - 1.0) * SAMPLES_SHARE;
+    for (role, samples) in evidence.samples {
+        if evidence.seconds >= 4.0 && (samples.len() as f64) < expected {
+            doubt(
+                "samples-missing",
+                format!("{role}: {} resource samples in {:.0} s", samples.len(), evidence.seconds),
+            );
+        }
+    }
+}
+
+/// The thresholds that a repetition crossed, each in words.
+pub fn crossed(
+    thresholds: &[Threshold],
+    durations: &Durations<Spread>,
+    ledger: &Ledger,
+) -> Vec<String> {
+    let crossing = |threshold: &Threshold| {
+        let (value, unit) = match threshold.metric.as_str() {
+            "lost" => (Some(ledger.lost as f64), ""),
+            metric => (duration(metric, durations), " µs"),
+        };
+        let at_most = threshold.at_most;
+        match value {
+            Some(value) if value > at_most => {
+                Some(format!("{} is {value:.0}{unit}, above {at_most:.0}{unit}", threshold.metric))
+            }
+            Some(_) => None,
+            None => Some(format!("{} could not be decided: too few samples", threshold.metric)),
+        }
+    };
+    thresholds.iter().filter_map(crossing).collect()
+}
+
+fn duration(metric: &str, durations: &Durations<Spread>) -> Option<f64> {
+    let (kind, figure) = metric.split_once('.')?;
+    let spread = match kind {
+        "lag" => &durations.lag,
+        "ack" => &durations.ack,
+        "delivery" => &durations.delivery,
+        "response" => &durations.response,
+        _ => return None,
+    };
+    match figure {
+        "mean" => spread.mean,
+        "p50" => spread.p50,
+        "p90" => spread.p90,
+        "p99" => spread.p99,
+        "p999" => spread.p999,
+        "max" => spread.max,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        plan::{Arrival, BackendChoice, Durability, LatencyWorkload, PayloadSource},
+        units::Bytes,
+    };
+
+    fn point() -> Point {
+        Point {
+            backend: BackendChoice { name: "x".into(), version: None },
+            workload: Workload::Latency(LatencyWorkload {
+                users: 10,
+                payload: Bytes(1),
+                payload_source: PayloadSource::Seeded,
+                messages: 1,
+                arrival: Arrival::Constant { mean: Duration::from_secs(1) },
+                warmup: Duration::ZERO,
+                drain: Duration::ZERO,
+            }),
+            durability: Durability::Default,
+        }
+    }
+
+    fn codes(ledger: Ledger, lag: f64, generator: Generator, samples: usize) -> Vec<String> {
+        let durations = Durations {
+            lag: Spread { p99: Some(lag), ..Spread::default() },
+            response: Spread { p99: Some(5_000.0), ..Spread::default() },
+            ..Durations::default()
+        };
+        let verdict = judge(&Evidence {
+            point: &point(),
+            ledger: &ledger,
+            settled: true,
+            durations: &durations,
+            generator: &generator,
+            cores: 2.0,
+            shared: true,
+            samples: &BTreeMap::from([("kafka".to_owned(), vec![Load::default(); samples])]),
+            seconds: 10.0,
+            reasons: &BTreeMap::new(),
+        });
+        assert_eq!(verdict.status == Judgement::Valid, verdict.reasons.is_empty());
+        verdict.reasons.into_iter().map(|reason| reason.code).collect()
+    }
+
+    const WHOLE: Ledger = Ledger {
+        planned: 10,
+        sent: 10,
+        unsent: 0,
+        acked: 10,
+        failed: 0,
+        delivered: 10,
+        duplicate: 0,
+        out_of_order: 0,
+        corrupt: 0,
+        late: 0,
+        lost: 0,
+        acked_then_lost: 0,
+        stored: Some(10),
+    };
+
+    #[test]
+    fn a_whole_repetition_is_valid() {
+        assert!(codes(WHOLE, 60.0, Generator::default(), 10).is_empty());
+    }
+
+    #[test]
+    fn each_doubt_has_its_reason() {
+        let quiet = Generator::default();
+        let busy = Generator { cpu_cores: 1.9, machine_busy: Some(0.99), ..quiet };
+        let lost = Ledger { delivered: 8, lost: 2, acked_then_lost: 1, ..WHOLE };
+        assert_eq!(codes(lost, 60.0, quiet, 10), ["acknowledged-then-lost", "messages-lost"]);
+        assert_eq!(codes(WHOLE, 2_000.0, quiet, 10), ["client-saturated"]);
+        assert_eq!(codes(WHOLE, 60.0, busy, 10), ["client-saturated", "machine-saturated"]);
+        assert_eq!(codes(WHOLE, 60.0, quiet, 3), ["samples-missing"]);
+        assert_eq!(codes(Ledger { sent: 9, ..WHOLE }, 0.0, quiet, 10), ["ledger-contradiction"; 2]);
+        assert_eq!(codes(Ledger { stored: Some(9), ..WHOLE }, 0.0, quiet, 10), ["stored-differs"]);
+        assert_eq!(codes(Ledger { duplicate: 1, ..WHOLE }, 0.0, quiet, 10), ["messages-duplicate"]);
+        let unsent = Ledger { planned: 12, unsent: 2, ..WHOLE };
+        assert_eq!(codes(unsent, 0.0, quiet, 10), ["messages-unsent"]);
+    }
+
+    #[test]
+    fn a_threshold_is_crossed_above_it_and_never_silently_undecided() {
+        let durations = Durations {
+            delivery: Spread { p99: Some(20_000.0), ..Spread::default() },
+            ..Durations::default()
+        };
+        let limit = |metric: &str, at_most| [Threshold { metric: metric.into(), at_most }];
+        let crossed = |threshold: &[Threshold]| crossed(threshold, &durations, &WHOLE);
+        assert!(crossed(&limit("delivery.p99", 20_000.0)).is_empty());
+        assert_eq!(crossed(&limit("delivery.p99", 19_999.0)).len(), 1);
+        assert!(crossed(&limit("ack.p99", 5.0))[0].contains("too few samples"));
+        assert!(crossed(&limit("lost", 0.0)).is_empty());
+    }
+}

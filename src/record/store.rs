@@ -1,0 +1,136 @@
+//! Records on disk: saved whole or not at all, read with a clear word when they cannot be.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{Record, SCHEMA};
+
+/// A record that could not be saved or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file could not be written.
+    #[error(
+        "the record could not be saved as {path}: {source}\n  free some space or choose another place with --out FILE"
+    )]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file could not be read.
+    #[error("the record {path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not a record.
+    #[error("{path} is not a hubmark record: {reason}")]
+    NotARecord {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// The record was written by a newer version.
+    #[error(
+        "{path} was written by a newer hubmark (schema {found}; this one reads up to {SCHEMA}): update hubmark"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u64,
+    },
+}
+
+/// Saves `record` as `path`: after a crash at any moment the file is either the old one or the
+/// new one, whole.
+///
+/// # Errors
+/// [`StoreError::Write`]; the file is then as it was.
+pub fn save(record: &Record, path: &Path) -> Result<(), StoreError> {
+    write(record, path).map_err(|source| StoreError::Write { path: path.to_owned(), source })
+}
+
+fn write(record: &Record, path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".hubmark-").suffix(".json.tmp").tempfile_in(folder)?;
+    let mut text = serde_json::to_vec_pretty(record)?;
+    text.push(b'\n');
+    file.write_all(&text)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    // The rename itself is on the disk only when its folder is.
+    File::open(folder)?.sync_all()
+}
+
+/// Reads the record at `path`.
+///
+/// # Errors
+/// When there is none, when it is not one, and when it is of a newer schema.
+pub fn load(path: &Path) -> Result<Record, StoreError> {
+    let text =
+        fs::read(path).map_err(|source| StoreError::Read { path: path.to_owned(), source })?;
+    let not = |reason: String| StoreError::NotARecord { path: path.to_owned(), reason };
+    let value: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| not(error.to_string()))?;
+    let found = value
+        .get("schema")
+        .and_then(serde_json::Value::as_u64)
+        .ok_or_else(|| not("it has no schema number".into()))?;
+    if found > u64::from(SCHEMA) {
+        return Err(StoreError::Newer { path: path.to_owned(), found });
+    }
+    serde_json::from_value(value).map_err(|error| not(error.to_string()))
+}
+
+/// One file of the records folder.
+#[derive(Debug)]
+pub struct Listed {
+    /// The file.
+    pub path: PathBuf,
+    /// Its record, or why there is none to see.
+    pub record: Result<Record, StoreError>,
+}
+
+/// Every record in `folder`, the oldest first. A folder that does not exist holds none.
+///
+/// # Errors
+/// When the folder exists and cannot be read.
+pub fn list(folder: &Path) -> Result<Vec<Listed>, StoreError> {
+    let read = |source| StoreError::Read { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(read)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(read)?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths.into_iter().map(|path| Listed { record: load(&path), path }).collect())
+}
+
+/// The file name of a run of `profile` that started at `started`: sorts by time.
+pub fn file_name(profile: &str, started: jiff::Timestamp) -> String {
+    let safe: String = profile
+        .chars()
+        .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .collect();
+    format!("{}-{safe}.json", started.strftime("%Y-%m-%dT%H-%M-%SZ"))
+}
