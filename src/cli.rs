@@ -1,0 +1,168 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measure Apache Kafka and MariaDB as the data hub of an IoT box, with numbers that can be trusted.
+///
+/// Without a command it opens the screen. Everything that the screen does, `hubmark run` does
+/// without a terminal.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do; without it the screen opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 all well · 1 failed · 2 usage or bad profile · 3 a threshold was crossed or
+messages were lost · 130 interrupted
+
+Files: profiles in $XDG_CONFIG_HOME/hubmark, records in $XDG_DATA_HOME/hubmark/records, this
+program's log in $XDG_STATE_HOME/hubmark; HUBMARK_CONFIG_DIR, HUBMARK_RECORDS_DIR and
+HUBMARK_STATE_DIR override. HUBMARK_LOG sets what is logged (for example debug).";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Execute a profile without a screen: progress on stderr, the result on stdout
+    Run(Run),
+    /// Built-in and saved profiles
+    #[command(subcommand)]
+    Profiles(Profiles),
+    /// Finished and partial runs
+    #[command(subcommand)]
+    Records(Records),
+    /// Server images on a hub
+    #[command(subcommand)]
+    Images(Images),
+    /// Remove what dead runs left behind on a hub, by label; never anything else
+    Clean(HubArg),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// The built-in broker: started by a run on the local hub
+    #[command(hide = true)]
+    Broker(crate::broker::Args),
+    /// Runs a program that ends when this one does: started by the local hub
+    #[command(hide = true)]
+    Guard(crate::hub::local::guard::Args),
+}
+
+/// `hubmark run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// A built-in or saved profile's name, or a file
+    pub profile: String,
+    /// Change one setting of the profile, by the profile's own keys; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where the record is kept, from the first repetition on [default: the records folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What is printed at the end
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Go on with the partial record in FILE (give it with --out)
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+    /// Print what would be done and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A summary for people
+    Text,
+    /// The whole record
+    Json,
+    /// One line for each repetition
+    Csv,
+}
+
+/// `hubmark profiles`.
+#[derive(Debug, Subcommand)]
+pub enum Profiles {
+    /// List them
+    List,
+    /// Print one
+    Show {
+        /// A name or a file
+        name: String,
+    },
+    /// Say everything that is wrong with a profile, with line numbers; otherwise print its plan
+    Check {
+        /// A name or a file
+        file: String,
+    },
+    /// Copy a profile to a file, to change it
+    Copy {
+        /// A name or a file
+        name: String,
+        /// The new file; it must not exist
+        file: PathBuf,
+    },
+}
+
+/// `hubmark records`.
+#[derive(Debug, Subcommand)]
+pub enum Records {
+    /// List them
+    List,
+    /// Print a record's result
+    Show {
+        /// Its file, or its name in the records folder
+        record: PathBuf,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Delete records
+    Remove {
+        /// Their files, or their names in the records folder
+        #[arg(required = true)]
+        records: Vec<PathBuf>,
+    },
+}
+
+/// `hubmark images`.
+#[derive(Debug, Subcommand)]
+pub enum Images {
+    /// List the images that this program built there
+    List(HubArg),
+    /// Build or pull the images that a profile needs
+    Build {
+        /// The profile
+        profile: String,
+        /// The hub
+        #[command(flatten)]
+        hub: HubArg,
+    },
+    /// Remove images that this program built there
+    Remove {
+        /// Their names; all of them without any
+        images: Vec<String>,
+        /// The hub
+        #[command(flatten)]
+        hub: HubArg,
+    },
+}
+
+/// Which hub.
+#[derive(Debug, Args)]
+pub struct HubArg {
+    /// The engine's address [default: $DOCKER_HOST or the engine's own socket]
+    #[arg(long, value_name = "URL")]
+    pub hub: Option<String>,
+}

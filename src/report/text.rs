@@ -1,0 +1,269 @@
+//! The summary that a run prints at its end: at most 100 columns.
+
+use std::{fmt::Write, path::Path};
+
+use crate::{
+    format::{bytes, count, optional, three},
+    measure::{Estimate, Judgement, Ledger},
+    plan::{Durability, Workload},
+    record::{PointResult, Record, Repetition, Status, Summary},
+};
+
+/// The summary of `record`, which lies at `path`.
+pub fn summary(record: &Record, path: &Path) -> String {
+    let mut text = String::new();
+    head(&mut text, record);
+    latency_table(&mut text, record);
+    throughput_table(&mut text, record);
+    resources(&mut text, record);
+    messages(&mut text, record);
+    doubts(&mut text, record);
+    let _ = writeln!(text, "\nrecord: {}", path.display());
+    text
+}
+
+fn head(text: &mut String, record: &Record) {
+    let status = match record.status {
+        Status::Complete => "complete",
+        Status::Partial => "PARTIAL",
+    };
+    let done: usize = record.points.iter().map(|point| point.repetitions.len()).sum();
+    let _ = writeln!(
+        text,
+        "{} · {status} · {done} of {} repetitions · {}",
+        record.plan.profile,
+        record.plan.schedule.len(),
+        record.started.strftime("%Y-%m-%d %H:%M UTC"),
+    );
+    let hub = &record.provenance.hub;
+    let unknown = || "unknown".to_owned();
+    let _ = writeln!(
+        text,
+        "hub: {}, {} cores, {} · {}",
+        hub.model.clone().or_else(|| hub.cpu.clone()).unwrap_or_else(unknown),
+        hub.cores.map_or_else(unknown, |cores| cores.to_string()),
+        hub.memory.map_or_else(unknown, |memory| bytes(memory.0 as f64)),
+        hub.engine.clone().unwrap_or_else(|| "no container engine".to_owned()),
+    );
+    if hub.shared_with_client {
+        let _ = writeln!(text, "the hub is this machine: users and servers shared its cores");
+    }
+    for (backend, server) in &record.provenance.servers {
+        let _ = writeln!(text, "{backend}: server version {}", server.version);
+        if let Some(caution) = &server.caution {
+            let _ = writeln!(text, "  ! {caution}");
+        }
+    }
+    let warm = if record.plan.server_warmup.is_zero() {
+        "none: cold servers, as the study".to_owned()
+    } else {
+        format!("{} s of load", three(record.plan.server_warmup.as_secs_f64()))
+    };
+    let _ = writeln!(text, "server warm-up: {warm}");
+    if let Some(ended) = &record.ended {
+        let _ = writeln!(text, "ended early: {ended}");
+    }
+}
+
+const fn durability(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Default => "default",
+        Durability::Memory => "memory",
+        Durability::Disk => "disk",
+    }
+}
+
+fn point_columns(point: &PointResult) -> String {
+    let workload = &point.point.workload;
+    format!(
+        "{:<16.16} {:>6} {:>8} {:<8}",
+        point.point.backend.to_string(),
+        count(u64::from(workload.users())),
+        bytes(workload.payload().0 as f64),
+        durability(point.point.durability),
+    )
+}
+
+const POINT_HEAD: &str = "backend           users  payload durable ";
+
+/// `2.14 [2.01, 2.27]`: mean of the repetitions and its 95 % interval, where there is one.
+fn with_interval(estimate: Option<&Estimate>, divisor: f64) -> String {
+    let Some(estimate) = estimate else { return optional(None) };
+    let mean = three(estimate.mean / divisor);
+    match estimate.ci_low.zip(estimate.ci_high) {
+        Some((low, high)) => format!("{mean} [{}, {}]", three(low / divisor), three(high / divisor)),
+        None => mean,
+    }
+}
+
+fn latency_table(text: &mut String, record: &Record) {
+    let points: Vec<_> = of_kind(record, |w| matches!(w, Workload::Latency(_)));
+    if points.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "\nlatency in ms (mean: of {} repetitions, 95 % interval; percentiles: all samples merged)",
+        record.plan.repetitions
+    );
+    let _ = writeln!(
+        text,
+        "{POINT_HEAD}  {:<22} {:>6} {:>6} {:>7} {:>6} {:>6}",
+        "delivery mean", "p50", "p99", "max", "ack", "resp."
+    );
+    for (point, summary) in points {
+        let ms = |value: Option<f64>| optional(value.map(|micros| micros / 1e3));
+        let delivery = summary.latency.delivery.as_ref();
+        let _ = writeln!(
+            text,
+            "{}  {:<22} {:>6} {:>6} {:>7} {:>6} {:>6}",
+            point_columns(point),
+            with_interval(summary.over_repetitions.get("delivery.mean_us"), 1e3),
+            ms(delivery.and_then(|d| d.p50)),
+            ms(delivery.and_then(|d| d.p99)),
+            ms(delivery.map(|d| d.max)),
+            ms(summary.latency.ack.as_ref().and_then(|d| d.p50)),
+            ms(summary.latency.response.as_ref().and_then(|d| d.p50)),
+        );
+    }
+    let _ = writeln!(text, "ack, resp.: median; delivery = received − sent, response = received − due");
+}
+
+fn throughput_table(text: &mut String, record: &Record) {
+    let points: Vec<_> = of_kind(record, |w| matches!(w, Workload::Throughput(_)));
+    if points.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nthroughput (mean of repetitions, 95 % interval)");
+    let _ = writeln!(text, "{POINT_HEAD}  {:<9} {:<26} {:>12}", "scenario", "MB/s", "messages/s");
+    for (point, summary) in points {
+        let Workload::Throughput(workload) = &point.point.workload else { continue };
+        let figure = |name| summary.over_repetitions.get(name);
+        let _ = writeln!(
+            text,
+            "{}  {:<9} {:<26} {:>12}",
+            point_columns(point),
+            format!("{:?}", workload.scenario).to_lowercase(),
+            with_interval(figure("throughput.bytes_per_second"), 1e6),
+            optional(figure("throughput.messages_per_second").map(|e| e.mean)),
+        );
+    }
+}
+
+fn resources(text: &mut String, record: &Record) {
+    let points: Vec<_> = of_kind(record, |_| true);
+    if points.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nresources over the load (mean of repetitions)");
+    let _ = writeln!(
+        text,
+        "{POINT_HEAD}  {:<10} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "server", "cpu cores", "memory +", "written", "received", "sent"
+    );
+    for (point, summary) in points {
+        for role in roles(summary) {
+            let mean = |figure: &str| {
+                summary.over_repetitions.get(&format!("{role}.{figure}")).map(|estimate| estimate.mean)
+            };
+            let size = |figure: &str| mean(figure).map_or_else(|| optional(None), bytes);
+            let _ = writeln!(
+                text,
+                "{}  {role:<10.10} {:>9} {:>9} {:>9} {:>9} {:>9}",
+                point_columns(point),
+                optional(mean("cpu_cores")),
+                size("memory_growth_bytes"),
+                size("block_written_bytes"),
+                size("network_received_bytes"),
+                size("network_sent_bytes"),
+            );
+        }
+    }
+}
+
+fn roles(summary: &Summary) -> Vec<&str> {
+    summary.over_repetitions.keys().filter_map(|name| name.strip_suffix(".cpu_cores")).collect()
+}
+
+fn of_kind(record: &Record, kind: impl Fn(&Workload) -> bool) -> Vec<(&PointResult, &Summary)> {
+    let fits = |point: &&PointResult| kind(&point.point.workload);
+    record.points.iter().filter(fits).filter_map(|point| Some((point, point.summary.as_ref()?))).collect()
+}
+
+fn repetitions(record: &Record) -> impl Iterator<Item = (&PointResult, &Repetition)> {
+    record.points.iter().flat_map(|point| point.repetitions.iter().map(move |r| (point, r)))
+}
+
+fn messages(text: &mut String, record: &Record) {
+    let mut total = Ledger::default();
+    for (_, Repetition { ledger, .. }) in repetitions(record) {
+        total.planned += ledger.planned;
+        total.sent += ledger.sent;
+        total.unsent += ledger.unsent;
+        total.acked += ledger.acked;
+        total.delivered += ledger.delivered;
+        total.lost += ledger.lost;
+        total.failed += ledger.failed;
+        total.duplicate += ledger.duplicate;
+        total.corrupt += ledger.corrupt;
+        total.out_of_order += ledger.out_of_order;
+    }
+    let _ = writeln!(
+        text,
+        "\nmessages: planned {}  sent {}  acknowledged {}  delivered {}",
+        count(total.planned),
+        count(total.sent),
+        count(total.acked),
+        count(total.delivered),
+    );
+    let _ = writeln!(
+        text,
+        "          lost {}  failed {}  unsent {}  duplicate {}  out of order {}  corrupt {}",
+        count(total.lost),
+        count(total.failed),
+        count(total.unsent),
+        count(total.duplicate),
+        count(total.out_of_order),
+        count(total.corrupt),
+    );
+    let lag = |r: &Repetition| r.generator.lag_p99;
+    let worst = repetitions(record).filter_map(|(_, r)| lag(r)).reduce(f64::max);
+    let cpu = repetitions(record).map(|(_, r)| r.generator.cpu_cores).reduce(f64::max);
+    let _ = writeln!(
+        text,
+        "hubmark itself: worst lag p99 {} ms, most cpu {} cores",
+        optional(worst.map(|micros| micros / 1e3)),
+        optional(cpu),
+    );
+}
+
+fn doubts(text: &mut String, record: &Record) {
+    let doubtful: Vec<_> =
+        repetitions(record).filter(|(_, r)| r.verdict.status != Judgement::Valid).collect();
+    if doubtful.is_empty() {
+        let _ = writeln!(text, "verdict: all repetitions valid");
+    } else {
+        let all = repetitions(record).count();
+        let _ = writeln!(text, "verdict: {} of {all} repetitions are not valid", doubtful.len());
+    }
+    for (point, repetition) in doubtful {
+        let workload = &point.point.workload;
+        let _ = writeln!(
+            text,
+            "  {:?}: {}, {} users, {}, repetition {}",
+            repetition.verdict.status,
+            point.point.backend,
+            count(u64::from(workload.users())),
+            bytes(workload.payload().0 as f64),
+            repetition.index + 1,
+        );
+        for reason in &repetition.verdict.reasons {
+            let _ = writeln!(text, "    {}", reason.text.replace('\n', "\n    "));
+        }
+    }
+    for (point, repetition) in repetitions(record) {
+        for crossed in &repetition.crossed {
+            let _ = writeln!(text, "threshold: {}: {crossed}", point.point.backend);
+        }
+    }
+}
