@@ -10,10 +10,12 @@
 //! ```
 //!
 //! Dependencies point one way: `tui, headless, report → engine → backend, hub, workload → plan →
-//! profile`. The leaves [`clock`], [`stamp`], [`units`], [`server`], [`measure`], [`event`]
+//! profile`. [`broker`], the built-in server, stands beside them: the local hub starts it as a child
+//! process, and clients reach it only through its port. The leaves [`clock`], [`stamp`], [`units`], [`server`], [`measure`], [`event`]
 //! and [`record`] import nothing above them.
 
 pub mod backend;
+pub mod broker;
 pub mod clock;
 pub mod engine;
 pub mod event;

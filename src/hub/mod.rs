@@ -17,6 +17,9 @@ use crate::{
     units::Bytes,
 };
 
+pub mod local;
+pub mod machine;
+
 /// What went wrong on the way to a hub or on it, in words for the operator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -1,0 +1,93 @@
+//! One connection: frames in, answers out, in order.
+
+use std::{io, sync::Arc};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+};
+
+use super::{Shared, api};
+
+/// Room for the requests of a device that sends small messages.
+const SMALL: usize = 2_048;
+/// The largest request that is read; as Kafka's `socket.request.max.bytes`.
+const MAX_FRAME: usize = 100 << 20;
+/// Bytes of a frame's length.
+const LENGTH: usize = 4;
+
+/// Answers requests until the client goes away or says something that is not Kafka's protocol.
+pub async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
+    if let Err(error) = converse(&shared, &mut stream).await {
+        tracing::debug!(%error, "a connection to the built-in broker ended");
+    }
+}
+
+async fn converse(shared: &Shared, stream: &mut TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut context = api::Context {
+        shared,
+        // Clients are told to come back by the way they came.
+        address: stream.local_addr()?,
+        waiter: Arc::new(Notify::new()),
+    };
+    let mut input = BytesMut::with_capacity(SMALL);
+    let mut output = BytesMut::with_capacity(SMALL);
+    while let Some(request) = next_frame(stream, &mut input).await? {
+        output.clear();
+        output.extend_from_slice(&[0; LENGTH]);
+        api::answer(&mut context, request, &mut output).await.map_err(io::Error::other)?;
+        let Some(length) = output.len().checked_sub(LENGTH).filter(|length| *length > 0) else {
+            continue;
+        };
+        let length = u32::try_from(length).map_err(io::Error::other)?;
+        output[..LENGTH].copy_from_slice(&length.to_be_bytes());
+        stream.write_all(&output).await?;
+    }
+    Ok(())
+}
+
+/// The next request without its length; `None` when the client closed the connection.
+async fn next_frame(stream: &mut TcpStream, input: &mut BytesMut) -> io::Result<Option<Bytes>> {
+    loop {
+        let missing = match frame_length(input)? {
+            Some(length) if input.len() >= LENGTH + length => {
+                input.advance(LENGTH);
+                return Ok(Some(input.split_to(length).freeze()));
+            }
+            Some(length) => LENGTH + length - input.len(),
+            None => SMALL,
+        };
+        input.reserve(missing);
+        if stream.read_buf(input).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+fn frame_length(input: &[u8]) -> io::Result<Option<usize>> {
+    let Some(length) = input.first_chunk::<LENGTH>() else { return Ok(None) };
+    let length = u32::from_be_bytes(*length) as usize;
+    if !(api::LEAST_REQUEST..=MAX_FRAME).contains(&length) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a request of {length} bytes"),
+        ));
+    }
+    Ok(Some(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_is_no_request_is_refused() {
+        assert!(frame_length(b"GET / HTTP/1.1\r\n").is_err());
+        assert!(frame_length(&[0, 0, 0, 2, 0, 0]).is_err());
+        assert_eq!(frame_length(&[0, 0, 0]).unwrap(), None);
+        assert_eq!(frame_length(&[0, 0, 0, 20, 0]).unwrap(), Some(20));
+    }
+}

@@ -1,0 +1,261 @@
+//! The log of one partition: batches in order, found by offset. Pure: no locks, no clocks.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+
+use super::batch::{self, Head, Sequence};
+
+/// Batches are copied into blocks of this size, so that a small message costs no allocation.
+const BLOCK: usize = 1 << 20;
+
+/// One partition's batches.
+#[derive(Debug, Default)]
+pub struct Log {
+    batches: VecDeque<Stored>,
+    /// Offset of the next record.
+    end: i64,
+    /// Bytes ever appended.
+    written: u64,
+    /// The first offset that no fetch has been answered with.
+    unread: i64,
+    /// The rest of the present block.
+    block: BytesMut,
+    /// The next sequence number of each idempotent producer.
+    producers: HashMap<i64, Expected>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    base: i64,
+    /// [`Log::written`] before this batch.
+    position: u64,
+    max_timestamp: i64,
+    bytes: Bytes,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Expected {
+    epoch: i16,
+    next: i32,
+}
+
+/// Why an idempotent producer's batch is not appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutOfSequence {
+    /// It is already there.
+    Duplicate,
+    /// One before it is missing.
+    Gap,
+}
+
+/// An offset before the log's start or after its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfRange;
+
+impl Log {
+    /// Offset of the oldest record kept; of the next one when there is none.
+    pub fn start(&self) -> i64 {
+        self.batches.front().map_or(self.end, |batch| batch.base)
+    }
+
+    /// Offset that the next record will get.
+    pub const fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// Checks an idempotent producer's batch, and expects the one after it from then on.
+    pub fn follow(&mut self, sequence: Sequence, records: i32) -> Result<(), OutOfSequence> {
+        let known = self.producers.get(&sequence.producer).copied();
+        if let Some(known) = known.filter(|known| known.epoch == sequence.epoch)
+            && sequence.first != known.next
+        {
+            // Sequence numbers wrap from the largest to 0.
+            let behind = known.next.wrapping_sub(sequence.first) & i32::MAX;
+            let repeated = behind < i32::MAX / 2;
+            return Err(if repeated { OutOfSequence::Duplicate } else { OutOfSequence::Gap });
+        }
+        let next = sequence.first.wrapping_add(records) & i32::MAX;
+        self.producers.insert(sequence.producer, Expected { epoch: sequence.epoch, next });
+        Ok(())
+    }
+
+    /// Appends one batch and returns the offset of its first record.
+    pub fn append(&mut self, head: &Head, bytes: &[u8]) -> i64 {
+        let base = self.end;
+        if self.block.capacity() < bytes.len() {
+            self.block = BytesMut::with_capacity(BLOCK.max(bytes.len()));
+        }
+        batch::write_at(&mut self.block, bytes, base);
+        self.batches.push_back(Stored {
+            base,
+            position: self.written,
+            max_timestamp: head.max_timestamp,
+            bytes: self.block.split().freeze(),
+        });
+        self.end += i64::from(head.records);
+        self.written += bytes.len() as u64;
+        base
+    }
+
+    /// Bytes from the batch with `offset` on to the end.
+    pub fn available(&self, offset: i64) -> Result<u64, OutOfRange> {
+        let index = self.find(offset)?;
+        Ok(self.batches.get(index).map_or(0, |batch| self.written - batch.position))
+    }
+
+    /// The batches from the one with `offset` on, up to `most` bytes; with `at_least_one`, the
+    /// first one even when it alone is larger.
+    pub fn read(
+        &mut self,
+        offset: i64,
+        most: usize,
+        at_least_one: bool,
+    ) -> Result<Bytes, OutOfRange> {
+        let first = self.find(offset)?;
+        let mut taken = 0;
+        let mut bytes = 0;
+        for batch in self.batches.range(first..) {
+            let exempt = taken == 0 && at_least_one;
+            if !exempt && bytes + batch.bytes.len() > most {
+                break;
+            }
+            taken += 1;
+            bytes += batch.bytes.len();
+        }
+        let next = self.batches.get(first + taken).map_or(self.end, |batch| batch.base);
+        self.unread = self.unread.max(next);
+        if taken == 1 {
+            return Ok(self.batches[first].bytes.clone());
+        }
+        let mut joined = BytesMut::with_capacity(bytes);
+        for batch in self.batches.range(first..first + taken) {
+            joined.extend_from_slice(&batch.bytes);
+        }
+        Ok(joined.freeze())
+    }
+
+    /// Offset of the first batch with a record of `timestamp` or later, and its largest timestamp.
+    pub fn at_time(&self, timestamp: i64) -> Option<(i64, i64)> {
+        self.batches
+            .iter()
+            .find(|batch| batch.max_timestamp >= timestamp)
+            .map(|batch| (batch.base, batch.max_timestamp))
+    }
+
+    /// Drops the oldest batches that were fetched until `wanted` bytes are free, or none of them is
+    /// left. Returns the bytes freed.
+    pub fn drop_read(&mut self, wanted: u64) -> u64 {
+        let mut freed = 0;
+        while freed < wanted {
+            let end = self.batches.get(1).map_or(self.end, |next| next.base);
+            match self.batches.front() {
+                Some(oldest) if end <= self.unread => freed += oldest.bytes.len() as u64,
+                _ => break,
+            }
+            self.batches.pop_front();
+        }
+        freed
+    }
+
+    /// Bytes kept.
+    pub fn size(&self) -> u64 {
+        self.batches.front().map_or(0, |oldest| self.written - oldest.position)
+    }
+
+    /// Index of the batch with `offset`; one past the last for the end of the log.
+    fn find(&self, offset: i64) -> Result<usize, OutOfRange> {
+        if offset < self.start() || offset > self.end {
+            return Err(OutOfRange);
+        }
+        if offset == self.end {
+            return Ok(self.batches.len());
+        }
+        Ok(self.batches.partition_point(|batch| batch.base <= offset) - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::broker::{batch::tests::batch, lies::records};
+
+    fn append(log: &mut Log, values: &[&[u8]]) -> i64 {
+        let bytes = batch(values);
+        log.append(&Head::read(&bytes).unwrap(), &bytes)
+    }
+
+    fn values(bytes: Bytes) -> Vec<(i64, Vec<u8>)> {
+        let records = records::decode(bytes).unwrap();
+        records.into_iter().map(|r| (r.offset, r.value.unwrap().to_vec())).collect()
+    }
+
+    #[test]
+    fn what_was_appended_is_read_from_any_offset() {
+        let mut log = Log::default();
+        assert_eq!(append(&mut log, &[b"a", b"b"]), 0);
+        assert_eq!(append(&mut log, &[b"c"]), 2);
+        assert_eq!((log.start(), log.end()), (0, 3));
+        let all = log.read(0, usize::MAX, true).unwrap();
+        assert_eq!(values(all), [(0, b"a".to_vec()), (1, b"b".to_vec()), (2, b"c".to_vec())]);
+        assert_eq!(values(log.read(2, usize::MAX, true).unwrap()), [(2, b"c".to_vec())]);
+        // An offset within a batch gives the whole batch: clients skip what they have.
+        assert_eq!(values(log.read(1, 1, true).unwrap()).len(), 2);
+        assert!(log.read(1, 1, false).unwrap().is_empty());
+        assert!(log.read(3, 1, true).unwrap().is_empty());
+        assert_eq!(log.read(4, 1, true), Err(OutOfRange));
+        assert_eq!(log.available(3), Ok(0));
+        assert_eq!(log.available(0), Ok(log.size()));
+    }
+
+    #[test]
+    fn only_what_was_read_is_dropped() {
+        let mut log = Log::default();
+        for value in [b"a", b"b", b"c"] {
+            append(&mut log, &[value]);
+        }
+        assert_eq!(log.drop_read(1), 0, "nobody has read anything");
+        let one = log.size() / 3;
+        log.read(0, 1, true).unwrap();
+        assert_eq!(log.drop_read(u64::MAX), one);
+        assert_eq!((log.start(), log.end(), log.size()), (1, 3, 2 * one));
+        assert_eq!(log.read(0, 1, true), Err(OutOfRange));
+        log.read(1, usize::MAX, true).unwrap();
+        assert_eq!(log.drop_read(u64::MAX), 2 * one);
+        assert_eq!((log.start(), log.end(), log.size()), (3, 3, 0));
+    }
+
+    #[test]
+    fn a_repeated_batch_of_an_idempotent_producer_is_noticed() {
+        let mut log = Log::default();
+        let at = |first| Sequence { producer: 7, epoch: 0, first };
+        assert_eq!(log.follow(at(0), 3), Ok(()));
+        assert_eq!(log.follow(at(3), 2), Ok(()));
+        assert_eq!(log.follow(at(3), 2), Err(OutOfSequence::Duplicate));
+        assert_eq!(log.follow(at(6), 1), Err(OutOfSequence::Gap));
+        assert_eq!(log.follow(at(5), 1), Ok(()));
+        assert_eq!(log.follow(Sequence { epoch: 1, ..at(0) }, 1), Ok(()));
+        let last = Sequence { producer: 8, epoch: 0, first: i32::MAX };
+        assert_eq!(log.follow(last, 1), Ok(()));
+        assert_eq!(log.follow(Sequence { first: 0, ..last }, 1), Ok(()), "numbers wrap to 0");
+    }
+
+    proptest! {
+        #[test]
+        fn every_offset_is_found(sizes in prop::collection::vec(1_usize..5, 1..20)) {
+            let mut log = Log::default();
+            for size in &sizes {
+                append(&mut log, &vec![&b"x"[..]; *size]);
+            }
+            for offset in 0..log.end() {
+                let found = values(log.read(offset, 1, true).unwrap());
+                prop_assert!(found.iter().any(|(o, _)| *o == offset));
+                let expected: u64 =
+                    log.batches.iter().skip_while(|b| b.base < found[0].0).map(|b| b.bytes.len() as u64).sum();
+                prop_assert_eq!(log.available(offset).unwrap(), expected);
+            }
+        }
+    }
+}
