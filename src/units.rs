@@ -1,7 +1,5 @@
 //! Quantities with their units: bytes, bytes per second, cores, durations as people write them.
 
-
-
 use serde::{Deserialize, Serialize};
 
 /// A number of bytes. Written `"100 B"`, `"1 kB"`, `"1 MiB"` by people, as a plain number in JSON.
