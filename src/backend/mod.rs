@@ -9,6 +9,8 @@
 //! A new backend is one folder here, one image recipe under `assets/images/`, and one line in
 //! [`registry`].
 
+pub mod kafka;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -23,7 +25,7 @@ use crate::{
 
 /// Every backend that this program knows.
 pub fn registry() -> Vec<Arc<dyn Backend>> {
-    Vec::new()
+    kafka::backends().into()
 }
 
 /// The backend called `name`.

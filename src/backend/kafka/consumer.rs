@@ -1,0 +1,154 @@
+//! The consumer: all partitions, from their beginning, assigned by hand.
+
+use std::time::Duration;
+
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode as Code},
+};
+
+use super::{
+    notes::{Listener, Notes},
+    place::{Place, reason},
+    topic::{self, REQUEST, TOPIC},
+};
+use crate::{
+    backend::{BackendError, Consumer, Inbox},
+    clock::Clock,
+    stamp::Stamp,
+};
+
+/// Longest wait for a message before the inbox is asked whether to stop.
+const NAP: Duration = Duration::from_millis(20);
+/// Messages after which the inbox is flushed though more are at hand.
+const BATCH: u32 = 256;
+
+/// A consumer connected to the topic's leaders.
+pub(super) struct KafkaConsumer {
+    place: Place,
+    consumer: BaseConsumer<Listener>,
+    /// Partitions still to be assigned.
+    start: Option<TopicPartitionList>,
+    clock: Clock,
+}
+
+impl KafkaConsumer {
+    /// Connects and finds the beginning of every partition. Blocks.
+    ///
+    /// An empty topic is fetched from at once. A loaded one is not before [`Consumer::run`]: what
+    /// librdkafka would read ahead is part of what is measured.
+    pub(super) fn connect(
+        place: &Place,
+        config: &ClientConfig,
+        clock: Clock,
+    ) -> Result<Self, BackendError> {
+        let failed = |error: KafkaError| place.failed("connecting the consumer", reason(&error));
+        let listener = Listener(Notes::to_log("consumer"));
+        let consumer: BaseConsumer<_> = config.create_with_context(listener).map_err(failed)?;
+        let metadata = consumer.fetch_metadata(Some(TOPIC), REQUEST).map_err(failed)?;
+        let led = topic::leaders(&metadata)
+            .map_err(|error| place.failed("connecting the consumer", error))?;
+        let mut start = TopicPartitionList::new();
+        let mut empty = true;
+        for partition in 0..led.partitions {
+            let (low, high) =
+                consumer.fetch_watermarks(TOPIC, partition, REQUEST).map_err(failed)?;
+            start.add_partition_offset(TOPIC, partition, Offset::Offset(low)).map_err(failed)?;
+            empty &= low == high;
+        }
+        let mut connected = Self { place: place.clone(), consumer, start: Some(start), clock };
+        if empty {
+            connected.assign()?;
+        }
+        Ok(connected)
+    }
+
+    fn assign(&mut self) -> Result<(), BackendError> {
+        let Some(start) = self.start.take() else { return Ok(()) };
+        self.consumer
+            .assign(&start)
+            .map_err(|error| self.place.failed("assigning the partitions", reason(&error)))
+    }
+}
+
+impl Consumer for KafkaConsumer {
+    fn run(mut self: Box<Self>, inbox: &mut dyn Inbox) -> Result<(), BackendError> {
+        self.assign()?;
+        let mut untold = 0;
+        loop {
+            let polled = self.consumer.poll(if untold == 0 { NAP } else { Duration::ZERO });
+            match polled {
+                Some(Ok(message)) => {
+                    let at = self.clock.now();
+                    match message.payload().and_then(Stamp::split) {
+                        Some((stamp, payload)) => inbox.arrived(at, stamp, payload),
+                        None => inbox.foreign(),
+                    }
+                    untold += 1;
+                    if untold < BATCH {
+                        continue;
+                    }
+                }
+                Some(Err(error)) if passes(&error) => {
+                    tracing::debug!(target: "hubmark::kafka", "consumer: {error}");
+                }
+                Some(Err(error)) => {
+                    inbox.flush();
+                    return Err(self.place.failed("reading the topic", reason(&error)));
+                }
+                None => {}
+            }
+            if untold > 0 {
+                inbox.flush();
+                untold = 0;
+            }
+            if inbox.stopped() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Whether librdkafka goes on by itself after that error.
+fn passes(error: &KafkaError) -> bool {
+    let KafkaError::MessageConsumption(code) = error else {
+        return matches!(error, KafkaError::PartitionEOF(_));
+    };
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::TimedOutQueue
+            | Code::CoordinatorNotAvailable
+            | Code::CoordinatorLoadInProgress
+            | Code::NotCoordinator
+            | Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::BrokerNotAvailable
+            | Code::NetworkException
+            | Code::KafkaStorageError
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::GroupAuthorizationFailed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_is_away_is_waited_for_and_a_lost_position_is_not() {
+        assert!(passes(&KafkaError::MessageConsumption(Code::BrokerTransportFailure)));
+        assert!(passes(&KafkaError::PartitionEOF(0)));
+        assert!(!passes(&KafkaError::MessageConsumption(Code::AutoOffsetReset)));
+        assert!(!passes(&KafkaError::MessageConsumption(Code::UnknownTopicOrPartition)));
+        assert!(!passes(&KafkaError::MessageConsumptionFatal(Code::BrokerTransportFailure)));
+    }
+}

@@ -1,0 +1,102 @@
+//! What the broker says of itself: the settings in force.
+
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, ConfigEntry, ConfigSource, ResourceSpecifier},
+    error::KafkaResult,
+};
+
+use super::{
+    notes::Listener,
+    topic::{REQUEST, TOPIC},
+};
+
+/// Settings of the broker that matter for durability and speed, default or not.
+const BROKER: &[&str] = &[
+    "compression.type",
+    "inter.broker.protocol.version",
+    "log.flush.interval.messages",
+    "log.flush.interval.ms",
+    "log.segment.bytes",
+    "message.max.bytes",
+    "min.insync.replicas",
+    "num.io.threads",
+    "num.network.threads",
+    "num.replica.fetchers",
+    "socket.request.max.bytes",
+    "unclean.leader.election.enable",
+];
+/// The same of the topic.
+const TOPIC_KEYS: &[&str] = &[
+    "cleanup.policy",
+    "compression.type",
+    "flush.messages",
+    "flush.ms",
+    "message.timestamp.type",
+    "min.insync.replicas",
+    "retention.bytes",
+    "segment.bytes",
+    "unclean.leader.election.enable",
+];
+
+/// Reads back the settings of broker and topic: those above, and all that are not the default.
+pub(super) async fn settings_in_force(
+    admin: &AdminClient<Listener>,
+    broker: i32,
+) -> KafkaResult<Vec<(String, String)>> {
+    let options = AdminOptions::new().request_timeout(Some(REQUEST));
+    let asked = [ResourceSpecifier::Broker(broker), ResourceSpecifier::Topic(TOPIC)];
+    let mut facts = Vec::new();
+    // One at a time: librdkafka sends what concerns a broker to that broker alone.
+    for (resource, keys, prefix) in
+        [(&asked[0], BROKER, "broker"), (&asked[1], TOPIC_KEYS, "topic")]
+    {
+        for described in admin.describe_configs([resource], &options).await? {
+            let entries = described.map_err(rdkafka::error::KafkaError::AdminOp)?.entries;
+            facts.extend(told(prefix, keys, entries));
+        }
+    }
+    Ok(facts)
+}
+
+fn told(prefix: &str, keys: &[&str], entries: Vec<ConfigEntry>) -> Vec<(String, String)> {
+    let matters = |entry: &ConfigEntry| {
+        let set = !matches!(entry.source, ConfigSource::Default | ConfigSource::Unknown);
+        !entry.is_sensitive && (set || keys.contains(&entry.name.as_str()))
+    };
+    let mut told: Vec<_> = entries
+        .into_iter()
+        .filter(matters)
+        .filter_map(|entry| Some((format!("{prefix} {}", entry.name), entry.value?)))
+        .collect();
+    told.sort();
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, source: ConfigSource, is_sensitive: bool) -> ConfigEntry {
+        ConfigEntry {
+            name: name.into(),
+            value: Some("1".into()),
+            is_default: source == ConfigSource::Default,
+            source,
+            is_read_only: false,
+            is_sensitive,
+        }
+    }
+
+    #[test]
+    fn what_matters_and_what_was_set_is_told_and_no_secret() {
+        let entries = vec![
+            entry("num.io.threads", ConfigSource::Default, false),
+            entry("log.cleaner.threads", ConfigSource::Default, false),
+            entry("log.dirs", ConfigSource::StaticBroker, false),
+            entry("ssl.key.password", ConfigSource::StaticBroker, true),
+        ];
+        let names: Vec<_> =
+            told("broker", BROKER, entries).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["broker log.dirs", "broker num.io.threads"]);
+    }
+}

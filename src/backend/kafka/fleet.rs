@@ -1,0 +1,204 @@
+//! All users' producers: connecting them, handing messages over, taking them down.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig,
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseRecord, Producer, PurgeConfig},
+};
+
+use super::{
+    place::{Place, reason},
+    poller::{self, Hall, UserProducer},
+    topic::{self, TOPIC},
+};
+use crate::{
+    backend::{BackendError, Fleet, Reports, SendError},
+    clock::Clock,
+    stamp::{Stamp, User},
+};
+
+/// Longest time in which one user may connect.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Longest time that a fleet takes to give up what is still in flight.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Threads that connect users, or take them down, side by side: most of it is waiting.
+const HANDS: u32 = 8;
+
+/// The producers of all users, and the thread that serves them.
+pub(super) struct KafkaFleet {
+    producers: Arc<Vec<UserProducer>>,
+    partitions: i32,
+    hall: Arc<Hall>,
+    poller: Option<JoinHandle<()>>,
+}
+
+impl KafkaFleet {
+    /// Connects `users` producers to the leader of the topic. Blocks.
+    pub(super) fn connect(
+        place: &Place,
+        config: &ClientConfig,
+        users: u32,
+        partitions: i32,
+        clock: Clock,
+        reports: &Arc<dyn Reports>,
+    ) -> Result<Self, BackendError> {
+        let hall = Hall::new(clock, Arc::clone(reports));
+        let producers = Arc::new(connect_all(place, config, users, &hall, &**reports)?);
+        let served = (Arc::clone(&hall), Arc::clone(&producers));
+        let poller = thread::Builder::new()
+            .name("kafka-poller".into())
+            .spawn(move || poller::serve(&served.0, &served.1))
+            .map_err(|error| place.failed("starting the polling thread", error))?;
+        Ok(Self { producers, partitions, hall, poller: Some(poller) })
+    }
+}
+
+impl Fleet for KafkaFleet {
+    fn send(&mut self, user: User, _stamp: Stamp, message: &[u8]) -> Result<(), SendError> {
+        let Some(producer) = self.producers.get(user as usize) else {
+            return Err(SendError::Refused(format!("there is no user {user}")));
+        };
+        let partition = (user % self.partitions.unsigned_abs()).cast_signed();
+        let record = BaseRecord::<(), [u8]>::to(TOPIC).partition(partition).payload(message);
+        let line = producer.context();
+        line.taken();
+        match producer.send(record) {
+            Ok(()) => {
+                line.list();
+                Ok(())
+            }
+            Err((error, _)) => {
+                line.returned();
+                Err(match error {
+                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => SendError::Full,
+                    other => SendError::Refused(other.to_string()),
+                })
+            }
+        }
+    }
+
+    /// Nothing to do: librdkafka sends an unfilled bundle by itself when `linger.ms` is over.
+    fn flush(&mut self) {}
+}
+
+impl Drop for KafkaFleet {
+    fn drop(&mut self) {
+        self.hall.close();
+        if let Some(poller) = self.poller.take()
+            && poller.join().is_err()
+        {
+            tracing::error!(target: "hubmark::kafka", "the polling thread had panicked");
+        }
+        let producers = Arc::into_inner(std::mem::take(&mut self.producers)).unwrap_or_default();
+        give_up(&producers);
+        self.hall.report();
+        // Destroying one waits for its threads to end.
+        let producers = Mutex::new(producers.into_iter());
+        side_by_side(|| {
+            while let Some(producer) = next(&producers) {
+                drop(producer);
+            }
+        });
+    }
+}
+
+/// Takes what is still in flight out of librdkafka, so that its outcome is told.
+fn give_up(producers: &[UserProducer]) {
+    for producer in producers {
+        producer.purge(PurgeConfig::default().queue().inflight().non_blocking());
+    }
+    let started = Instant::now();
+    let mut waiting: Vec<_> = producers.iter().collect();
+    while !waiting.is_empty() && started.elapsed() < FAREWELL {
+        waiting.retain(|producer| {
+            producer.poll(Duration::ZERO);
+            producer.in_flight_count() > 0
+        });
+        if !waiting.is_empty() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Connects the users on a few threads, for connecting is mostly waiting.
+fn connect_all(
+    place: &Place,
+    config: &ClientConfig,
+    users: u32,
+    hall: &Arc<Hall>,
+    reports: &dyn Reports,
+) -> Result<Vec<UserProducer>, BackendError> {
+    let (todo, failure) = (Mutex::new(0..users), Mutex::new(None));
+    let done: Mutex<Vec<(User, UserProducer)>> = Mutex::default();
+    side_by_side(|| {
+        while let Some(user) = next(&todo) {
+            match connect_one(place, config, hall, user) {
+                Ok(producer) => {
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((user, producer));
+                    reports.connected(u32::try_from(done.len()).unwrap_or(u32::MAX));
+                }
+                Err(error) => {
+                    *todo.lock().unwrap_or_else(PoisonError::into_inner) = 0..0;
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+            }
+        }
+    });
+    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|(user, _)| *user);
+    Ok(done.into_iter().map(|(_, producer)| producer).collect())
+}
+
+/// One user's producer, which knows the topic and has a connection to its leader.
+fn connect_one(
+    place: &Place,
+    config: &ClientConfig,
+    hall: &Arc<Hall>,
+    user: User,
+) -> Result<UserProducer, BackendError> {
+    let what = || format!("connecting user {}", user + 1);
+    let producer: UserProducer =
+        config.create_with_context(hall.line(user)).map_err(|error| place.failed(what(), error))?;
+    let explain = |error: KafkaError| {
+        // Why librdkafka could not is among its events.
+        (0..32).for_each(|_| producer.poll(Duration::ZERO));
+        let last = hall.last_error().unwrap_or_default();
+        place.failed(what(), format!("{} {last}", reason(&error)).trim())
+    };
+    let metadata = producer.client().fetch_metadata(Some(TOPIC), PATIENCE).map_err(explain)?;
+    let led = topic::leaders(&metadata).map_err(|error| place.failed(what(), error))?;
+    // The connection that gave the metadata is the leader's, unless it goes by another address.
+    if led.brokers.iter().any(|address| *address != place.broker.to_string()) {
+        for partition in 0..led.partitions {
+            producer.client().fetch_watermarks(TOPIC, partition, PATIENCE).map_err(explain)?;
+        }
+    }
+    Ok(producer)
+}
+
+fn next<I: Iterator>(items: &Mutex<I>) -> Option<I::Item> {
+    items.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+/// Does the same work on several threads until it is done.
+fn side_by_side(work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 1..HANDS {
+            // With fewer threads it takes longer, that is all.
+            if thread::Builder::new().spawn_scoped(scope, &work).is_err() {
+                break;
+            }
+        }
+        work();
+    });
+}

@@ -1,0 +1,158 @@
+//! Apache Kafka, through librdkafka.
+//!
+//! Every user has a producer of its own ([`fleet`]); one thread serves them all ([`poller`]). The
+//! [`consumer`] has its partitions assigned and a thread of its own. [`Builtin`] is the same client
+//! on the broker that is built into this program.
+
+mod builtin;
+mod clients;
+mod consumer;
+mod facts;
+mod fleet;
+mod image;
+mod notes;
+mod place;
+mod poller;
+mod servers;
+mod session;
+mod settings;
+mod topic;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use self::builtin::Builtin;
+use self::{
+    clients::Clients, place::Place, session::KafkaSession, settings::Settings, topic::Wanted,
+};
+use super::{Backend, BackendError, BackendInfo, ClientNeeds, Session, Setup};
+use crate::{
+    clock::Clock,
+    server::{HubKind, Running, ServerSpec},
+};
+
+static INFO: BackendInfo = BackendInfo {
+    name: "kafka",
+    title: "Apache Kafka",
+    caution: None,
+    versions: &["4.4.0", "2.8.0"],
+    hubs: &[HubKind::Docker],
+    settings: &[
+        settings::IMAGE,
+        settings::HEAP,
+        settings::ZOOKEEPER_HEAP,
+        settings::PARTITIONS,
+        settings::REPLICATION,
+        settings::PRODUCER,
+        settings::CONSUMER,
+        settings::TOPIC,
+        settings::SERVER,
+    ],
+};
+
+/// Apache Kafka in containers: version 4 by itself, earlier ones with ZooKeeper.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Kafka;
+
+#[async_trait]
+impl Backend for Kafka {
+    fn info(&self) -> &'static BackendInfo {
+        &INFO
+    }
+
+    fn check(&self, setup: &Setup) -> Vec<BackendError> {
+        check(&INFO, setup)
+    }
+
+    fn servers(&self, setup: &Setup) -> Result<Vec<ServerSpec>, BackendError> {
+        on_a_hub_of(&INFO, setup)?;
+        let settings = Settings::read(INFO.title, &setup.settings)?;
+        Ok(servers::containers(version(setup), &settings))
+    }
+
+    fn needs(&self, users: u32) -> ClientNeeds {
+        needs(users)
+    }
+
+    async fn connect(
+        &self,
+        setup: &Setup,
+        servers: &[Running],
+        clock: Clock,
+        patience: Duration,
+    ) -> Result<Box<dyn Session>, BackendError> {
+        connect(&INFO, version(setup), setup, servers, clock, patience).await
+    }
+}
+
+/// The version to start: the default where the plan names none.
+fn version(setup: &Setup) -> &str {
+    setup.point.backend.version.as_deref().unwrap_or(INFO.versions[0])
+}
+
+fn on_a_hub_of(info: &BackendInfo, setup: &Setup) -> Result<(), BackendError> {
+    if info.hubs.contains(&setup.hub) {
+        return Ok(());
+    }
+    let (hub, reason) = match setup.hub {
+        HubKind::Docker => ("docker", "it is a part of this program: use the local hub"),
+        HubKind::Local => ("local", "it runs in containers: use the docker hub"),
+    };
+    Err(BackendError::WrongHub {
+        backend: info.title.into(),
+        hub: hub.into(),
+        reason: reason.into(),
+    })
+}
+
+fn check(info: &BackendInfo, setup: &Setup) -> Vec<BackendError> {
+    let settings = match Settings::read(info.title, &setup.settings) {
+        Ok(settings) => settings,
+        Err(error) => return vec![error],
+    };
+    let mut found = settings.reserved(info.title, setup.durability());
+    found.extend(Clients::new(&settings, setup.durability()).check(info.title));
+    found
+}
+
+/// librdkafka takes 3 threads, a socket and two pipes for each client.
+fn needs(users: u32) -> ClientNeeds {
+    let users = u64::from(users);
+    ClientNeeds { descriptors: 5 * users + 64, threads: 3 * users + 32 }
+}
+
+async fn connect(
+    info: &BackendInfo,
+    version: &str,
+    setup: &Setup,
+    servers: &[Running],
+    clock: Clock,
+    patience: Duration,
+) -> Result<Box<dyn Session>, BackendError> {
+    let settings = Settings::read(info.title, &setup.settings)?;
+    // ZooKeeper, where there is one, comes first.
+    let Some(broker) = servers.last() else {
+        return Err(BackendError::Operation {
+            what: "connecting".into(),
+            server: info.title.into(),
+            reason: "no server was started".into(),
+        });
+    };
+    let place = Place::of(broker);
+    let (control, broker_id) = session::ready(&place, patience).await?;
+    Ok(Box::new(KafkaSession {
+        place,
+        clients: Clients::new(&settings, setup.durability()),
+        wanted: Wanted::new(&settings, setup.durability()),
+        version: version.to_owned(),
+        clock,
+        control: Arc::clone(&control),
+        broker_id,
+    }))
+}
+
+/// The backends of this room.
+pub fn backends() -> [Arc<dyn Backend>; 2] {
+    [Arc::new(Kafka), Arc::new(Builtin)]
+}

@@ -1,0 +1,168 @@
+//! A session: readiness by protocol, and everything that is done on a broker that answers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use rdkafka::{admin::AdminClient, error::KafkaError, util::get_rdkafka_version};
+use tokio::{net::TcpStream, time};
+
+use super::{
+    clients::Clients,
+    consumer::KafkaConsumer,
+    facts,
+    fleet::KafkaFleet,
+    notes::{Listener, Notes},
+    place::{Place, reason},
+    topic::{self, REQUEST, TOPIC, Wanted},
+};
+use crate::{
+    backend::{BackendError, Bundling, Consumer, Fleet, Reports, ServerFacts, Session},
+    clock::Clock,
+};
+
+/// Pause between two attempts to reach a server that starts.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Longest wait for one answer of a server that starts.
+const ANSWER: Duration = Duration::from_millis(500);
+
+/// A broker that answers.
+pub(super) struct KafkaSession {
+    pub place: Place,
+    pub clients: Clients,
+    pub wanted: Wanted,
+    /// What the server is, where it cannot say so itself.
+    pub version: String,
+    pub clock: Clock,
+    /// Makes topics, reads settings back. Neither fleet nor consumer use it.
+    pub control: Arc<AdminClient<Listener>>,
+    /// The broker's number in its cluster.
+    pub broker_id: i32,
+}
+
+/// Waits until the broker lists itself, and returns the client that asked, with its number.
+///
+/// The port is tried by itself first: librdkafka would double its pauses meanwhile.
+pub(super) async fn ready(
+    place: &Place,
+    patience: Duration,
+) -> Result<(Arc<AdminClient<Listener>>, i32), BackendError> {
+    let started = Instant::now();
+    let not_ready = |last: String| BackendError::NotReady {
+        server: place.role.clone(),
+        address: place.broker.to_string(),
+        waited: started.elapsed(),
+        last,
+    };
+    loop {
+        let last = match time::timeout(ANSWER, TcpStream::connect(place.broker)).await {
+            Ok(Ok(_)) => break,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer to a connection".to_owned(),
+        };
+        if started.elapsed() > patience {
+            return Err(not_ready(last));
+        }
+        time::sleep(PAUSE).await;
+    }
+    let control: AdminClient<_> = Clients::control(place.broker)
+        .create_with_context(Listener(Notes::to_log("control")))
+        .map_err(|error| place.failed("making a client", reason(&error)))?;
+    let control = Arc::new(control);
+    loop {
+        let asked = Arc::clone(&control);
+        let brokers = place
+            .blocking(move || {
+                let metadata = asked.inner().fetch_metadata(None, ANSWER)?;
+                Ok::<_, KafkaError>(
+                    metadata.brokers().first().map(rdkafka::metadata::MetadataBroker::id),
+                )
+            })
+            .await?;
+        let last = match brokers {
+            Ok(Some(id)) => return Ok((control, id)),
+            Ok(None) => "it lists no broker yet".to_owned(),
+            Err(error) => reason(&error),
+        };
+        if started.elapsed() > patience {
+            return Err(not_ready(last));
+        }
+        time::sleep(PAUSE).await;
+    }
+}
+
+#[async_trait]
+impl Session for KafkaSession {
+    async fn facts(&self) -> Result<ServerFacts, BackendError> {
+        let settings = match facts::settings_in_force(&self.control, self.broker_id).await {
+            Ok(settings) => settings,
+            // A server that speaks only part of the protocol is still to be measured.
+            Err(error) if unsupported(&error) => Vec::new(),
+            Err(error) => {
+                return Err(self.place.failed("reading the settings back", reason(&error)));
+            }
+        };
+        let mut client = vec![("librdkafka".to_owned(), get_rdkafka_version().1)];
+        let in_force = self.clients.in_force(self.place.broker);
+        client.extend(
+            in_force.map_err(|error| self.place.failed("reading the client's settings", error))?,
+        );
+        Ok(ServerFacts { version: self.version.clone(), settings, client })
+    }
+
+    async fn reset(&self) -> Result<(), BackendError> {
+        topic::make_anew(&self.control, &self.place, &self.wanted).await
+    }
+
+    async fn fleet(
+        &self,
+        users: u32,
+        bundling: Bundling,
+        reports: Arc<dyn Reports>,
+    ) -> Result<Box<dyn Fleet>, BackendError> {
+        let place = self.place.clone();
+        let config = self.clients.producer(place.broker, bundling, users);
+        let (partitions, clock) = (self.wanted.partitions, self.clock);
+        let connect =
+            move || KafkaFleet::connect(&place, &config, users, partitions, clock, &reports);
+        Ok(Box::new(self.place.blocking(connect).await??))
+    }
+
+    async fn consumer(&self, _bundling: Bundling) -> Result<Box<dyn Consumer>, BackendError> {
+        let place = self.place.clone();
+        let (config, clock) = (self.clients.consumer(place.broker), self.clock);
+        let connect = move || KafkaConsumer::connect(&place, &config, clock);
+        Ok(Box::new(self.place.blocking(connect).await??))
+    }
+
+    async fn count(&self) -> Result<u64, BackendError> {
+        let place = self.place.clone();
+        self.place.blocking(move || count(&place)).await?
+    }
+}
+
+fn unsupported(error: &KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::UnsupportedFeature | Code::UnsupportedVersion | Code::NotImplemented)
+    )
+}
+
+/// Messages that the topic holds by its offsets, asked over a connection of its own. Blocks.
+fn count(place: &Place) -> Result<u64, BackendError> {
+    let failed = |error: KafkaError| place.failed("counting the messages", reason(&error));
+    let client: AdminClient<_> = Clients::control(place.broker)
+        .create_with_context(Listener(Notes::to_log("count")))
+        .map_err(failed)?;
+    let metadata = client.inner().fetch_metadata(Some(TOPIC), REQUEST).map_err(failed)?;
+    let led =
+        topic::leaders(&metadata).map_err(|error| place.failed("counting the messages", error))?;
+    (0..led.partitions).try_fold(0, |sum, partition| {
+        let (low, high) =
+            client.inner().fetch_watermarks(TOPIC, partition, REQUEST).map_err(failed)?;
+        Ok(sum + (high - low).unsigned_abs())
+    })
+}
