@@ -1,0 +1,72 @@
+//! From a profile's text to a running engine: the way that screen and command line share.
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::Timestamp;
+
+use crate::{
+    backend,
+    engine::{Engine, EngineError, Outcome, Request, control::Control},
+    event::{Events, channel},
+    hub::{self, Hub},
+    paths,
+    plan::Plan,
+    profile::Catalogue,
+    record::store,
+};
+
+/// The backends as profiles see them.
+pub fn catalogue() -> Catalogue {
+    Catalogue::new(backend::registry().iter().map(|backend| backend.info()))
+}
+
+/// A new run's identity: unique on a hub, and telling to whoever reads a container's labels.
+fn identity() -> String {
+    format!("{}-{}", Timestamp::now().as_millisecond(), std::process::id())
+}
+
+/// Where a new run of `plan` keeps its record, unless told otherwise.
+///
+/// # Errors
+/// When there is no home folder.
+pub fn record_path(plan: &Plan) -> Result<PathBuf, paths::PathError> {
+    Ok(paths::records()?.join(store::file_name(&plan.profile, Timestamp::now())))
+}
+
+/// An engine ready to run, and what it will tell.
+pub struct Launch {
+    /// The engine.
+    pub engine: Engine,
+    /// How it is stopped.
+    pub control: Control,
+    hub: tokio::sync::watch::Sender<Option<Arc<dyn Hub>>>,
+}
+
+impl Launch {
+    /// Prepares an engine.
+    pub fn new() -> (Self, Events) {
+        let (teller, events) = channel();
+        let control = Control::default();
+        let engine = Engine::new(teller, control.clone());
+        (Self { engine, control, hub: tokio::sync::watch::Sender::new(None) }, events)
+    }
+
+    /// Opens the hub and executes the request.
+    ///
+    /// # Errors
+    /// What kept the run from beginning.
+    pub async fn run(&self, request: Request) -> Result<Outcome, EngineError> {
+        let run = identity();
+        let hub = hub::open(&request.plan.hub, &run).await?;
+        self.hub.send_replace(Some(Arc::clone(&hub)));
+        self.engine.run(request, hub, run).await
+    }
+
+    /// Removes the servers that are up: for an end that cannot wait.
+    pub async fn remove_servers(&self) {
+        let hub = self.hub.borrow().clone();
+        if let Some(hub) = hub {
+            self.engine.remove_servers(hub.as_ref()).await;
+        }
+    }
+}

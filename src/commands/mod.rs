@@ -1,0 +1,135 @@
+//! The commands of the command line, each ending in an exit status.
+
+mod images;
+mod launch;
+mod profiles;
+mod records;
+mod run;
+mod screen;
+mod signals;
+
+use std::{
+    fs::{self, File},
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use clap::CommandFactory;
+use color_eyre::eyre::{Result, WrapErr};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    broker,
+    cli::{Cli, Command},
+    hub::local::guard,
+    paths,
+    units::Bytes,
+};
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All well.
+    Well,
+    /// Something failed.
+    Failed,
+    /// The command line or the profile is wrong.
+    Usage,
+    /// A threshold was crossed, or messages were lost.
+    Crossed,
+    /// Stopped by the operator or a signal.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Well => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Crossed => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Executes the command line.
+///
+/// # Errors
+/// What keeps it from doing so; the exit status is then 1.
+pub fn execute(cli: Cli) -> Result<Exit> {
+    let command = match cli.command {
+        // The two helpers are children of a run: they need no log and no runtime of ours.
+        Some(Command::Broker(args)) => {
+            broker::run(&args.into())?;
+            return Ok(Exit::Well);
+        }
+        Some(Command::Guard(args)) => match guard::run(args.parent, &args.command)? {},
+        other => other,
+    };
+    log_to_file();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .wrap_err("starting the runtime")?;
+    let exit = match command {
+        None => {
+            if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+                complain("the screen needs a terminal; without one, use: hubmark run PROFILE");
+                return Ok(Exit::Usage);
+            }
+            screen::open(&runtime)
+        }
+        Some(Command::Run(args)) => runtime.block_on(run::run(args)),
+        Some(Command::Profiles(command)) => profiles::execute(&command),
+        Some(Command::Records(command)) => records::execute(command),
+        Some(Command::Images(command)) => runtime.block_on(images::execute(command)),
+        Some(Command::Clean(hub)) => runtime.block_on(images::clean(hub)),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "hubmark", &mut io::stdout());
+            Ok(Exit::Well)
+        }
+        Some(Command::Man) => {
+            clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
+            Ok(Exit::Well)
+        }
+        Some(Command::Broker(_) | Command::Guard(_)) => unreachable!("handled above"),
+    };
+    // A thread that hangs in a client library must not keep the program from ending.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Says on stderr what is wrong.
+fn complain(text: impl std::fmt::Display) {
+    // Nobody to tell: there is nothing better to do.
+    let _ = writeln!(io::stderr(), "hubmark: {text}");
+}
+
+/// Prints a result; a closed pipe is its reader's choice, not a failure.
+fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Above this size the log begins anew.
+const LOG_LIMIT: Bytes = Bytes(4 << 20);
+
+/// Sends what is traced to a file: the terminal belongs to the screen, stderr to the operator.
+/// Without a place for the file nothing is logged, which is no reason not to measure.
+fn log_to_file() {
+    let Ok(folder) = paths::state() else { return };
+    let path = folder.join("hubmark.log");
+    let fresh = fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LOG_LIMIT.0);
+    let opened = fs::create_dir_all(&folder).and_then(|()| {
+        File::options().create(true).append(!fresh).write(true).truncate(fresh).open(&path)
+    });
+    let Ok(file) = opened else { return };
+    let filter = EnvFilter::try_from_env("HUBMARK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(file).finish();
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

@@ -1,0 +1,205 @@
+//! `hubmark` without a command: the screen.
+
+use std::sync::Arc;
+
+use color_eyre::eyre::Result;
+use tokio::{runtime::Runtime, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Exit,
+    launch::{self, Launch},
+    signals::Signals,
+};
+use crate::{
+    backend,
+    engine::{self, control::Control},
+    event::{End, Event},
+    plan::BackendChoice,
+    profile::{self, Library, Override, Profile},
+    tui::{
+        self, BackendOption, Controller, Inputs, PlanPreview, Planner, Problem, ProfileEntry,
+        Request, Started, Stop,
+    },
+};
+
+/// Opens the screen and stays until the operator leaves it.
+pub fn open(runtime: &Runtime) -> Result<Exit> {
+    let terminate = CancellationToken::new();
+    runtime.spawn(terminate_on_signal(terminate.clone()));
+    let inputs = Inputs {
+        profiles: profiles(),
+        backends: backends(),
+        planner: Arc::new(FormPlanner),
+        terminate,
+    };
+    let controller = EngineController { runtime: runtime.handle().clone(), control: None };
+    let outcome = runtime.block_on(tui::run(inputs, controller))?;
+    Ok(match outcome.last {
+        _ if outcome.terminated => Exit::Interrupted,
+        None => Exit::Well,
+        Some(last) => match last.end {
+            End::Failed { .. } => Exit::Failed,
+            End::Stopped => Exit::Interrupted,
+            End::Complete if last.lost > 0 || last.crossed > 0 => Exit::Crossed,
+            End::Complete => Exit::Well,
+        },
+    })
+}
+
+async fn terminate_on_signal(terminate: CancellationToken) {
+    Signals::take().next().await;
+    terminate.cancel();
+}
+
+/// Built-in profiles first, then the operator's own.
+fn profiles() -> Vec<ProfileEntry> {
+    let mut entries: Vec<_> = profile::builtin()
+        .iter()
+        .map(|builtin| ProfileEntry {
+            name: builtin.name.to_owned(),
+            description: builtin.description.clone(),
+            text: builtin.text.to_owned(),
+        })
+        .collect();
+    // Without a folder of saved profiles the built-in ones are all there is.
+    let saved = Library::open().and_then(|library| library.saved()).unwrap_or_default();
+    entries.extend(saved.into_iter().map(|source| ProfileEntry {
+        name: source.name,
+        description: source.description,
+        text: source.text,
+    }));
+    entries
+}
+
+fn backends() -> Vec<BackendOption> {
+    let mut options = Vec::new();
+    for backend in backend::registry() {
+        let info = backend.info();
+        let mut add = |version: Option<&str>| {
+            let choice =
+                BackendChoice { name: info.name.to_owned(), version: version.map(str::to_owned) };
+            let title = [info.title, version.unwrap_or_default()].join(" ").trim_end().to_owned();
+            let caution = info.caution.map(str::to_owned);
+            options.push(BackendOption { choice, title, caution, hubs: info.hubs.to_vec() });
+        };
+        info.versions.iter().for_each(|version| add(Some(version)));
+        if info.versions.is_empty() {
+            add(None);
+        }
+    }
+    options
+}
+
+/// Plans what the form says.
+struct FormPlanner;
+
+impl Planner for FormPlanner {
+    fn plan(
+        &self,
+        toml_text: &str,
+        overrides: &[(String, String)],
+    ) -> Result<PlanPreview, Vec<Problem>> {
+        let plan = parse(toml_text, overrides)?.plan();
+        let seconds = plan.estimate().as_secs_f64();
+        Ok(PlanPreview { lines: vec![plan.conditions()], plan, seconds })
+    }
+}
+
+fn parse(text: &str, overrides: &[(String, String)]) -> Result<Profile, Vec<Problem>> {
+    let told = |problem: &profile::Problem| Problem {
+        key: Some(problem.key.clone()).filter(|key| !key.is_empty()),
+        text: problem.to_string(),
+    };
+    let overrides: Vec<Override> = overrides
+        .iter()
+        .map(|(key, value)| Override::new(key, &listed(value)))
+        .collect::<Result<_, _>>()
+        .map_err(|problem| vec![told(&problem)])?;
+    Profile::parse_with(text, &overrides, &launch::catalogue())
+        .map_err(|problems| problems.list.iter().map(told).collect())
+}
+
+/// `100, 400` as people write it is a list to a profile.
+fn listed(value: &str) -> String {
+    if !value.contains(',') || value.trim_start().starts_with(['[', '{', '"']) {
+        return value.to_owned();
+    }
+    let items: Vec<_> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(|item| match item.parse::<u64>() {
+            Ok(number) => number.to_string(),
+            Err(_) => format!("{item:?}"),
+        })
+        .collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// Starts runs in the background.
+struct EngineController {
+    runtime: tokio::runtime::Handle,
+    control: Option<Control>,
+}
+
+impl Controller for EngineController {
+    fn start(&mut self, request: &Request) -> Result<Started, String> {
+        let profile = parse(&request.profile.text, &request.overrides).map_err(|problems| {
+            problems.into_iter().map(|problem| problem.text).collect::<Vec<_>>().join("\n")
+        })?;
+        let plan = profile.plan();
+        let path = launch::record_path(&plan).map_err(|error| error.to_string())?;
+        let (launch, mut told) = Launch::new();
+        let control = launch.control.clone();
+        self.control = Some(control.clone());
+        let (sender, events) = mpsc::unbounded_channel();
+        let run =
+            engine::Request { plan, profile: profile.to_toml(), path: path.clone(), resume: None };
+        let relay = sender.clone();
+        self.runtime.spawn(async move {
+            while let Some(event) = told.recv().await {
+                let _ = relay.send(event);
+            }
+        });
+        self.runtime.spawn(async move {
+            // A run that could not begin has told nothing yet.
+            if let Err(error) = launch.run(run).await {
+                let end = match error {
+                    engine::EngineError::Stopped => End::Stopped,
+                    error => End::Failed { error: error.to_string() },
+                };
+                let _ = sender.send(Event::Ended { end, record: path });
+            }
+        });
+        Ok(Started {
+            events,
+            stop: Box::new(move |stop| match stop {
+                Stop::AfterRepetition => control.stop_after_repetition(),
+                Stop::Now => control.stop_now(),
+            }),
+        })
+    }
+}
+
+impl Drop for EngineController {
+    /// The screen has ended, whatever the reason: so does the run.
+    fn drop(&mut self) {
+        if let Some(control) = &self.control {
+            control.stop_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn lists_are_read_as_people_write_them() {
+        assert_eq!(listed("100, 400"), "[100, 400]");
+        assert_eq!(listed("1 B, 10 kB"), "[\"1 B\", \"10 kB\"]");
+        assert_eq!(listed("100..1000 step 100"), "100..1000 step 100");
+        assert_eq!(listed("[1, 2]"), "[1, 2]");
+    }
+}
