@@ -9,16 +9,19 @@
 //!                            └─► record (JSON, saved after every repetition) ─► report
 //! ```
 //!
-//! Dependencies point one way: `tui, headless, report → engine → backend, hub, workload → plan →
-//! profile`. The leaves [`clock`], [`stamp`], [`units`], [`server`], [`measure`], [`event`]
+//! Dependencies point one way: `tui, headless, report → engine → backend, hub, workload → profile
+//! → plan`: a backend describes its settings in the profile's words, and a profile unrolls into a
+//! plan, which knows neither. The leaves [`clock`], [`stamp`], [`units`], [`server`], [`measure`], [`event`]
 //! and [`record`] import nothing above them.
 
 pub mod backend;
+pub mod cli_profiles;
 pub mod clock;
 pub mod event;
 pub mod hub;
 pub mod measure;
 pub mod plan;
+pub mod profile;
 pub mod record;
 pub mod server;
 pub mod stamp;

@@ -162,7 +162,7 @@ impl fmt::Display for Cpus {
 
 /// Reads a duration: `"250 ms"`, `"1.5 s"`, `"1 h 30 min"`.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let allowed = "write a number and a unit (us, ms, s, min, h), such as \"250 ms\" or \"1 h 30 min\"; it cannot be negative";
+    let allowed = "it must be a number and a unit (us, ms, s, min, h), and cannot be negative";
     SpanParser::new().parse_unsigned_duration(text.trim()).map_err(|_| UnitError {
         text: text.into(),
         wanted: "a duration",
