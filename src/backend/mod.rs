@@ -19,13 +19,21 @@ use serde_json::{Map, Value};
 use crate::{
     clock::{Clock, Micros},
     plan::{Durability, Point},
+    profile::catalogue::Catalogue,
     server::{HubKind, Limits, Running, ServerSpec},
     stamp::{Stamp, User},
 };
 
+pub use crate::profile::catalogue::{BackendInfo, SettingKey, SettingKind};
+
 /// Every backend that this program knows.
 pub fn registry() -> Vec<Arc<dyn Backend>> {
     kafka::backends().into()
+}
+
+/// What the profiles may say about the backends of [`registry`].
+pub fn catalogue() -> Catalogue {
+    Catalogue::new(registry().iter().map(|backend| backend.info()))
 }
 
 /// The backend called `name`.
@@ -93,55 +101,6 @@ pub enum BackendError {
         /// What the client library said.
         reason: String,
     },
-}
-
-/// What a backend is, for profiles, screens and documents.
-#[derive(Debug)]
-pub struct BackendInfo {
-    /// The name in profiles and records.
-    pub name: &'static str,
-    /// The name for people.
-    pub title: &'static str,
-    /// A sentence that must stand beside every number of it, if any.
-    pub caution: Option<&'static str>,
-    /// Versions whose servers this program can start from its own recipes; the first is the default.
-    pub versions: &'static [&'static str],
-    /// Kinds of hub on which it can run; the first is the default.
-    pub hubs: &'static [HubKind],
-    /// The keys of its table in a profile.
-    pub settings: &'static [SettingKey],
-}
-
-/// One key of a backend's table in a profile.
-#[derive(Debug)]
-pub struct SettingKey {
-    /// The key.
-    pub name: &'static str,
-    /// What its value must be.
-    pub kind: SettingKind,
-    /// The value when it is not given, as written in TOML; empty when there is none.
-    pub default: &'static str,
-    /// One line of explanation.
-    pub help: &'static str,
-}
-
-/// What the value of a [`SettingKey`] must be. In [`Setup::settings`] bytes and durations arrive
-/// as numbers: bytes, and seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettingKind {
-    /// A whole number between two bounds, both included.
-    Integer(u64, u64),
-    /// `"512 MiB"`.
-    Bytes,
-    /// `"1 ms"`.
-    Duration,
-    /// Text.
-    Text,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// A table of keys that the server or the client library knows: values are text, numbers or
-    /// booleans.
-    Table,
 }
 
 /// Everything a backend needs to know about one repetition.

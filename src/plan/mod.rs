@@ -1,13 +1,22 @@
 //! A plan: a profile with every default resolved and every sweep unrolled. Pure.
+//!
+//! This module is the vocabulary; [`schedule()`] orders the repetitions, [`estimate`] foretells
+//! messages, bytes and duration, and [`Plan::outline`] says all of it in words.
+
+pub mod estimate;
+mod outline;
+mod schedule;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use schedule::schedule;
+
 use crate::{
     server::{HubKind, Limits},
-    units::Bytes,
+    units::{Bytes, human_duration},
 };
 
 /// What a run will do, completely decided: two runs of equal plans offer the same load.
@@ -288,18 +297,19 @@ pub struct Threshold {
     pub at_most: f64,
 }
 
-impl Plan {
-    /// Messages of all repetitions together.
-    pub fn messages(&self) -> u64 {
-        self.per_repetition(|point| point.workload.messages())
-    }
-
-    /// Payload bytes of all repetitions together.
-    pub fn payload_bytes(&self) -> Bytes {
-        Bytes(self.per_repetition(|point| point.workload.messages() * point.workload.payload().0))
-    }
-
-    fn per_repetition(&self, value: impl Fn(&Point) -> u64) -> u64 {
-        self.points.iter().map(|point| value(point) * u64::from(self.repetitions)).sum()
+impl std::fmt::Display for Threshold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.metric == LOST {
+            write!(f, "{LOST} ≤ {}", self.at_most)
+        } else {
+            let limit = Duration::try_from_secs_f64(self.at_most / 1e6).unwrap_or(Duration::MAX);
+            write!(f, "{} ≤ {}", self.metric, human_duration(limit))
+        }
     }
 }
+
+/// The [`Threshold::metric`] that is a count of messages.
+pub const LOST: &str = "lost";
+
+#[cfg(test)]
+mod tests;

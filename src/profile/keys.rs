@@ -1,0 +1,289 @@
+//! Every key of a profile, for reading, for messages and for screens. The keys of backends' own
+//! tables are in the [`catalogue`](super::catalogue).
+
+/// One key of a profile.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its dotted path from the top: `workload.users`.
+    pub path: &'static str,
+    /// What its value may be, in words.
+    pub allowed: &'static str,
+    /// One or two sentences of explanation.
+    pub help: &'static str,
+    /// The kind of workload to which it belongs, if not to all.
+    pub only: Option<&'static str>,
+}
+
+const LATENCY: Option<&str> = Some("latency");
+const THROUGHPUT: Option<&str> = Some("throughput");
+
+const fn key(
+    path: &'static str,
+    allowed: &'static str,
+    help: &'static str,
+    only: Option<&'static str>,
+) -> Key {
+    Key { path, allowed, help, only }
+}
+
+pub(super) const NAME: Key = key(
+    "name",
+    "1 to 64 letters, digits, '-', '_' or '.', not beginning with '.'",
+    "The profile's name: also its file's name, and part of its records' names.",
+    None,
+);
+pub(super) const DESCRIPTION: Key =
+    key("description", "one line of text", "What the profile is for, in one line.", None);
+pub(super) const BACKEND: Key = key(
+    "backend",
+    "a backend's name, name:version, or a list of those",
+    "The systems under test. A list makes a sweep.",
+    None,
+);
+pub(super) const HUB_KIND: Key = key(
+    "hub.kind",
+    "docker, local",
+    "Where the servers run: in containers of a Docker engine, or as child processes on this machine.",
+    None,
+);
+pub(super) const HUB_ENGINE: Key = key(
+    "hub.engine",
+    "the address of a Docker engine such as \"unix:///var/run/docker.sock\"",
+    "The Docker engine. Without it, DOCKER_HOST or this machine's default socket.",
+    None,
+);
+pub(super) const LIMIT_CPUS: Key = key(
+    "hub.limits.cpus",
+    "cores such as \"2 cpus\" or \"0.5 cpus\", at least 0.01",
+    "Cores that each server may use, so that a large machine can stand in for a small one.",
+    None,
+);
+pub(super) const LIMIT_MEMORY: Key = key(
+    "hub.limits.memory",
+    "a size such as \"1 GiB\", at least 6 MiB",
+    "Memory that each server may use.",
+    None,
+);
+pub(super) const LIMIT_DISK_WRITE: Key = key(
+    "hub.limits.disk_write",
+    "a rate such as \"20 MB/s\", at least 1 B/s, in whole bytes",
+    "Rate of writes that reach the disk. Buffered writes are not slowed by the kernel.",
+    None,
+);
+pub(super) const KIND: Key = key(
+    "workload.kind",
+    "latency, throughput",
+    "latency: users send messages at times of their own. throughput: a volume of data as fast as it goes.",
+    None,
+);
+pub(super) const USERS: Key = key(
+    "workload.users",
+    "a whole number from 1 to 1,048,575, a list, or a range such as \"100..1000 step 100\"",
+    "How many devices send at once; each has its own connection. Lists and ranges make a sweep: 100, 200 or 100..1000 step 100.",
+    None,
+);
+pub(super) const PAYLOAD: Key = key(
+    "workload.payload",
+    "a size such as \"100 B\" up to 16 MiB (at least 1 B for throughput), or a list",
+    "Bytes of one message; the stamp's 8 bytes travel beside it. A list makes a sweep.",
+    None,
+);
+pub(super) const PAYLOAD_SOURCE: Key = key(
+    "workload.payload_source",
+    "seeded, urandom",
+    "seeded: a function of the stamp, so that every byte is verified on arrival. urandom: the kernel's device, counted only.",
+    None,
+);
+pub(super) const MESSAGES: Key = key(
+    "workload.messages",
+    "a whole number from 1 to 4,294,967,295",
+    "Messages that each user sends. In its place, duration may be given.",
+    LATENCY,
+);
+pub(super) const DURATION: Key = key(
+    "workload.duration",
+    "a duration such as \"30 s\", above zero",
+    "Length of the load, warm-up included: each user sends duration / mean interval messages, at least one.",
+    LATENCY,
+);
+pub(super) const DISTRIBUTION: Key = key(
+    "workload.arrival.distribution",
+    "normal, constant, poisson",
+    "How the time between two messages of one user is distributed.",
+    LATENCY,
+);
+pub(super) const MEAN: Key = key(
+    "workload.arrival.mean",
+    "a duration such as \"1 s\", at least 1 us",
+    "Mean time between two messages of one user.",
+    LATENCY,
+);
+pub(super) const DEVIATION: Key = key(
+    "workload.arrival.deviation",
+    "a duration from 0 s up to the mean, for the normal distribution only",
+    "Standard deviation of the normal distribution, which is cut off at zero.",
+    LATENCY,
+);
+pub(super) const WARMUP: Key = key(
+    "workload.warmup",
+    "a duration such as \"5 s\", shorter than the load",
+    "The load's first seconds: sent and accounted for, but not measured.",
+    LATENCY,
+);
+pub(super) const DRAIN: Key = key(
+    "workload.drain",
+    "a duration such as \"10 s\"",
+    "Longest wait for messages still on their way after the last send.",
+    None,
+);
+pub(super) const VOLUME: Key = key(
+    "workload.volume",
+    "a size such as \"100 MB\", at least 1 B",
+    "Payload bytes of one repetition, rounded up to whole messages.",
+    THROUGHPUT,
+);
+pub(super) const SCENARIO: Key = key(
+    "workload.scenario",
+    "producer, consumer, both, or a list",
+    "Who works while it is measured: producers alone, the consumer alone reading what was loaded before, or both. A list makes a sweep.",
+    THROUGHPUT,
+);
+pub(super) const REPETITIONS: Key = key(
+    "run.repetitions",
+    "a whole number from 1 to 10,000",
+    "How often each point is measured, each time on a clean server.",
+    None,
+);
+pub(super) const ORDER: Key = key(
+    "run.order",
+    "interleaved, blocked",
+    "interleaved: every round holds each point once, in random order by the seed. blocked: all repetitions of a point, then the next.",
+    None,
+);
+pub(super) const SEED: Key = key(
+    "run.seed",
+    "a whole number from 0 to 9,223,372,036,854,775,807",
+    "Seed of every random choice: arrivals, payloads, the order of repetitions.",
+    None,
+);
+pub(super) const DURABILITY: Key = key(
+    "run.durability",
+    "default, memory, disk, or a list",
+    "What a server promises when it acknowledges: its own default, the message in memory, or on the disk. A list makes a sweep.",
+    None,
+);
+pub(super) const BASELINE: Key = key(
+    "run.baseline",
+    "a duration such as \"5 s\"",
+    "Time for which the servers idle, sampled, before the load.",
+    None,
+);
+pub(super) const SERVER_WARMUP: Key = key(
+    "run.server_warmup",
+    "a duration such as \"30 s\"; \"0 s\" for cold servers, as the study",
+    "Length of a load that warms the servers up before the measured one.",
+    None,
+);
+
+/// Every key, in the order in which a saved profile holds them.
+pub const KEYS: [&Key; 28] = [
+    &NAME,
+    &DESCRIPTION,
+    &BACKEND,
+    &HUB_KIND,
+    &HUB_ENGINE,
+    &LIMIT_CPUS,
+    &LIMIT_MEMORY,
+    &LIMIT_DISK_WRITE,
+    &KIND,
+    &USERS,
+    &PAYLOAD,
+    &PAYLOAD_SOURCE,
+    &MESSAGES,
+    &DURATION,
+    &DISTRIBUTION,
+    &MEAN,
+    &DEVIATION,
+    &WARMUP,
+    &DRAIN,
+    &VOLUME,
+    &SCENARIO,
+    &REPETITIONS,
+    &ORDER,
+    &SEED,
+    &DURABILITY,
+    &BASELINE,
+    &SERVER_WARMUP,
+    &THRESHOLDS,
+];
+
+/// The table of thresholds; its own keys are [`METRICS`].
+pub(super) const THRESHOLDS: Key = key(
+    "thresholds",
+    "durations such as \"delivery.p99\" = \"20 ms\", and lost = 0",
+    "Limits on the results of every repetition. One that is crossed is reported and changes the exit status.",
+    None,
+);
+
+/// Every metric of a threshold but the count of lost messages.
+pub const METRICS: [&str; 24] = [
+    "lag.mean",
+    "lag.p50",
+    "lag.p90",
+    "lag.p99",
+    "lag.p999",
+    "lag.max",
+    "ack.mean",
+    "ack.p50",
+    "ack.p90",
+    "ack.p99",
+    "ack.p999",
+    "ack.max",
+    "delivery.mean",
+    "delivery.p50",
+    "delivery.p90",
+    "delivery.p99",
+    "delivery.p999",
+    "delivery.max",
+    "response.mean",
+    "response.p50",
+    "response.p90",
+    "response.p99",
+    "response.p999",
+    "response.max",
+];
+
+/// The last part of a dotted path.
+pub(super) fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// The names that may stand in the table at `path` (empty for the top).
+pub(super) fn children(path: &str) -> Vec<&'static str> {
+    let mut names: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|key| match path {
+            "" => Some(key.path),
+            _ => key.path.strip_prefix(path)?.strip_prefix('.'),
+        })
+        .filter_map(|rest| rest.split('.').next())
+        .collect();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_know_their_keys() {
+        assert_eq!(
+            children(""),
+            ["name", "description", "backend", "hub", "workload", "run", "thresholds"]
+        );
+        assert_eq!(children("workload.arrival"), ["distribution", "mean", "deviation"]);
+        assert!(children("name").is_empty());
+        assert_eq!(last("workload.arrival.mean"), "mean");
+    }
+}

@@ -1,0 +1,179 @@
+//! The tables `[hub]`, `[run]` and `[thresholds]`.
+
+use super::{LONGEST_RUN, Reader};
+use crate::{
+    plan::{Durability, HubRequest, LOST, Order, Threshold},
+    profile::{
+        RunRequest,
+        catalogue::BackendInfo,
+        keys::{self, METRICS},
+        problem::{Fault, nearest},
+        tree::Node,
+        values::{self, Read},
+    },
+    server::{HubKind, Limits},
+    units::{ByteRate, Bytes, Cpus, UnitError},
+};
+
+const HUB_KINDS: [(&str, HubKind); 2] = [("docker", HubKind::Docker), ("local", HubKind::Local)];
+const ORDERS: [(&str, Order); 2] =
+    [("interleaved", Order::Interleaved), ("blocked", Order::Blocked)];
+const DURABILITIES: [(&str, Durability); 3] = [
+    (Durability::Default.word(), Durability::Default),
+    (Durability::Memory.word(), Durability::Memory),
+    (Durability::Disk.word(), Durability::Disk),
+];
+
+/// The least that a Docker engine accepts as a limit.
+const LEAST_CPUS: Cpus = Cpus(0.01);
+const LEAST_MEMORY: Bytes = Bytes(6 << 20);
+const LEAST_DISK_WRITE: ByteRate = ByteRate(1.0);
+
+const MOST_REPETITIONS: u64 = 10_000;
+
+impl Reader<'_> {
+    pub(super) fn hub(&mut self) -> Option<HubRequest> {
+        let kind =
+            self.read(&keys::HUB_KIND, self.usual_hub(), |node| values::choice(node, &HUB_KINDS));
+        let engine = self.read(&keys::HUB_ENGINE, None, engine);
+        let cpus = self.read(&keys::LIMIT_CPUS, None, |node| at_least(node, &LEAST_CPUS));
+        let memory = self.read(&keys::LIMIT_MEMORY, None, |node| at_least(node, &LEAST_MEMORY));
+        let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, |node| {
+            let rate: Option<ByteRate> = at_least(node, &LEAST_DISK_WRITE)?;
+            if rate.is_some_and(|rate| rate.0.fract() != 0.0) {
+                return Err(Fault::new(node.place, "it is not a whole number of bytes").into());
+            }
+            Ok(rate)
+        });
+        if kind == Some(HubKind::Local) {
+            self.refuse_on_local_hub();
+        }
+        let limits = Limits { cpus: cpus?, memory: memory?, disk_write: disk_write? };
+        Some(HubRequest { kind: kind?, engine: engine?, limits })
+    }
+
+    /// A limit that is not applied would make every number a lie.
+    fn refuse_on_local_hub(&mut self) {
+        let docker_only =
+            [&keys::HUB_ENGINE, &keys::LIMIT_CPUS, &keys::LIMIT_MEMORY, &keys::LIMIT_DISK_WRITE];
+        for key in docker_only {
+            if self.node(key).is_some() {
+                self.object(key, "it works on the docker hub only, and the hub is local");
+            }
+        }
+    }
+
+    /// The kind of hub when none is given: the first on which all backends can run.
+    fn usual_hub(&self) -> HubKind {
+        let known = |node: &Node| -> Read<Vec<(String, &'static BackendInfo)>> {
+            let text = values::text(node)?;
+            let name = text.split(':').next().unwrap_or(text);
+            Ok(self.catalogue.find(name).map(|info| (text.to_owned(), info)).into_iter().collect())
+        };
+        // What is wrong with the backends is reported where they are read.
+        let chosen = self.node(&keys::BACKEND).and_then(|node| values::sweep(node, known).ok());
+        let chosen = chosen.unwrap_or_default();
+        let Some((_, first)) = chosen.first() else { return HubKind::Docker };
+        let suits_all = |kind: &&HubKind| chosen.iter().all(|(_, info)| info.hubs.contains(kind));
+        let usual = first.hubs.iter().find(suits_all).or_else(|| first.hubs.first());
+        usual.copied().unwrap_or(HubKind::Docker)
+    }
+
+    pub(super) fn run(&mut self) -> Option<RunRequest> {
+        let repetitions = self.read(&keys::REPETITIONS, 1, |node| {
+            values::integer(node, 1, MOST_REPETITIONS).map(|number| number as u32)
+        });
+        let order =
+            self.read(&keys::ORDER, Order::Interleaved, |node| values::choice(node, &ORDERS));
+        let seed =
+            self.read(&keys::SEED, 42, |node| values::integer(node, 0, i64::MAX.unsigned_abs()));
+        let durability = self.read(&keys::DURABILITY, vec![Durability::Default], |node| {
+            values::sweep(node, |node| Ok(vec![values::choice(node, &DURABILITIES)?]))
+        });
+        let baseline = self.time(&keys::BASELINE, 5);
+        let server_warmup = self.time(&keys::SERVER_WARMUP, 0);
+        Some(RunRequest {
+            repetitions: repetitions?,
+            order: order?,
+            seed: seed?,
+            durability: durability?,
+            baseline: baseline?,
+            server_warmup: server_warmup?,
+        })
+    }
+
+    /// Thresholds in the order of [`METRICS`], `lost` last.
+    pub(super) fn thresholds(&mut self) -> Vec<Threshold> {
+        let Some(table) = self.node(&keys::THRESHOLDS).and_then(Node::table) else {
+            return Vec::new();
+        };
+        let (mut thresholds, mut faults) = (Vec::new(), Vec::new());
+        let leaves = values::flattened(table, &mut faults);
+        for fault in faults {
+            self.report(&keys::THRESHOLDS, fault);
+        }
+        for (metric, node) in leaves {
+            match at_most(&metric, node) {
+                Ok(at_most) => thresholds.push(Threshold { metric, at_most }),
+                Err(faults) => {
+                    let key = format!("{}.{metric}", keys::THRESHOLDS.path);
+                    for fault in faults {
+                        self.note(&key, Some(allowed_limit(&metric)), fault);
+                    }
+                }
+            }
+        }
+        thresholds.sort_by_key(|threshold| {
+            METRICS.iter().position(|metric| *metric == threshold.metric).unwrap_or(METRICS.len())
+        });
+        thresholds
+    }
+}
+
+fn engine(node: &Node) -> Read<Option<String>> {
+    let address = values::line(node)?;
+    if address.contains("://") {
+        return Ok(Some(address));
+    }
+    Err(Fault::new(node.place, format!("{address:?} is not the address of an engine")).into())
+}
+
+fn at_least<T>(node: &Node, least: &T) -> Read<Option<T>>
+where
+    T: std::str::FromStr<Err = UnitError> + PartialOrd + std::fmt::Display,
+{
+    let value: T = values::quantity(node)?;
+    if value < *least {
+        return Err(Fault::new(node.place, format!("{value} is too small")).into());
+    }
+    Ok(Some(value))
+}
+
+/// The largest value of a metric: microseconds, or a count.
+fn at_most(metric: &str, node: &Node) -> Read<f64> {
+    if metric == LOST {
+        // Beyond 2^53 a float no longer counts single messages.
+        return values::integer(node, 0, 1 << 53).map(|count| count as f64);
+    }
+    if !METRICS.contains(&metric) {
+        let mut fault = Fault::new(node.place, "this metric is not known");
+        fault.nearest = nearest(metric, METRICS.into_iter().chain([LOST])).map(str::to_owned);
+        return Err(fault.into());
+    }
+    let limit = values::duration(node)?;
+    if limit.is_zero() || limit.subsec_nanos() % 1_000 != 0 || limit > LONGEST_RUN {
+        let message = "it is not a whole number of microseconds, at least one";
+        return Err(Fault::new(node.place, message).into());
+    }
+    Ok(limit.as_micros() as f64)
+}
+
+fn allowed_limit(metric: &str) -> String {
+    if metric == LOST {
+        "a number of messages".into()
+    } else if METRICS.contains(&metric) {
+        "a duration such as \"20 ms\"".into()
+    } else {
+        "lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost".into()
+    }
+}

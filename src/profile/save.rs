@@ -1,0 +1,231 @@
+//! A profile as text: for files, and value by value for a form on the screen.
+
+use std::{fmt::Write, time::Duration};
+
+use serde_json::Value as Json;
+use toml::Value;
+
+use super::{
+    Length, Profile, WorkloadKind,
+    catalogue::SettingKind,
+    keys::{self, KEYS, last},
+};
+use crate::{
+    plan::{Arrival, BackendChoice, LOST, Order, PayloadSource, Threshold},
+    server::HubKind,
+    units::{Bytes, exact_duration},
+};
+
+impl Profile {
+    /// The profile as TOML, every default written out. Reading it back gives the same profile.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        let mut section = "";
+        let mut keys = KEYS.iter().peekable();
+        while let Some(key) = keys.next() {
+            let Some(value) = self.value(key.path) else { continue };
+            let parts: Vec<&str> = key.path.split('.').collect();
+            if parts.len() > 1 && parts[0] != section {
+                section = parts[0];
+                line(&mut text, format_args!("\n[{section}]"));
+            }
+            if let [_, table, name] = parts[..] {
+                // Keys of an inner table follow each other: they go into one line.
+                let prefix = key.path.trim_end_matches(name);
+                let mut entries = vec![format!("{name} = {value}")];
+                while let Some(next) = keys.next_if(|next| next.path.starts_with(prefix)) {
+                    let value = self.value(next.path);
+                    entries.extend(value.map(|value| format!("{} = {value}", last(next.path))));
+                }
+                line(&mut text, format_args!("{table} = {{ {} }}", entries.join(", ")));
+            } else {
+                line(&mut text, format_args!("{} = {value}", last(key.path)));
+            }
+        }
+        self.write_thresholds(&mut text);
+        self.write_settings(&mut text);
+        text
+    }
+
+    /// The value of `key` as a person would write it in a form: `100, 400, 1000`, `250 ms`. `None`
+    /// when the profile has none. [`Profile::set`] reads it back.
+    pub fn text(&self, key: &str) -> Option<String> {
+        if let Some(value) = self.value(key) {
+            return Some(plain(&value));
+        }
+        let (table, name) = key.split_once('.')?;
+        if table == keys::THRESHOLDS.path {
+            let threshold = self.thresholds.iter().find(|threshold| threshold.metric == name)?;
+            return Some(plain(&limit(threshold)));
+        }
+        self.setting(table, name).map(|value| plain(&value))
+    }
+
+    /// The value of one of [`KEYS`].
+    fn value(&self, path: &str) -> Option<Value> {
+        let (hub, workload, run) = (&self.hub, &self.workload, &self.run);
+        let limits = &hub.limits;
+        let text = |text: &str| Some(Value::from(text));
+        let number = |number: u64| i64::try_from(number).ok().map(Value::Integer);
+        let time = |time: Duration| Some(Value::String(exact_duration(time)));
+        match path {
+            "name" => text(&self.name),
+            "description" => text(&self.description),
+            "backend" => {
+                one_or_list(self.backends.iter().map(|choice| backend_text(choice).into()))
+            }
+            "hub.kind" => text(match hub.kind {
+                HubKind::Docker => "docker",
+                HubKind::Local => "local",
+            }),
+            "hub.engine" => hub.engine.as_deref().and_then(text),
+            "hub.limits.cpus" => limits.cpus.map(|cpus| cpus.exact().into()),
+            "hub.limits.memory" => limits.memory.map(|memory| memory.exact().into()),
+            "hub.limits.disk_write" => limits.disk_write.map(|rate| rate.exact().into()),
+            "workload.users" => {
+                one_or_list(workload.users.iter().map(|&users| i64::from(users).into()))
+            }
+            "workload.payload" => {
+                one_or_list(workload.payload.iter().map(|payload| payload.exact().into()))
+            }
+            "workload.payload_source" => text(match workload.payload_source {
+                PayloadSource::Seeded => "seeded",
+                PayloadSource::Urandom => "urandom",
+            }),
+            "workload.drain" => time(workload.drain),
+            "run.repetitions" => number(run.repetitions.into()),
+            "run.order" => text(match run.order {
+                Order::Interleaved => "interleaved",
+                Order::Blocked => "blocked",
+            }),
+            "run.seed" => number(run.seed),
+            "run.durability" => {
+                one_or_list(run.durability.iter().map(|durability| durability.word().into()))
+            }
+            "run.baseline" => time(run.baseline),
+            "run.server_warmup" => time(run.server_warmup),
+            _ => self.workload_value(path),
+        }
+    }
+
+    /// The value of a key that only one kind of workload has.
+    fn workload_value(&self, path: &str) -> Option<Value> {
+        let time = |time: Duration| Some(Value::String(exact_duration(time)));
+        match &self.workload.kind {
+            WorkloadKind::Latency { length, arrival, warmup } => match (path, length, arrival) {
+                ("workload.kind", ..) => Some("latency".into()),
+                ("workload.messages", Length::Messages(messages), _) => {
+                    Some(i64::from(*messages).into())
+                }
+                ("workload.duration", Length::Duration(duration), _) => time(*duration),
+                ("workload.arrival.distribution", _, arrival) => Some(Value::from(match arrival {
+                    Arrival::Normal { .. } => "normal",
+                    Arrival::Constant { .. } => "constant",
+                    Arrival::Poisson { .. } => "poisson",
+                })),
+                ("workload.arrival.mean", _, arrival) => time(arrival.mean()),
+                ("workload.arrival.deviation", _, Arrival::Normal { deviation, .. }) => {
+                    time(*deviation)
+                }
+                ("workload.warmup", ..) => time(*warmup),
+                _ => None,
+            },
+            WorkloadKind::Throughput { volume, scenario } => match path {
+                "workload.kind" => Some("throughput".into()),
+                "workload.volume" => Some(volume.exact().into()),
+                "workload.scenario" => {
+                    one_or_list(scenario.iter().map(|scenario| scenario.word().into()))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    fn write_thresholds(&self, text: &mut String) {
+        if !self.thresholds.is_empty() {
+            line(text, format_args!("\n[{}]", keys::THRESHOLDS.path));
+        }
+        for threshold in &self.thresholds {
+            line(text, format_args!("\"{}\" = {}", threshold.metric, limit(threshold)));
+        }
+    }
+
+    fn write_settings(&self, text: &mut String) {
+        for (backend, settings) in &self.settings {
+            line(text, format_args!("\n[{backend}]"));
+            for key in settings.keys() {
+                if let Some(value) = self.setting(backend, key) {
+                    line(text, format_args!("{key} = {value}"));
+                }
+            }
+        }
+    }
+
+    /// A backend's setting as it is written in TOML.
+    fn setting(&self, backend: &str, key: &str) -> Option<Value> {
+        let value = self.settings.get(backend)?.get(key)?;
+        match self.catalogue.find(backend)?.setting(key)?.kind {
+            SettingKind::Bytes => Some(Bytes(value.as_u64()?).exact().into()),
+            SettingKind::Duration => {
+                let time = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
+                Some(exact_duration(time).into())
+            }
+            _ => toml_value(value),
+        }
+    }
+}
+
+/// `name` or `name:version`.
+fn backend_text(choice: &BackendChoice) -> String {
+    match &choice.version {
+        Some(version) => format!("{}:{version}", choice.name),
+        None => choice.name.clone(),
+    }
+}
+
+/// The limit of a threshold as it is written in a profile.
+fn limit(threshold: &Threshold) -> Value {
+    let whole = threshold.at_most as u64;
+    if threshold.metric == LOST {
+        Value::Integer(i64::try_from(whole).unwrap_or(i64::MAX))
+    } else {
+        Value::String(exact_duration(Duration::from_micros(whole)))
+    }
+}
+
+fn one_or_list(values: impl Iterator<Item = Value>) -> Option<Value> {
+    let mut values: Vec<Value> = values.collect();
+    if values.len() == 1 { values.pop() } else { Some(Value::Array(values)) }
+}
+
+fn toml_value(json: &Json) -> Option<Value> {
+    match json {
+        Json::String(text) => Some(Value::from(text.as_str())),
+        Json::Bool(truth) => Some(Value::from(*truth)),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Some(Value::Integer(whole)),
+            None => number.as_f64().map(Value::Float),
+        },
+        Json::Object(table) => Some(Value::Table(
+            table
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), toml_value(value)?)))
+                .collect(),
+        )),
+        Json::Null | Json::Array(_) => None,
+    }
+}
+
+/// A value as a person would write it in a form.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{content}");
+}

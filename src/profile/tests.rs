@@ -1,0 +1,385 @@
+use super::{
+    catalogue::{BackendInfo, SettingKey, SettingKind},
+    *,
+};
+use crate::{
+    plan::Workload,
+    server::HubKind,
+    units::{ByteRate, Cpus},
+};
+
+mod generated;
+
+const fn setting(name: &'static str, kind: SettingKind, default: &'static str) -> SettingKey {
+    SettingKey { name, kind, default, help: "" }
+}
+
+static TOY: BackendInfo = BackendInfo {
+    name: "toy",
+    title: "toy broker",
+    caution: Some("a toy"),
+    versions: &[],
+    hubs: &[HubKind::Local],
+    settings: &[],
+};
+static STREAM: BackendInfo = BackendInfo {
+    name: "stream",
+    title: "Stream",
+    caution: None,
+    versions: &["4.4.0", "2.8.0"],
+    hubs: &[HubKind::Docker],
+    settings: &[
+        setting("image", SettingKind::Text, ""),
+        setting("heap", SettingKind::Bytes, "\"512 MiB\""),
+        setting("partitions", SettingKind::Integer(1, 1000), "1"),
+        setting("producer", SettingKind::Table, ""),
+    ],
+};
+static ROWS: BackendInfo = BackendInfo {
+    name: "rows",
+    title: "Rows",
+    caution: None,
+    versions: &["10.11"],
+    hubs: &[HubKind::Docker, HubKind::Local],
+    settings: &[
+        setting("engine", SettingKind::Choice(&["innodb", "aria"]), "innodb"),
+        setting("poll", SettingKind::Duration, "\"1 ms\""),
+    ],
+};
+
+fn catalogue() -> Catalogue {
+    Catalogue::new([&STREAM, &ROWS, &TOY])
+}
+
+const SMALLEST: &str = "name = \"trial\"\nbackend = \"stream\"\n";
+
+fn parse(text: &str) -> Result<Profile, Problems> {
+    Profile::parse(text, &catalogue())
+}
+
+fn with(text: &str, overrides: &[&str]) -> Result<Profile, Problems> {
+    let overrides: Vec<_> = overrides.iter().map(|text| Override::parse(text).unwrap()).collect();
+    Profile::parse_with(text, &overrides, &catalogue())
+}
+
+/// The problems of a small profile with more text, one line each.
+fn problems(text: &str) -> Vec<String> {
+    let Err(problems) = parse(&format!("{SMALLEST}{text}")) else { return Vec::new() };
+    problems.of("x.toml").to_string().lines().map(str::to_owned).collect()
+}
+
+/// One problem and nothing else, with a text that names it.
+fn assert_problem(text: &str, expected: &str) {
+    let found = problems(text);
+    assert!(found.len() == 1 && found[0].contains(expected), "{text:?} gave {found:#?}");
+}
+
+#[test]
+fn name_and_backend_are_enough() {
+    let profile = parse(SMALLEST).unwrap();
+    let plan = profile.plan();
+    assert_eq!((plan.points.len(), plan.schedule.len()), (1, 1));
+    assert_eq!(plan.hub.kind, HubKind::Docker);
+    assert_eq!(
+        plan.points[0].backend.version.as_deref(),
+        Some("4.4.0"),
+        "the first is the default"
+    );
+    assert_eq!(plan.points[0].workload.users(), 100);
+    assert_eq!(plan.points[0].workload.messages(), 6_000);
+    assert_eq!(
+        serde_json::to_value(&plan.settings).unwrap(),
+        serde_json::json!({"stream": {"heap": 536_870_912, "partitions": 1}})
+    );
+}
+
+#[test]
+fn everything_that_can_be_said_is_read() {
+    let profile = parse(
+        r#"
+        name = "all"
+        description = "all keys"
+        backend = ["stream:2.8.0", "rows"]
+        [hub]
+        kind = "docker"
+        engine = "unix:///var/run/docker.sock"
+        limits = { cpus = "2 cpus", memory = "4 GiB", disk_write = "20 MB/s" }
+        [workload]
+        kind = "latency"
+        users = "100..300 step 100, 1000"
+        payload = ["1 B", "1 kB"]
+        payload_source = "urandom"
+        duration = "30 s"
+        arrival = { distribution = "poisson", mean = "500 ms" }
+        warmup = "5 s"
+        drain = "1 min"
+        [run]
+        repetitions = 10
+        order = "blocked"
+        seed = 7
+        durability = ["default", "disk"]
+        baseline = "3 s"
+        server_warmup = "30 s"
+        [thresholds]
+        delivery.p99 = "20 ms"
+        "ack.max" = "1 s"
+        lost = 0
+        [stream]
+        heap = "1 GiB"
+        producer.linger.ms = 0
+        producer.acks = "all"
+        [rows]
+        engine = "aria"
+        poll = "250 us"
+        "#,
+    )
+    .unwrap();
+    let plan = profile.plan();
+    assert_eq!(plan.points.len(), 2 * 4 * 2 * 2);
+    assert_eq!(plan.schedule.len(), 320);
+    assert_eq!(profile.workload.users, [100, 200, 300, 1000]);
+    assert_eq!(plan.hub.limits.cpus, Some(Cpus(2.0)));
+    assert_eq!(plan.hub.limits.memory, Some(Bytes(4 << 30)));
+    assert_eq!(plan.hub.limits.disk_write, Some(ByteRate(2e7)));
+    let Workload::Latency(workload) = &plan.points[0].workload else { panic!("not latency") };
+    assert_eq!(workload.messages, 60);
+    assert_eq!(workload.arrival, Arrival::Poisson { mean: Duration::from_millis(500) });
+    let thresholds: Vec<_> = plan.thresholds.iter().map(ToString::to_string).collect();
+    assert_eq!(thresholds, ["ack.max ≤ 1 s", "delivery.p99 ≤ 20 ms", "lost ≤ 0"]);
+    assert_eq!(
+        serde_json::to_value(&plan.settings).unwrap(),
+        serde_json::json!({
+            "stream": {"heap": 1 << 30, "partitions": 1, "producer": {"linger.ms": 0, "acks": "all"}},
+            "rows": {"engine": "aria", "poll": 0.00025},
+        })
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_their_places() {
+    let text = r#"name = "bad name"
+backend = ["steam:2.8.0", "rows:9", "toy"]
+speed = "high"
+[hub]
+kind = "podman"
+[workload]
+usres = [100, 200]
+users = [100, 0, 100]
+payload = 100
+arrival = { mean = "0 s", deviation = "-1 s" }
+volume = "1 MB"
+drain = true
+[run]
+repetitions = 0
+durability = "dsik"
+messages = 3
+[thresholds]
+"delivry.p99" = "20 ms"
+[stream]
+partitons = 1
+heap = 512
+"#;
+    let problems = parse(text).unwrap_err().of("bad.toml").to_string();
+    insta::assert_snapshot!(problems, @r#"
+    bad.toml:1:8: name: "bad name" cannot be a file's name (allowed: 1 to 64 letters, digits, '-', '_' or '.', not beginning with '.')
+    bad.toml:2:12: backend: there is no backend "steam", did you mean stream? (allowed: stream (4.4.0, 2.8.0); rows (10.11); toy)
+    bad.toml:2:27: backend: rows has no version "9" here, but 10.11 (allowed: stream (4.4.0, 2.8.0); rows (10.11); toy)
+    bad.toml:3:1: speed: this key is not known (allowed: name, description, backend, hub, workload, run, thresholds, stream, rows or toy)
+    bad.toml:5:8: hub.kind: "podman" is not docker or local (allowed: docker, local)
+    bad.toml:7:1: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume or scenario)
+    bad.toml:8:15: workload.users: 0 is too small (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100")
+    bad.toml:8:18: workload.users: the number 100 stands for a value that is already there (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100")
+    bad.toml:9:11: workload.payload: the number 100 where text with a number and its unit is wanted (allowed: a size such as "100 B" up to 16 MiB (at least 1 B for throughput), or a list)
+    bad.toml:10:20: workload.arrival.mean: 0 s is too short (allowed: a duration such as "1 s", at least 1 us)
+    bad.toml:10:39: workload.arrival.deviation: "-1 s" is not a duration: it must be a number and a unit (us, ms, s, min, h), and cannot be negative (allowed: a duration from 0 s up to the mean, for the normal distribution only)
+    bad.toml:11:1: workload.volume: it belongs to the throughput workload, and this one is latency
+    bad.toml:12:9: workload.drain: true where text with a number and its unit is wanted (allowed: a duration such as "10 s")
+    bad.toml:14:15: run.repetitions: 0 is too small (allowed: a whole number from 1 to 10,000)
+    bad.toml:15:14: run.durability: "dsik" is not default, memory or disk, did you mean disk? (allowed: default, memory, disk, or a list)
+    bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, order, seed, durability, baseline or server_warmup)
+    bad.toml:18:17: thresholds.delivry.p99: this metric is not known, did you mean delivery.p99? (allowed: lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost)
+    bad.toml:20:1: stream.partitons: this key is not known, did you mean partitions? (allowed: image, heap, partitions or producer)
+    bad.toml:21:8: stream.heap: the number 512 where text with a number and its unit is wanted (allowed: a size such as "512 MiB")
+    "#);
+}
+
+#[test]
+fn impossible_values_are_refused() {
+    for (text, expected) in [
+        ("[workload]\nusers = 1048576", "1048576 is too large"),
+        ("[workload]\nusers = []", "the list is empty"),
+        ("[workload]\nusers = \"300..100\"", "ends before it begins"),
+        ("[workload]\nusers = \"1..100000\"", "more than 1000 values"),
+        ("[workload]\nusers = \"1..x\"", "\"x\" is not a whole number"),
+        ("[workload]\nusers = 99999999999999999999999999999999999999999999", "too large"),
+        ("[workload]\npayload = \"17 MiB\"", "too large"),
+        ("[workload]\npayload = [\"1 kB\", \"1000 B\"]", "already there"),
+        ("[workload]\narrival = { mean = \"0 s\" }", "too short"),
+        ("[workload]\narrival = { deviation = \"2 s\" }", "larger than the mean"),
+        (
+            "[workload]\narrival = { distribution = \"poisson\", deviation = \"1 ms\" }",
+            "only the normal distribution",
+        ),
+        ("[workload]\nwarmup = \"60 s\"", "nothing of the load, which lasts 1 min"),
+        ("[workload]\nmessages = 10\nduration = \"10 s\"", "messages is given too"),
+        ("[workload]\nduration = \"0 s\"", "takes some time"),
+        ("[workload]\nmessages = 10000000\narrival = { mean = \"10 s\" }", "stamps can count"),
+        ("[workload]\nkind = \"throughput\"\nvolume = \"0 B\"", "nothing to send"),
+        ("[workload]\nkind = \"throughput\"\npayload = \"0 B\"", "make no volume"),
+        ("[workload]\nkind = \"throughput\"\npayload = \"1 B\"\nvolume = \"18 TB\"", "2^44"),
+        ("[workload]\nkind = \"throughput\"\nmessages = 3", "belongs to the latency workload"),
+        ("[workload]\nscenario = \"both\"", "belongs to the throughput workload"),
+        ("[run]\nseed = -1", "-1 is too small"),
+        ("[run]\nbaseline = \"9000 h\"", "longer than a run can be"),
+        ("[run]\nrepetitions = 10000\n[workload]\nusers = \"1..100\"", "at most 10,000 points"),
+        ("[hub]\nlimits = { cpus = \"0 cpus\" }", "too small"),
+        ("[hub]\nlimits = { disk_write = \"1.5 B/s\" }", "whole number of bytes"),
+        ("[hub]\nlimits = 3", "a table is wanted"),
+        ("[hub]\nengine = \"docker.sock\"", "not the address of an engine"),
+        ("[hub]\nkind = \"local\"", "stream cannot run on the local hub, only on docker"),
+        ("[thresholds]\nlost = \"20 ms\"", "where a whole number is wanted"),
+        ("[thresholds]\n\"delivery.p99\" = \"10 ns\"", "whole number of microseconds"),
+        ("thresholds = 3", "a table is wanted"),
+        ("[stream]\npartitions = 0", "0 is too small"),
+        ("[stream]\nproducer = { a = [1] }", "a list where text"),
+        ("[stream]\nproducer = { a = inf }", "a finite number"),
+        ("[stream.producer]\nlinger.ms = 1\n\"linger.ms\" = 2", "given twice"),
+        ("stream = 3", "a table is wanted"),
+        ("[run]\nseed = 1979-05-27", "a date where"),
+    ] {
+        assert_problem(text, expected);
+    }
+}
+
+#[test]
+fn versions_are_checked_where_they_matter() {
+    let of = |backend: &str, rest: &str| {
+        let problems = parse(&format!("name = \"v\"\nbackend = {backend}\n{rest}")).err();
+        problems.map_or_else(String::new, |problems| problems.to_string())
+    };
+    assert_eq!(of("\"stream:2.8.0\"", ""), "");
+    assert!(of("\"stream:1.0\"", "").contains("no version \"1.0\" here, but 4.4.0 or 2.8.0"));
+    assert_eq!(of("\"stream:1.0\"", "[stream]\nimage = \"somewhere/stream:1.0\""), "");
+    assert!(of("\"stream:\"", "[stream]\nimage = \"a\"").contains("no version \"\""));
+    assert!(of("[\"stream\", \"stream:4.4.0\"]", "").contains("stream 4.4.0 is there twice"));
+    assert!(of("\"rows:10.11\"", "[hub]\nkind = \"local\"").contains("leave it out"));
+    assert_eq!(of("\"rows\"", "[hub]\nkind = \"local\""), "");
+    assert!(
+        of("\"rows\"", "[hub]\nkind = \"local\"\nlimits = { cpus = \"1 cpu\" }")
+            .contains("docker hub only")
+    );
+}
+
+#[test]
+fn a_version_is_left_to_a_named_image_and_to_a_program() {
+    let version = |text: &str| parse(text).unwrap().plan().points[0].backend.version.clone();
+    assert_eq!(version("name = \"v\"\nbackend = \"stream\"\nstream.image = \"x\""), None);
+    assert_eq!(version("name = \"v\"\nbackend = \"rows\"\nhub.kind = \"local\""), None);
+    assert_eq!(version("name = \"v\"\nbackend = \"rows\"").as_deref(), Some("10.11"));
+}
+
+#[test]
+fn the_hub_is_one_on_which_all_backends_run() {
+    let kind =
+        |backends: &str| parse(&format!("name = \"v\"\nbackend = {backends}")).unwrap().hub.kind;
+    assert_eq!(kind("\"toy\""), HubKind::Local);
+    assert_eq!(kind("[\"rows\", \"toy\"]"), HubKind::Local);
+    assert_eq!(kind("[\"rows\", \"stream:2.8.0\", \"stream:4.4.0\"]"), HubKind::Docker);
+}
+
+#[test]
+fn syntax_errors_do_not_hide_other_problems() {
+    let problems = problems("[workload]\nusers = = 3\npayload = 3\n");
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    assert!(problems[0].starts_with("x.toml:4:9: not TOML: "), "{problems:#?}");
+    assert!(
+        problems[1].starts_with("x.toml:5:11: workload.payload: the number 3"),
+        "{problems:#?}"
+    );
+}
+
+#[test]
+fn overrides_replace_values_and_are_named_in_problems() {
+    let text = "name = \"o\"\nbackend = \"stream\"\n[workload]\nusers = 1\nmessages = 5\n[stream]\nproducer = { \"linger.ms\" = 5 }";
+    let profile = with(
+        text,
+        &[
+            "workload.users=100, 200",
+            "workload.duration=20 s",
+            "stream.producer.\"linger.ms\"=0",
+            "run.durability=[\"memory\", \"disk\"]",
+            "backend=rows",
+        ],
+    )
+    .unwrap();
+    assert_eq!(profile.workload.users, [100, 200]);
+    assert_eq!(profile.run.durability, [Durability::Memory, Durability::Disk]);
+    assert_eq!(profile.backends[0].name, "rows");
+    assert_eq!(profile.settings["stream"]["producer"]["linger.ms"], 0);
+    let WorkloadKind::Latency { length, .. } = profile.workload.kind else { panic!("not latency") };
+    assert_eq!(length, Length::Duration(Duration::from_secs(20)));
+    let dotted = with(text, &["stream.producer.linger.ms=0"]).unwrap();
+    assert_eq!(dotted.settings["stream"]["producer"]["linger.ms"], 0);
+
+    let problems = with(text, &["workload.usres=5", "workload=3"]).unwrap_err().to_string();
+    assert!(problems.contains("--set workload=3: workload: a table is wanted"), "{problems}");
+    let problems = with(text, &["workload.usres=5", "run.seed=x"]).unwrap_err().to_string();
+    insta::assert_snapshot!(problems, @r#"
+    --set workload.usres=5: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume or scenario)
+    --set run.seed=x: run.seed: the text "x" where a whole number is wanted (allowed: a whole number from 0 to 9,223,372,036,854,775,807)
+    "#);
+}
+
+#[test]
+fn the_other_kind_of_workload_can_be_chosen_by_an_override() {
+    let text = "name = \"o\"\nbackend = \"stream\"\n[workload]\nkind = \"latency\"\nmessages = 5\narrival = { mean = \"2 s\" }";
+    let profile = with(text, &["workload.kind=throughput", "workload.volume=1 GB"]).unwrap();
+    assert!(matches!(
+        profile.workload.kind,
+        WorkloadKind::Throughput { volume: Bytes(1_000_000_000), .. }
+    ));
+    let back = profile.set("workload.kind", "latency").unwrap();
+    assert!(matches!(back.workload.kind, WorkloadKind::Latency { .. }));
+    let problems = with(text, &["workload.kind=throughput", "workload.messages=3"]).unwrap_err();
+    assert!(problems.to_string().contains("belongs to the latency workload"), "{problems}");
+}
+
+#[test]
+fn a_form_reads_and_changes_single_values() {
+    let profile = parse(&format!(
+        "{SMALLEST}workload.users = [100, 400]\nstream.heap = \"1 GiB\"\nthresholds.lost = 0"
+    ))
+    .unwrap();
+    let text = |key: &str| profile.text(key).unwrap_or_default();
+    assert_eq!(text("workload.users"), "100, 400");
+    assert_eq!(text("workload.arrival.deviation"), "250 ms");
+    assert_eq!(text("stream.heap"), "1 GiB");
+    assert_eq!(text("thresholds.lost"), "0");
+    assert_eq!(profile.text("workload.volume"), None);
+    for key in keys::KEYS {
+        let Some(text) = profile.text(key.path) else { continue };
+        assert_eq!(profile.set(key.path, &text), Ok(profile.clone()), "{}", key.path);
+    }
+    let changed = profile.set("workload.users", "10..30 step 10").unwrap();
+    assert_eq!(changed.text("workload.users").as_deref(), Some("10, 20, 30"));
+    let problems = profile.set("workload.users", "many").unwrap_err();
+    assert_eq!(problems.list.len(), 1);
+    assert!(problems.list[0].to_string().starts_with("workload.users: \"many\" is not a whole"));
+}
+
+#[test]
+fn points_of_one_backend_follow_each_other() {
+    let profile = parse(
+        "name = \"p\"\nbackend = [\"rows\", \"stream\"]\n[workload]\nkind = \"throughput\"\nusers = [1, 2]\nrun.order = \"blocked\"",
+    );
+    let problems = profile.unwrap_err().to_string();
+    assert!(problems.contains("workload.run: this key is not known"), "{problems}");
+    let profile = parse("name = \"p\"\nbackend = [\"rows\", \"stream\"]\n[workload]\nkind = \"throughput\"\nusers = [1, 2]").unwrap();
+    let points: Vec<String> = profile.plan().points.iter().map(ToString::to_string).collect();
+    assert_eq!(points.len(), 12);
+    assert_eq!(
+        points[0],
+        "rows 10.11 · throughput, producer · 100 MB in messages of 1 kB · 1 user"
+    );
+    assert!(points[..6].iter().all(|point| point.starts_with("rows")));
+}

@@ -1,0 +1,250 @@
+//! The built-in profiles, the library of saved ones, and the commands about them.
+
+use std::{fs, path::Path, time::Duration};
+
+use hubmark::{
+    backend::{BackendInfo, SettingKey, SettingKind},
+    cli_profiles::{self, ProfilesError},
+    plan::{Arrival, Order, Scenario, Workload},
+    profile::{Catalogue, Library, LibraryError, Override, Profile, builtin},
+    server::HubKind,
+    units::Bytes,
+};
+use proptest::prelude::*;
+
+const fn setting(name: &'static str, kind: SettingKind, default: &'static str) -> SettingKey {
+    SettingKey { name, kind, default, help: "" }
+}
+
+static BUILTIN: BackendInfo = BackendInfo {
+    name: "builtin",
+    title: "built-in broker, not Apache Kafka",
+    caution: None,
+    versions: &[],
+    hubs: &[HubKind::Local],
+    settings: &[],
+};
+static KAFKA: BackendInfo = BackendInfo {
+    name: "kafka",
+    title: "Apache Kafka",
+    caution: None,
+    versions: &["4.4.0", "2.8.0"],
+    hubs: &[HubKind::Docker],
+    settings: &[
+        setting("image", SettingKind::Text, ""),
+        setting("partitions", SettingKind::Integer(1, 1000), "1"),
+        setting("producer", SettingKind::Table, ""),
+    ],
+};
+static MARIADB: BackendInfo = BackendInfo {
+    name: "mariadb",
+    title: "MariaDB",
+    caution: None,
+    versions: &["10.11"],
+    hubs: &[HubKind::Docker, HubKind::Local],
+    settings: &[
+        setting("engine", SettingKind::Text, "InnoDB"),
+        setting("poll", SettingKind::Duration, "\"1 ms\""),
+    ],
+};
+
+fn catalogue() -> Catalogue {
+    Catalogue::new([&BUILTIN, &KAFKA, &MARIADB])
+}
+
+fn load(name: &str) -> Profile {
+    Profile::parse(load_text(name), &catalogue()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn every_built_in_profile_is_well_and_describes_itself() {
+    for found in builtin() {
+        let profile = load(found.name);
+        assert_eq!((profile.name.as_str(), &profile.description), (found.name, &found.description));
+        assert!(!found.description.is_empty(), "{}", found.name);
+        let saved = Profile::parse(&profile.to_toml(), &catalogue()).unwrap();
+        assert_eq!(saved.plan(), profile.plan(), "{}", found.name);
+    }
+}
+
+#[test]
+fn every_file_of_the_folder_is_built_in() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
+    let mut files: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().replace(".toml", ""))
+        .collect();
+    let mut names: Vec<&str> = builtin().iter().map(|profile| profile.name).collect();
+    files.sort_unstable();
+    names.sort_unstable();
+    assert_eq!(files, names);
+}
+
+#[test]
+fn the_first_look_takes_at_most_twenty_seconds_of_this_machine_alone() {
+    let plan = load("first-look").plan();
+    assert_eq!(plan.hub.kind, HubKind::Local);
+    let longest = plan.estimate() + plan.points[0].workload.drain();
+    assert!(longest <= Duration::from_secs(20), "{longest:?}");
+}
+
+#[test]
+fn the_study_is_repeated_with_its_own_parameters() {
+    let plan = load("study-latency-users").plan();
+    let users: Vec<u32> = plan.points[..10].iter().map(|point| point.workload.users()).collect();
+    assert_eq!(users, [100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]);
+    assert_eq!((plan.points.len(), plan.repetitions), (20, 10));
+    let Workload::Latency(workload) = &plan.points[0].workload else { panic!("not latency") };
+    assert_eq!((workload.payload, workload.messages), (Bytes(100), 60));
+    assert!(
+        matches!(workload.arrival, Arrival::Normal { mean, .. } if mean == Duration::from_secs(1))
+    );
+    assert!(plan.server_warmup.is_zero(), "cold, as the study");
+
+    let plan = load("study-latency-payload").plan();
+    let payloads: Vec<u64> =
+        plan.points[..5].iter().map(|point| point.workload.payload().0).collect();
+    assert_eq!(payloads, [1, 10, 100, 1_000, 10_000]);
+    assert!(plan.points.iter().all(|point| point.workload.users() == 100));
+
+    let plan = load("study-throughput").plan();
+    let of = |point: &hubmark::plan::Point| match &point.workload {
+        Workload::Throughput(workload) => (workload.scenario, workload.volume, workload.payload),
+        Workload::Latency(_) => panic!("not throughput"),
+    };
+    let scenarios: Vec<_> = plan.points[..3].iter().map(of).collect();
+    let expected = |scenario| (scenario, Bytes(100_000_000), Bytes(1_000));
+    assert_eq!(scenarios, [Scenario::Producer, Scenario::Consumer, Scenario::Both].map(expected));
+    for point in &plan.points {
+        let backend = point.backend.to_string();
+        assert!(backend == "kafka 2.8.0" || backend == "mariadb 10.11", "{backend}");
+    }
+}
+
+#[test]
+fn a_quick_variant_keeps_the_shape_and_takes_minutes() {
+    for quick in builtin().iter().filter(|profile| profile.name.ends_with("-quick")) {
+        let whole = load(quick.name.trim_end_matches("-quick"));
+        let quick = load(quick.name);
+        let (quick_plan, whole_plan) = (quick.plan(), whole.plan());
+        assert!(quick_plan.estimate() <= Duration::from_mins(15), "{}", quick.name);
+        assert!(quick_plan.estimate() < whole_plan.estimate() / 2);
+        assert_eq!(quick.backends, whole.backends);
+        assert_eq!(quick.settings, whole.settings);
+        assert_eq!(quick_plan.order, Order::Interleaved);
+        assert!(quick.workload.users.iter().all(|users| whole.workload.users.contains(users)));
+        assert!(quick.workload.payload.iter().all(|size| whole.workload.payload.contains(size)));
+    }
+}
+
+#[test]
+fn profiles_are_saved_found_and_never_overwritten_by_accident() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::new(folder.path().join("profiles"));
+    assert!(library.saved().unwrap().is_empty(), "the folder need not exist");
+
+    let profile = load("first-look").set("workload.users", "7").unwrap();
+    assert!(matches!(library.save(&profile), Err(LibraryError::BuiltIn(_))));
+    assert!(matches!(library.save_as("../up", &profile), Err(LibraryError::Name(_))));
+    let path = library.save_as("mine", &profile).unwrap();
+    assert!(matches!(library.save_as("mine", &profile), Err(LibraryError::Exists(_))));
+
+    let found = library.find("mine").unwrap();
+    assert_eq!(found.path.as_deref(), Some(path.as_path()));
+    let mine = Profile::parse(&found.text, &catalogue()).unwrap();
+    assert_eq!((mine.name.as_str(), &mine.workload), ("mine", &profile.workload));
+    assert_eq!(library.find(path.to_str().unwrap()).unwrap().text, found.text);
+
+    library.save(&mine.set("workload.users", "8").unwrap()).unwrap();
+    assert!(library.find("mine").unwrap().text.contains("users = 8"));
+    let saved: Vec<String> = library.saved().unwrap().into_iter().map(|found| found.name).collect();
+    assert_eq!(saved, ["mine"]);
+}
+
+#[test]
+fn what_cannot_be_found_says_what_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::new(folder.path());
+    let message = library.find("first-lok").unwrap_err().to_string();
+    assert!(message.contains("did you mean first-look?"), "{message}");
+    assert!(
+        message.contains("study-throughput") && message.contains(folder.path().to_str().unwrap())
+    );
+    let message = library.find("./nowhere.toml").unwrap_err().to_string();
+    assert!(message.contains("./nowhere.toml could not be read"), "{message}");
+}
+
+#[test]
+fn the_commands_write_what_they_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::new(folder.path().join("profiles"));
+    let mut out = Vec::new();
+
+    let copy = folder.path().join("copy.toml");
+    cli_profiles::copy(&library, "first-look", &copy, &mut out).unwrap();
+    assert_eq!(fs::read_to_string(&copy).unwrap(), load_text("first-look"));
+    assert!(cli_profiles::copy(&library, "first-look", &copy, &mut out).is_err(), "no overwriting");
+
+    out.clear();
+    cli_profiles::show(&library, "first-look", &mut out).unwrap();
+    assert_eq!(String::from_utf8_lossy(&out), load_text("first-look"));
+
+    out.clear();
+    library.save_as("mine", &load("first-look")).unwrap();
+    fs::write(library.folder().join("broken.toml"), "description = \"odd\"\nbackend = 3").unwrap();
+    cli_profiles::list(&library, &catalogue(), &mut out).unwrap();
+    let listed = String::from_utf8_lossy(&out);
+    assert!(
+        listed.contains("study-latency-payload-quick") && listed.contains("  mine "),
+        "{listed}"
+    );
+    assert!(listed.contains("odd (problems: 2)"), "{listed}");
+
+    out.clear();
+    cli_profiles::check(&library, copy.to_str().unwrap(), &catalogue(), &mut out).unwrap();
+    let plan = String::from_utf8_lossy(&out);
+    assert!(
+        plan.contains("1 repetition · 1,000 messages · 100 kB of payload · about 13 s"),
+        "{plan}"
+    );
+    assert!(plan.contains("cold server, as the study"), "{plan}");
+
+    fs::write(&copy, "name = \"x\"\nbackend = \"kafak\"\n").unwrap();
+    let error = cli_profiles::check(&library, copy.to_str().unwrap(), &catalogue(), &mut out);
+    let Err(error @ ProfilesError::Problems(_)) = error else { panic!("no problem found") };
+    let expected = format!(
+        "{}:2:11: backend: there is no backend \"kafak\", did you mean kafka?",
+        copy.display()
+    );
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+fn load_text(name: &str) -> &'static str {
+    builtin().iter().find(|profile| profile.name == name).map_or("", |profile| profile.text)
+}
+
+proptest! {
+    #[test]
+    fn no_mutation_of_a_built_in_profile_makes_it_panic(
+        which in 0..7_usize,
+        cut in any::<prop::sample::Index>(),
+        length in 0..60_usize,
+        insert in "[\\[\\]{}=\"'.,#\n0-9a-z \\PC]{0,12}",
+    ) {
+        let text = builtin()[which].text;
+        let start = text.floor_char_boundary(cut.index(text.len()));
+        let end = text.ceil_char_boundary((start + length).min(text.len()));
+        let mutated = format!("{}{insert}{}", &text[..start], &text[end..]);
+        match Profile::parse(&mutated, &catalogue()) {
+            Ok(profile) => {
+                let saved = profile.to_toml();
+                let read = Profile::parse(&saved, &catalogue());
+                prop_assert_eq!(read.map(|read| read.plan()), Ok(profile.plan()), "{}", saved);
+            }
+            Err(problems) => prop_assert!(!problems.to_string().is_empty()),
+        }
+        if let Ok(change) = Override::new("workload.users", &insert) {
+            let _ = Profile::parse_with(text, &[change], &catalogue());
+        }
+    }
+}
