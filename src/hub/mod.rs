@@ -3,6 +3,8 @@
 //! [`docker`] runs each server in a clean container of a Docker engine; [`local`] runs child
 //! processes on this machine, the built-in broker among them.
 
+pub mod docker;
+
 use std::{path::PathBuf, time::Duration};
 
 pub mod machine;

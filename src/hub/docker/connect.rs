@@ -1,0 +1,263 @@
+//! Reaching an engine: which address, what connection, and what is wrong when there is none.
+
+use std::{env, fmt, io, net::IpAddr, path::PathBuf, time::Duration};
+
+use bollard::{API_DEFAULT_VERSION, Docker, errors::Error as EngineError};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+
+use super::call::{within, words};
+use crate::hub::HubError;
+
+/// Where an engine listens when nothing else is said.
+const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+/// The port of an engine without TLS.
+const DEFAULT_PORT: u16 = 2375;
+/// How long an engine may take to answer its first calls.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// bollard's own limit; every call has a shorter one of ours.
+const LONGEST_CALL: u64 = 300;
+
+/// An engine's address: one variant for each way to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A socket file of this machine.
+    Unix(PathBuf),
+    /// A TCP port without encryption.
+    Tcp {
+        /// Host name or address, without brackets.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+}
+
+impl Address {
+    /// The address asked for, or that of `DOCKER_HOST`, or the default socket.
+    pub fn choose(asked: Option<&str>) -> Result<Self, HubError> {
+        let named = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+        let Some(text) = asked.map(str::to_owned).or(named) else {
+            return Ok(Self::Unix(DEFAULT_SOCKET.into()));
+        };
+        let address = Self::parse(&text)?;
+        let tls = env::var_os("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
+        if tls && matches!(address, Self::Tcp { .. }) {
+            return Err(bad(
+                &text,
+                "DOCKER_TLS_VERIFY asks for TLS, which is not supported; unset it to use plain TCP",
+            ));
+        }
+        Ok(address)
+    }
+
+    /// Reads an address as Docker's own tools write it.
+    pub fn parse(text: &str) -> Result<Self, HubError> {
+        const SUPPORTED: &str = "supported are unix:///path/to/docker.sock and tcp://HOST:PORT";
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(bad(text, &format!("it has no scheme; {SUPPORTED}")));
+        };
+        match scheme {
+            "unix" if rest.starts_with('/') => Ok(Self::Unix(rest.into())),
+            "unix" => Err(bad(text, "the path of the socket must be absolute: unix:///path")),
+            "tcp" => host_and_port(rest.trim_end_matches('/'))
+                .map(|(host, port)| Self::Tcp { host, port })
+                .ok_or_else(|| bad(text, "it must be tcp://HOST:PORT, without user or path")),
+            _ => Err(bad(text, &format!("the scheme {scheme}:// is not supported; {SUPPORTED}"))),
+        }
+    }
+
+    /// Whether the engine is on this machine for certain.
+    pub const fn is_local(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+
+    /// Connects, and agrees with the engine on a version of its API.
+    pub async fn connect(&self) -> Result<Docker, HubError> {
+        self.connect_within(PATIENCE).await
+    }
+
+    async fn connect_within(&self, patience: Duration) -> Result<Docker, HubError> {
+        match tokio::time::timeout(patience, self.knock()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(self.unreachable(&error)),
+            Err(_) => return Err(self.silent(patience)),
+        }
+        let client = match self {
+            Self::Unix(path) => {
+                let path = path.to_string_lossy();
+                Docker::connect_with_unix(&path, LONGEST_CALL, API_DEFAULT_VERSION)
+            }
+            Self::Tcp { host, port } => {
+                let url = format!("tcp://{}:{port}", bracketed(host));
+                Docker::connect_with_http(&url, LONGEST_CALL, API_DEFAULT_VERSION)
+            }
+        };
+        let client = client.map_err(|error| self.none(words(&error)))?;
+        within(patience, client.negotiate_version()).await.map_err(|error| match error {
+            EngineError::RequestTimeoutError => self.silent(patience),
+            error => self.none(format!("it does not answer as an engine: {}", words(&error))),
+        })
+    }
+
+    /// The address at which ports published on the hub are reached.
+    pub async fn published_at(&self) -> Result<IpAddr, HubError> {
+        match self {
+            Self::Unix(_) => Ok(IpAddr::from([127, 0, 0, 1])),
+            Self::Tcp { host, port } => {
+                let found = tokio::time::timeout(PATIENCE, lookup_host((host.as_str(), *port)))
+                    .await
+                    .map_err(|_| self.silent(PATIENCE))?
+                    .map_err(|error| self.unreachable(&error))?
+                    .next();
+                found
+                    .map(|found| found.ip())
+                    .ok_or_else(|| self.none(format!("the name {host} has no address")))
+            }
+        }
+    }
+
+    /// Opens a connection and drops it: the system's own error says more than a client library's.
+    async fn knock(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(path) => UnixStream::connect(path).await.map(drop),
+            Self::Tcp { host, port } => TcpStream::connect((host.as_str(), *port)).await.map(drop),
+        }
+    }
+
+    fn unreachable(&self, error: &io::Error) -> HubError {
+        match (self, error.kind()) {
+            (Self::Unix(_), io::ErrorKind::PermissionDenied) => {
+                HubError::NoPermission { engine: self.to_string() }
+            }
+            (Self::Unix(_), io::ErrorKind::NotFound) => {
+                self.none("there is no such socket".to_owned())
+            }
+            (Self::Unix(_), io::ErrorKind::ConnectionRefused) => {
+                self.none("the socket is there, but nothing listens on it".to_owned())
+            }
+            _ => self.none(error.to_string()),
+        }
+    }
+
+    fn silent(&self, waited: Duration) -> HubError {
+        self.none(format!("no answer within {waited:.0?}"))
+    }
+
+    fn none(&self, reason: String) -> HubError {
+        let advice = match self {
+            Self::Unix(_) => {
+                "start it: sudo systemctl start docker; or install it: sudo apt install docker.io"
+            }
+            Self::Tcp { .. } => {
+                "check the address, and that the engine was started with -H tcp://…"
+            }
+        };
+        HubError::NoEngine { engine: self.to_string(), reason, advice: advice.to_owned() }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp { host, port } => write!(f, "tcp://{}:{port}", bracketed(host)),
+        }
+    }
+}
+
+fn bad(engine: &str, reason: &str) -> HubError {
+    HubError::BadAddress { engine: engine.to_owned(), reason: reason.to_owned() }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest.split_once(']')?;
+            (host, after.strip_prefix(':').or(after.is_empty().then_some(""))?)
+        }
+        None => text.split_once(':').unwrap_or((text, "")),
+    };
+    let port = if port.is_empty() { DEFAULT_PORT } else { port.parse().ok()? };
+    let plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
+    plain.then(|| (host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_docker_writes_them() {
+        let tcp = |host: &str, port| Address::Tcp { host: host.to_owned(), port };
+        let cases = [
+            ("unix:///run/x.sock", Address::Unix("/run/x.sock".into())),
+            ("tcp://10.0.0.7:2375", tcp("10.0.0.7", 2375)),
+            ("tcp://pi.local", tcp("pi.local", 2375)),
+            ("tcp://[fe80::1]:4000", tcp("fe80::1", 4000)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Address::parse(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_what_can() {
+        for text in ["ssh://pi@raspberry", "http://x:1", "/var/run/docker.sock", "fd://"] {
+            let error = Address::parse(text).unwrap_err();
+            assert!(matches!(error, HubError::BadAddress { .. }), "{text}: {error}");
+            assert!(error.to_string().contains("tcp://HOST:PORT"), "{error}");
+        }
+        for text in ["unix://relative", "tcp://", "tcp://host:port", "tcp://u@host:1", "tcp://h/x"]
+        {
+            assert!(matches!(Address::parse(text), Err(HubError::BadAddress { .. })), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_panics_and_what_is_read_is_written_the_same(text in "(unix|tcp|ssh)://[ -~]{0,20}") {
+            if let Ok(address) = Address::parse(&text) {
+                prop_assert_eq!(Address::parse(&address.to_string()).unwrap(), address);
+            }
+        }
+    }
+
+    async fn refused(address: &Address) -> HubError {
+        address.connect_within(Duration::from_millis(100)).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn each_way_of_not_answering_has_its_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.sock");
+        let address = Address::Unix(path.clone());
+
+        let missing = refused(&address).await;
+        assert!(matches!(missing, HubError::NoEngine { .. }));
+        assert!(missing.to_string().contains("no such socket"), "{missing}");
+        assert!(missing.to_string().contains("systemctl start docker"), "{missing}");
+
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let hanging = refused(&address).await;
+        assert!(hanging.to_string().contains("no answer within"), "{hanging}");
+
+        drop(listener);
+        let dead = refused(&address).await;
+        assert!(dead.to_string().contains("nothing listens"), "{dead}");
+    }
+
+    #[tokio::test]
+    async fn a_closed_tcp_port_is_no_engine() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let error = refused(&Address::Tcp { host: "127.0.0.1".to_owned(), port }).await;
+        assert!(matches!(error, HubError::NoEngine { .. }), "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
+    }
+}

@@ -1,0 +1,369 @@
+//! The docker hub: each server in a clean container of a Docker engine.
+//!
+//! - [`connect`]: addresses, and what is wrong when no engine answers.
+//! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
+//! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
+//! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
+//! - `owner`: which containers are leftovers of dead runs.
+//!
+//! Every call has a limit of time ([`call`]), so that a hanging engine never hangs a run.
+
+mod call;
+mod cgroup;
+mod connect;
+mod container;
+mod data;
+mod disk;
+mod image;
+mod owner;
+mod placeholder;
+mod progress;
+mod recipe;
+mod stats;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use bollard::{
+    Docker,
+    models::{ContainerSummary, SystemInfo, SystemVersion},
+    query_parameters::ListContainersOptionsBuilder,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    call::{ASK, failed, within},
+    container::Refusable,
+    disk::Disk,
+    owner::{Fate, Owner},
+};
+pub use self::{connect::Address, image::OwnImage};
+use super::{Hub, HubError, ImageProgress, Sampled};
+use crate::{
+    clock::Clock,
+    server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
+    units::Bytes,
+};
+
+/// A Docker engine as a hub. Cheap to clone: clones share the connection.
+#[derive(Debug, Clone)]
+pub struct DockerHub {
+    engine: Arc<Engine>,
+}
+
+/// A reached engine and what is known of it.
+#[derive(Debug)]
+struct Engine {
+    client: Docker,
+    address: Address,
+    run: String,
+    /// This process; `None` where `/proc` does not name it: its containers are then never taken
+    /// for leftovers.
+    owner: Option<Owner>,
+    cores: Option<u32>,
+    memory_cgroup: Option<bool>,
+    cgroup: Option<String>,
+    /// The disk under the engine's root, on a local engine.
+    disk: Option<Disk>,
+    reach: Reach,
+    /// Options that this engine was seen to refuse: they are not tried again.
+    refused: Mutex<BTreeSet<Refusable>>,
+}
+
+/// How this program reaches a container's ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// At the container's own address: without docker-proxy, which costs a third of a millisecond
+    /// and half of the throughput.
+    Container,
+    /// At published ports of this address.
+    Published(IpAddr),
+}
+
+impl Reach {
+    const fn publishes(self) -> bool {
+        matches!(self, Self::Published(_))
+    }
+
+    /// What `{host}` stands for. A container that is reached directly gets its address only when
+    /// it starts, and has to find it out itself; nothing is published, so this is its own loopback.
+    const fn host(self) -> IpAddr {
+        match self {
+            Self::Container => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            Self::Published(host) => host,
+        }
+    }
+}
+
+impl DockerHub {
+    /// Reaches the engine at `engine`, or that of `DOCKER_HOST`, or this machine's.
+    ///
+    /// `run` is the identity of the run, which every container carries as a label.
+    pub async fn open(engine: Option<&str>, run: &str) -> Result<Self, HubError> {
+        let address = Address::choose(engine)?;
+        let client = address.connect().await?;
+        let info =
+            within(ASK, client.info()).await.map_err(failed("asking the engine what it is"))?;
+        let reach = if address.is_local() && has_reachable_bridge(&info) {
+            Reach::Container
+        } else {
+            Reach::Published(address.published_at().await?)
+        };
+        let root = info.docker_root_dir.as_deref().filter(|_| address.is_local());
+        let engine = Engine {
+            run: run.to_owned(),
+            owner: Owner::this_process(),
+            cores: info.ncpu.and_then(|cores| u32::try_from(cores).ok()).filter(|&cores| cores > 0),
+            memory_cgroup: info.memory_limit,
+            cgroup: info
+                .cgroup_version
+                .map(|version| version.to_string())
+                .filter(|v| !v.is_empty()),
+            disk: root.and_then(|root| Disk::under(Path::new(root))),
+            reach,
+            refused: Mutex::default(),
+            client,
+            address,
+        };
+        Ok(Self { engine: Arc::new(engine) })
+    }
+
+    /// Every image on the hub that was built from a recipe of this program, newest first.
+    pub async fn images(&self) -> Result<Vec<OwnImage>, HubError> {
+        self.engine.own_images().await
+    }
+
+    /// Removes an image that was built from a recipe of this program; refuses any other.
+    pub async fn remove_image(&self, reference: &str) -> Result<(), HubError> {
+        self.engine.remove_image(reference).await
+    }
+}
+
+/// Whether addresses of containers can be reached from this machine: not where the engine runs in
+/// a network of its own, rootless or in a virtual machine.
+fn has_reachable_bridge(info: &SystemInfo) -> bool {
+    let rootless = info.security_options.iter().flatten().any(|option| option.contains("rootless"));
+    let virtual_machine =
+        info.operating_system.as_deref().is_some_and(|name| name.contains("Docker Desktop"));
+    !rootless && !virtual_machine
+}
+
+#[async_trait]
+impl Hub for DockerHub {
+    fn kind(&self) -> HubKind {
+        HubKind::Docker
+    }
+
+    fn place(&self) -> String {
+        self.engine.address.to_string()
+    }
+
+    async fn facts(&self) -> Result<HubFacts, HubError> {
+        let what = || failed("asking the engine what it is");
+        let client = &self.engine.client;
+        let info = within(ASK, client.info()).await.map_err(what())?;
+        let version = within(ASK, client.version()).await.map_err(what())?;
+        let api = client.client_version();
+        Ok(HubFacts {
+            api: Some(format!("{}.{}", api.major_version, api.minor_version)),
+            shared_with_client: self.engine.address.is_local(),
+            ..facts_of(info, &version)
+        })
+    }
+
+    async fn provide(
+        &self,
+        image: &Image,
+        progress: mpsc::UnboundedSender<ImageProgress>,
+        cancel: CancellationToken,
+    ) -> Result<(), HubError> {
+        tokio::select! {
+            biased;
+            // Dropping the other branch closes its connection, at which the engine stops working.
+            () = cancel.cancelled() => Err(HubError::Cancelled),
+            provided = self.engine.provide(image, &progress) => provided,
+        }
+    }
+
+    async fn start(
+        &self,
+        spec: &ServerSpec,
+        limits: &Limits,
+        earlier: &[Running],
+    ) -> Result<Running, HubError> {
+        Arc::clone(&self.engine).start(spec.clone(), *limits, earlier.to_vec()).await
+    }
+
+    fn watch(&self, server: &Running, clock: Clock) -> mpsc::Receiver<Sampled> {
+        stats::watch(Arc::clone(&self.engine), server.id.clone(), clock)
+    }
+
+    async fn read(&self, server: &Running) -> Result<Reading, HubError> {
+        if let Some(pid) = self.engine.first_process(&server.id).await {
+            let id = server.id.clone();
+            let files = tokio::task::spawn_blocking(move || cgroup::read(pid, &id)).await;
+            if let Ok(Some(reading)) = files {
+                return Ok(reading);
+            }
+        }
+        stats::read(&self.engine, &server.id, &server.role).await
+    }
+
+    async fn data_size(&self, server: &Running) -> Option<Bytes> {
+        self.engine.folder_size(&server.id, server.data_dir.as_deref()?).await
+    }
+
+    async fn disk_written(&self, _server: &Running) -> Option<Bytes> {
+        self.engine.disk.as_ref()?.written()
+    }
+
+    fn block_source(&self) -> BlockSource {
+        BlockSource::Engine
+    }
+
+    async fn life(&self, server: &Running) -> Life {
+        self.engine.life(&server.id).await
+    }
+
+    async fn log(&self, server: &Running, lines: usize) -> Vec<String> {
+        self.engine.log(&server.id, lines).await
+    }
+
+    async fn remove(&self, server: &Running) -> Result<(), HubError> {
+        let what = format!("removing the container of {}", server.role);
+        self.engine.remove(&server.id).await.map_err(failed(what))
+    }
+
+    async fn sweep(&self) -> Result<Vec<String>, HubError> {
+        self.engine.sweep().await
+    }
+}
+
+impl Engine {
+    fn left_out(&self) -> BTreeSet<Refusable> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn leave_out(&self, option: Refusable) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(option);
+    }
+
+    /// The first process of a running container, as a local engine numbers it.
+    async fn first_process(&self, container: &str) -> Option<i32> {
+        if !self.address.is_local() {
+            return None;
+        }
+        let inspect = within(ASK, self.client.inspect_container(container, None)).await.ok()?;
+        i32::try_from(inspect.state?.pid?).ok().filter(|&pid| pid > 0)
+    }
+
+    /// Removes the containers of runs whose process is dead on this machine.
+    async fn sweep(&self) -> Result<Vec<String>, HubError> {
+        let Some(judge) = &self.owner else { return Ok(Vec::new()) };
+        let filters = HashMap::from([("label", vec![owner::RUN])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let containers = within(ASK, self.client.list_containers(Some(options)))
+            .await
+            .map_err(failed("looking for leftovers of dead runs"))?;
+        let mut removed = Vec::new();
+        for (id, name) in containers.iter().filter_map(|one| leftover(one, judge)) {
+            self.remove(id).await.map_err(failed(format!("removing the leftover {name}")))?;
+            removed.push(name);
+        }
+        Ok(removed)
+    }
+}
+
+/// Identity and description of a container, when it is known to be a leftover.
+fn leftover<'a>(container: &'a ContainerSummary, judge: &Owner) -> Option<(&'a str, String)> {
+    let labels = container.labels.as_ref()?;
+    let run = labels.get(owner::RUN)?;
+    let fate = Owner::from_labels(labels)?.fate(judge, owner::alive);
+    let id = container.id.as_deref().filter(|_| fate == Fate::Dead)?;
+    let role = labels.get(owner::ROLE).map_or("a server", String::as_str);
+    let short = id.get(..12).unwrap_or(id);
+    Some((id, format!("container {short}: {role} of run {run}")))
+}
+
+fn facts_of(info: SystemInfo, version: &SystemVersion) -> HubFacts {
+    let name = version.components.iter().flatten().next().map(|component| component.name.as_str());
+    let engine =
+        if name.is_some_and(|name| name.starts_with("Podman")) { "podman" } else { "docker" };
+    let positive =
+        |value: Option<i64>| value.and_then(|v| u64::try_from(v).ok()).filter(|&v| v > 0);
+    HubFacts {
+        cores: positive(info.ncpu).and_then(|cores| u32::try_from(cores).ok()),
+        memory: positive(info.mem_total).map(Bytes),
+        kernel: info.kernel_version,
+        os: info.operating_system,
+        architecture: info.architecture,
+        cgroup: info.cgroup_version.map(|v| v.to_string()).filter(|v| !v.is_empty()),
+        memory_cgroup: info.memory_limit,
+        storage_driver: info.driver,
+        engine: info.server_version.map(|version| format!("{engine} {version}")),
+        ..HubFacts::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_reached_directly_only_where_that_can_work() {
+        let info = |json: serde_json::Value| serde_json::from_value::<SystemInfo>(json).unwrap();
+        let plain = serde_json::json!({"SecurityOptions": ["name=seccomp,profile=default"], "OperatingSystem": "Debian"});
+        assert!(has_reachable_bridge(&info(plain)));
+        let rootless = serde_json::json!({"SecurityOptions": ["name=seccomp", "name=rootless"]});
+        assert!(!has_reachable_bridge(&info(rootless)));
+        let desktop = serde_json::json!({"OperatingSystem": "Docker Desktop"});
+        assert!(!has_reachable_bridge(&info(desktop)));
+    }
+
+    #[test]
+    fn only_labelled_containers_of_dead_processes_are_leftovers() {
+        let judge = Owner::this_process().unwrap();
+        let container = |labels: HashMap<String, String>| ContainerSummary {
+            id: Some("0123456789abcdef".to_owned()),
+            labels: Some(labels),
+            ..ContainerSummary::default()
+        };
+        let mut labels = HashMap::from(judge.labels());
+        assert_eq!(leftover(&container(labels.clone()), &judge), None, "no run");
+        labels.insert(owner::RUN.to_owned(), "r7".to_owned());
+        assert_eq!(leftover(&container(labels.clone()), &judge), None, "living");
+        labels.insert("hubmark.boot".to_owned(), "an earlier one".to_owned());
+        let (id, name) = (Some("0123456789abcdef"), "container 0123456789ab: a server of run r7");
+        let found = container(labels.clone());
+        let found = leftover(&found, &judge);
+        assert_eq!(
+            (found.as_ref().map(|f| f.0), found.as_ref().map(|f| f.1.as_str())),
+            (id, Some(name))
+        );
+        labels.remove("hubmark.pid");
+        assert_eq!(leftover(&container(labels), &judge), None, "of an unknown process");
+    }
+
+    #[test]
+    fn facts_are_taken_from_the_engine_and_missing_ones_stay_missing() {
+        let info = serde_json::from_value(serde_json::json!({
+            "Driver": "overlay2", "MemoryLimit": true, "CgroupVersion": "1", "NCPU": 2,
+            "MemTotal": 25_276_100_608_u64, "KernelVersion": "6.18.44", "Architecture": "aarch64",
+            "OperatingSystem": "Debian GNU/Linux 12 (bookworm)", "ServerVersion": "20.10.24+dfsg1"
+        }))
+        .unwrap();
+        let facts = facts_of(info, &SystemVersion::default());
+        assert_eq!(facts.engine.as_deref(), Some("docker 20.10.24+dfsg1"));
+        assert_eq!((facts.cores, facts.memory), (Some(2), Some(Bytes(25_276_100_608))));
+        assert_eq!((facts.cgroup.as_deref(), facts.memory_cgroup), (Some("1"), Some(true)));
+        assert_eq!((facts.architecture.as_deref(), facts.model), (Some("aarch64"), None));
+        let nothing = facts_of(SystemInfo::default(), &SystemVersion::default());
+        assert_eq!((nothing.cores, nothing.engine, nothing.memory_cgroup), (None, None, None));
+    }
+}

@@ -1,0 +1,227 @@
+//! What the engine tells while it builds or pulls an image, in words for a person.
+
+use std::collections::{HashMap, VecDeque};
+
+use bollard::models::CreateImageInfo;
+
+use super::call::plain;
+
+/// Lines of a build's output that its error carries.
+const KEPT_LINES: usize = 15;
+
+/// Follows the text output of the classic builder.
+#[derive(Debug, Default)]
+pub struct BuildProgress {
+    /// Output after the last line break.
+    partial: String,
+    last: VecDeque<String>,
+    step: Option<Step>,
+}
+
+/// One instruction of a Dockerfile at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its number, from 1.
+    number: u32,
+    /// How many there are.
+    of: u32,
+    /// The instruction.
+    text: String,
+}
+
+impl Step {
+    /// `Step 3/9 : RUN apt-get update`.
+    fn parse(line: &str) -> Option<Self> {
+        let (count, text) = line.strip_prefix("Step ")?.split_once(" : ")?;
+        let (number, of) = count.split_once('/')?;
+        Some(Self { number: number.parse().ok()?, of: of.parse().ok()?, text: text.to_owned() })
+    }
+
+    /// Share of the steps already behind, in percent.
+    pub fn percent(&self) -> Option<u8> {
+        let behind = u64::from(self.number.checked_sub(1)?) * 100;
+        u8::try_from(behind.checked_div(u64::from(self.of))?).ok().filter(|&p| p <= 100)
+    }
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "step {}/{} {}", self.number, self.of, self.text)
+    }
+}
+
+impl BuildProgress {
+    /// Takes a piece of output; returns the step that began with it, if any.
+    pub fn take(&mut self, piece: &str) -> Option<Step> {
+        self.partial.push_str(piece);
+        let mut begun = None;
+        while let Some(end) = self.partial.find('\n') {
+            let rest = self.partial.split_off(end + 1);
+            let line = plain(&std::mem::replace(&mut self.partial, rest));
+            if let Some(step) = Step::parse(&line) {
+                begun = Some(step);
+            }
+            self.keep(line);
+        }
+        if begun.is_some() {
+            self.step.clone_from(&begun);
+        }
+        begun
+    }
+
+    /// The engine's error with the step at work and the last lines of its output.
+    pub fn failure(mut self, error: &str) -> String {
+        let partial = plain(&std::mem::take(&mut self.partial));
+        self.keep(partial);
+        let mut text = match self.step {
+            Some(step) => format!("{step}: {}", error.trim()),
+            None => error.trim().to_owned(),
+        };
+        for line in self.last {
+            text.push_str("\n  ");
+            text.push_str(&line);
+        }
+        text
+    }
+
+    fn keep(&mut self, line: String) {
+        if line.trim().is_empty() {
+            return;
+        }
+        if self.last.len() == KEPT_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+    }
+}
+
+/// Follows the layers of an image that is pulled.
+#[derive(Debug, Default)]
+pub struct PullProgress {
+    layers: HashMap<String, Layer>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Layer {
+    fetched: u64,
+    size: u64,
+    done: bool,
+}
+
+impl PullProgress {
+    /// Takes one message; says whether something has changed that is worth telling.
+    pub fn take(&mut self, message: &CreateImageInfo) -> bool {
+        let (Some(id), Some(status)) = (&message.id, &message.status) else { return false };
+        // The first message carries the image's tag as its identity.
+        if status.starts_with("Pulling from") {
+            return false;
+        }
+        let layer = self.layers.entry(id.clone()).or_default();
+        let detail = message.progress_detail.as_ref();
+        let bytes = |value: Option<i64>| value.and_then(|bytes| u64::try_from(bytes).ok());
+        match status.as_str() {
+            "Downloading" => {
+                layer.fetched = bytes(detail.and_then(|d| d.current)).unwrap_or(layer.fetched);
+                layer.size = bytes(detail.and_then(|d| d.total)).unwrap_or(layer.size);
+            }
+            "Download complete" | "Extracting" => layer.fetched = layer.size,
+            "Pull complete" | "Already exists" => {
+                layer.fetched = layer.size;
+                layer.done = true;
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// `pulling 4 of 7 layers, 12.0 of 80.4 MB`.
+    pub fn step(&self) -> String {
+        let done = self.layers.values().filter(|layer| layer.done).count();
+        let text = format!("pulling {done} of {} layers", self.layers.len());
+        let (fetched, size) = self.bytes();
+        if size == 0 {
+            return text;
+        }
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        format!("{text}, {:.1} of {:.1} MB", megabytes(fetched), megabytes(size))
+    }
+
+    /// Share of the bytes known so far that are fetched.
+    pub fn percent(&self) -> Option<u8> {
+        let (fetched, size) = self.bytes();
+        u8::try_from(fetched.saturating_mul(100).checked_div(size)?).ok().map(|p| p.min(100))
+    }
+
+    fn bytes(&self) -> (u64, u64) {
+        self.layers.values().fold((0, 0), |(fetched, size), layer| {
+            (fetched + layer.fetched.min(layer.size), size + layer.size)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::ProgressDetail;
+
+    use super::*;
+
+    #[test]
+    fn steps_are_recognised_across_pieces_of_output() {
+        let mut build = BuildProgress::default();
+        assert_eq!(
+            build.take("Step 1/4 : FROM debian\n ---> 3798a71d416d\nSte"),
+            Step::parse("Step 1/4 : FROM debian")
+        );
+        let step = build.take("p 2/4 : RUN apt-get update\n").unwrap();
+        assert_eq!(
+            (step.to_string().as_str(), step.percent()),
+            ("step 2/4 RUN apt-get update", Some(25))
+        );
+        assert_eq!(build.take("Get:1 http://example\n"), None);
+        assert_eq!(Step::parse("Step x/4 : RUN"), None);
+        assert_eq!(Step::parse("Step 3/0 : RUN").unwrap().percent(), None);
+    }
+
+    #[test]
+    fn a_failure_carries_the_step_and_the_last_lines() {
+        let mut build = BuildProgress::default();
+        build.take("Step 2/3 : RUN make\n");
+        for number in 0..30 {
+            build.take(&format!("\u{1b}[91mline {number}\u{1b}[0m\n\n"));
+        }
+        build.take("make: *** no rule");
+        let text = build.failure("The command '/bin/sh -c make' returned a non-zero code: 2\n");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "step 2/3 RUN make: The command '/bin/sh -c make' returned a non-zero code: 2"
+        );
+        assert_eq!(lines.len(), 1 + KEPT_LINES);
+        assert_eq!((lines[1], *lines.last().unwrap()), ("  line 16", "  make: *** no rule"));
+    }
+
+    #[test]
+    fn layers_and_bytes_are_counted() {
+        let mut pull = PullProgress::default();
+        let mut take = |id: &str, status: &str, bytes: Option<(i64, i64)>| {
+            pull.take(&CreateImageInfo {
+                id: Some(id.to_owned()),
+                status: Some(status.to_owned()),
+                progress_detail: bytes.map(|(current, total)| ProgressDetail {
+                    current: Some(current),
+                    total: Some(total),
+                }),
+                ..CreateImageInfo::default()
+            })
+        };
+        assert!(!take("10.4.17", "Pulling from library/mariadb", None));
+        assert!(take("a", "Already exists", None));
+        assert!(take("b", "Pulling fs layer", None));
+        assert!(take("b", "Downloading", Some((5_000_000, 20_000_000))));
+        assert!(take("c", "Downloading", Some((1_000_000, 4_000_000))));
+        assert!(take("c", "Download complete", None));
+        assert_eq!(pull.step(), "pulling 1 of 3 layers, 9.0 of 24.0 MB");
+        assert_eq!(pull.percent(), Some(37));
+        assert_eq!(PullProgress::default().percent(), None);
+    }
+}

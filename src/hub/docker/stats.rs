@@ -1,0 +1,251 @@
+//! The engine's own statistics of a container, turned into a [`Reading`].
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bollard::{
+    models::{
+        ContainerBlkioStatEntry, ContainerCpuStats, ContainerMemoryStats, ContainerNetworkStats,
+        ContainerStatsResponse,
+    },
+    query_parameters::StatsOptionsBuilder,
+};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+use super::{Engine, call};
+use crate::{
+    clock::Clock,
+    hub::{HubError, Sampled},
+    server::{Life, Reading},
+    units::Bytes,
+};
+
+/// Readings that a slow receiver may leave unread before the stream waits for it.
+const BACKLOG: usize = 64;
+/// The stream sends a reading each second; after so long without one it is opened anew.
+const SILENCE: Duration = Duration::from_secs(10);
+/// Pause before a broken stream is opened anew.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Follows the stream of statistics until the receiver is gone or the container has ended.
+pub fn watch(engine: Arc<Engine>, container: String, clock: Clock) -> mpsc::Receiver<Sampled> {
+    let (sender, receiver) = mpsc::channel(BACKLOG);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = sender.closed() => {}
+            () = follow(&engine, &container, clock, &sender) => {}
+        }
+    });
+    receiver
+}
+
+async fn follow(engine: &Engine, container: &str, clock: Clock, sender: &mpsc::Sender<Sampled>) {
+    while engine.life(container).await == Life::Running {
+        let options = StatsOptionsBuilder::default().stream(true).build();
+        // The first reading's predecessor is empty, and some engines take it before the container
+        // has settled.
+        let mut readings = Box::pin(engine.client.stats(container, Some(options)).skip(1));
+        while let Ok(Some(Ok(stats))) = tokio::time::timeout(SILENCE, readings.next()).await {
+            let at = clock.now();
+            // A container that has ended goes on sending empty statistics.
+            let Some(reading) = reading(&stats) else { break };
+            if sender.send(Sampled { at, reading }).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// One reading by a call of its own. Engines before 25.0 answer at their next tick, up to a
+/// second later.
+pub async fn read(engine: &Engine, container: &str, role: &str) -> Result<Reading, HubError> {
+    let what = || format!("reading the statistics of {role}");
+    let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+    let mut answers = Box::pin(engine.client.stats(container, Some(options)));
+    let next = async { answers.next().await.transpose() };
+    let stats = call::within(call::ASK, next).await.map_err(call::failed(what()))?;
+    stats.as_ref().and_then(reading).ok_or_else(|| HubError::Operation {
+        what: what(),
+        reason: "the container does not run".to_owned(),
+    })
+}
+
+/// What the statistics say; `None` when they are those of a container that does not run.
+pub fn reading(stats: &ContainerStatsResponse) -> Option<Reading> {
+    let cpu = stats.cpu_stats.as_ref()?;
+    let used = cpu.cpu_usage.as_ref()?.total_usage.filter(|&used| used > 0)?;
+    let memory = stats.memory_stats.as_ref();
+    let devices = stats.blkio_stats.as_ref().and_then(|b| b.io_service_bytes_recursive.as_deref());
+    let networks = stats.networks.as_ref();
+    Some(Reading {
+        cpu: Some(Duration::from_nanos(used)),
+        memory: memory.and_then(without_inactive_cache),
+        resident: memory.and_then(|m| named(m, &["total_rss", "rss", "anon"])),
+        cache: memory.and_then(|m| named(m, &["total_cache", "cache", "file"])),
+        block_read: devices.and_then(|d| moved(d, "read")),
+        block_written: devices.and_then(|d| moved(d, "write")),
+        network_received: networks.and_then(|n| carried(n, |i| i.rx_bytes)),
+        network_sent: networks.and_then(|n| carried(n, |i| i.tx_bytes)),
+        tasks: stats.pids_stats.as_ref().and_then(|pids| pids.current),
+        throttled: throttled(cpu),
+    })
+}
+
+fn throttled(cpu: &ContainerCpuStats) -> Option<Duration> {
+    cpu.throttling_data.as_ref()?.throttled_time.map(Duration::from_nanos)
+}
+
+/// Memory in use; no running process uses none, so 0 is an engine that cannot measure it.
+fn usage(memory: &ContainerMemoryStats) -> Option<u64> {
+    memory.usage.filter(|&bytes| bytes > 0)
+}
+
+/// As `docker stats` counts it: inactive page cache would go at once if memory were wanted.
+fn without_inactive_cache(memory: &ContainerMemoryStats) -> Option<Bytes> {
+    let inactive = named(memory, &["total_inactive_file", "inactive_file"])?;
+    Some(Bytes(usage(memory)?.saturating_sub(inactive.0)))
+}
+
+/// The first of several keys that is there: `total_*` of cgroup v1 includes children.
+fn named(memory: &ContainerMemoryStats, keys: &[&str]) -> Option<Bytes> {
+    usage(memory)?;
+    let details = memory.stats.as_ref()?;
+    keys.iter().find_map(|&key| details.get(key)).copied().map(Bytes)
+}
+
+/// Bytes of one direction over all devices: `Read` on cgroup v1, `read` on v2, never `Total`.
+fn moved(devices: &[ContainerBlkioStatEntry], direction: &str) -> Option<Bytes> {
+    let named = |entry: &&ContainerBlkioStatEntry| {
+        entry.op.as_deref().is_some_and(|op| op.eq_ignore_ascii_case(direction))
+    };
+    total(devices.iter().filter(named).map(|entry| entry.value))
+}
+
+fn carried(
+    interfaces: &HashMap<String, ContainerNetworkStats>,
+    bytes: impl Fn(&ContainerNetworkStats) -> Option<u64>,
+) -> Option<Bytes> {
+    total(interfaces.values().map(bytes))
+}
+
+/// The sum of what is there; `None` when nothing is.
+fn total(values: impl Iterator<Item = Option<u64>>) -> Option<Bytes> {
+    values.flatten().reduce(u64::saturating_add).map(Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: serde_json::Value) -> Option<Reading> {
+        reading(&serde_json::from_value(json).unwrap())
+    }
+
+    /// An engine 20.10 with cgroup v1, half a core and 256 MiB allowed, 20 MiB written directly.
+    fn version_1() -> serde_json::Value {
+        serde_json::json!({
+            "read": "2026-11-22T20:52:16.118615354Z", "preread": "2026-11-22T20:52:15.109132287Z",
+            "pids_stats": {"current": 1},
+            "blkio_stats": {"io_service_bytes_recursive": [
+                {"major": 254, "minor": 0, "op": "Read", "value": 499_712},
+                {"major": 254, "minor": 0, "op": "Write", "value": 20_971_520},
+                {"major": 254, "minor": 0, "op": "Sync", "value": 21_471_232},
+                {"major": 254, "minor": 0, "op": "Async", "value": 0},
+                {"major": 254, "minor": 0, "op": "Discard", "value": 0},
+                {"major": 254, "minor": 0, "op": "Total", "value": 21_471_232},
+                {"major": 8, "minor": 0, "op": "Write", "value": 100}
+            ], "io_queue_recursive": []},
+            "cpu_stats": {"cpu_usage": {"total_usage": 2_576_907_757_u64,
+                "percpu_usage": [1_325_389_698, 1_251_518_059], "usage_in_kernelmode": 20_000_000,
+                "usage_in_usermode": 2_550_000_000_u64}, "system_cpu_usage": 3_897_200_000_000_u64,
+                "online_cpus": 2, "throttling_data": {"periods": 53, "throttled_periods": 51,
+                "throttled_time": 2_497_836_547_u64}},
+            "memory_stats": {"usage": 1_150_976, "max_usage": 4_075_520, "stats": {
+                "cache": 503_808, "inactive_file": 400_000, "rss": 100_000,
+                "total_cache": 503_808, "total_inactive_file": 475_136, "total_rss": 110_592},
+                "limit": 268_435_456},
+            "networks": {"eth0": {"rx_bytes": 516, "tx_bytes": 10}, "eth1": {"rx_bytes": 4, "tx_bytes": 2}}
+        })
+    }
+
+    #[test]
+    fn cgroup_version_1() {
+        let expected = Reading {
+            cpu: Some(Duration::from_nanos(2_576_907_757)),
+            memory: Some(Bytes(1_150_976 - 475_136)),
+            resident: Some(Bytes(110_592)),
+            cache: Some(Bytes(503_808)),
+            block_read: Some(Bytes(499_712)),
+            block_written: Some(Bytes(20_971_620)),
+            network_received: Some(Bytes(520)),
+            network_sent: Some(Bytes(12)),
+            tasks: Some(1),
+            throttled: Some(Duration::from_nanos(2_497_836_547)),
+        };
+        assert_eq!(of(version_1()), Some(expected));
+    }
+
+    #[test]
+    fn cgroup_version_2() {
+        let json = serde_json::json!({
+            "read": "2026-01-01T00:00:01Z", "pids_stats": {"current": 31, "limit": 19_000},
+            "blkio_stats": {"io_service_bytes_recursive": [
+                {"major": 179, "minor": 0, "op": "read", "value": 8192},
+                {"major": 179, "minor": 0, "op": "write", "value": 4096}], "io_serviced_recursive": null},
+            "cpu_stats": {"cpu_usage": {"total_usage": 5_000_000, "usage_in_kernelmode": 1_000_000,
+                "usage_in_usermode": 4_000_000}, "system_cpu_usage": 100, "online_cpus": 4,
+                "throttling_data": {"periods": 0, "throttled_periods": 0, "throttled_time": 0}},
+            "memory_stats": {"usage": 9_000_000, "limit": 100_000_000, "stats": {
+                "active_anon": 1, "active_file": 2, "anon": 5_000_000, "file": 3_000_000,
+                "inactive_anon": 3, "inactive_file": 2_000_000}},
+            "networks": {"eth0": {"rx_bytes": 7, "tx_bytes": 8}}
+        });
+        let expected = Reading {
+            cpu: Some(Duration::from_millis(5)),
+            memory: Some(Bytes(7_000_000)),
+            resident: Some(Bytes(5_000_000)),
+            cache: Some(Bytes(3_000_000)),
+            block_read: Some(Bytes(8192)),
+            block_written: Some(Bytes(4096)),
+            network_received: Some(Bytes(7)),
+            network_sent: Some(Bytes(8)),
+            tasks: Some(31),
+            throttled: Some(Duration::ZERO),
+        };
+        assert_eq!(of(json), Some(expected));
+    }
+
+    #[test]
+    fn what_an_engine_does_not_measure_is_missing_and_not_zero() {
+        for memory in [
+            serde_json::json!({}),
+            serde_json::json!({"usage": 0, "stats": {"rss": 0, "inactive_file": 0}}),
+        ] {
+            let mut json = version_1();
+            json["memory_stats"] = memory;
+            json["blkio_stats"] = serde_json::json!({"io_service_bytes_recursive": null});
+            json["pids_stats"] = serde_json::json!({});
+            json.as_object_mut().unwrap().remove("networks");
+            let reading = of(json).unwrap();
+            let kept =
+                Reading { cpu: reading.cpu, throttled: reading.throttled, ..Reading::default() };
+            assert_eq!(reading, kept);
+        }
+        let mut json = version_1();
+        json["blkio_stats"] = serde_json::json!({"io_service_bytes_recursive": []});
+        assert_eq!(of(json).unwrap().block_written, None);
+    }
+
+    #[test]
+    fn a_container_that_has_ended_gives_no_reading() {
+        let json = serde_json::json!({
+            "read": "0001-01-01T00:00:00Z", "preread": "0001-01-01T00:00:00Z", "pids_stats": {},
+            "blkio_stats": {"io_service_bytes_recursive": null},
+            "cpu_stats": {"cpu_usage": {"total_usage": 0, "usage_in_kernelmode": 0,
+                "usage_in_usermode": 0}, "throttling_data": {"periods": 0, "throttled_periods": 0,
+                "throttled_time": 0}}, "memory_stats": {}
+        });
+        assert_eq!(of(json), None);
+    }
+}

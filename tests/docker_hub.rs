@@ -1,0 +1,529 @@
+//! The docker hub against a real engine: images, containers, limits, counters, leftovers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    io::Read,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::Command,
+    time::Duration,
+};
+
+use bollard::{
+    Docker,
+    models::ContainerCreateBody,
+    query_parameters::{
+        CreateContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    },
+};
+use hubmark::{
+    clock::Clock,
+    hub::{Hub, HubError, ImageProgress, docker::DockerHub},
+    server::{ContainerSpec, Image, Launch, Life, Limits, Recipe, Running, ServerSpec},
+    units::{ByteRate, Bytes, Cpus},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+const SOCKET: &str = "/var/run/docker.sock";
+/// How long something may take that is waited for; nothing is asserted about how long it took.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static RECIPE: Recipe = Recipe {
+    name: "test",
+    files: &[
+        (
+            "Dockerfile",
+            b"FROM debian:bookworm-slim\n\
+              ARG FLAVOUR=none\n\
+              COPY entry.sh /entry.sh\n\
+              RUN echo $FLAVOUR > /flavour && mkdir /data\n\
+              HEALTHCHECK --interval=1s CMD true\n\
+              ENTRYPOINT [\"/entry.sh\"]\n",
+        ),
+        ("entry.sh", b"#!/bin/sh\nexec \"$@\"\n"),
+    ],
+};
+
+async fn hub(run: &str) -> DockerHub {
+    DockerHub::open(Some(&format!("unix://{SOCKET}")), run).await.unwrap()
+}
+
+fn client() -> Docker {
+    Docker::connect_with_unix(SOCKET, 60, bollard::API_DEFAULT_VERSION).unwrap()
+}
+
+fn image(tag: &str, flavour: &str) -> Image {
+    Image::Recipe {
+        recipe: &RECIPE,
+        arguments: BTreeMap::from([("FLAVOUR".to_owned(), flavour.to_owned())]),
+        tag: format!("hubmark-test/{tag}:1"),
+    }
+}
+
+/// A server that runs `script` in an image that every test may share.
+fn server(role: &str, script: &str) -> ServerSpec {
+    ServerSpec {
+        role: role.to_owned(),
+        launch: Launch::Container(ContainerSpec {
+            image: image("shared", "shared"),
+            environment: Vec::new(),
+            arguments: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            data_dir: Some("/data".to_owned()),
+        }),
+        ports: vec![7000],
+    }
+}
+
+async fn provided(hub: &DockerHub, image: &Image) -> Result<Vec<ImageProgress>, HubError> {
+    let (progress, mut told) = mpsc::unbounded_channel();
+    hub.provide(image, progress, CancellationToken::new()).await?;
+    let mut all = Vec::new();
+    while let Some(one) = told.recv().await {
+        all.push(one);
+    }
+    Ok(all)
+}
+
+/// Starts `spec` with its image provided.
+async fn started(hub: &DockerHub, spec: &ServerSpec, limits: Limits) -> Result<Running, HubError> {
+    let Launch::Container(container) = &spec.launch else { unreachable!() };
+    provided(hub, &container.image).await?;
+    hub.start(spec, &limits, &[]).await
+}
+
+async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn containers_of(run: &str) -> usize {
+    let filters = HashMap::from([("label", vec![format!("hubmark.run={run}")])]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    client().list_containers(Some(options)).await.unwrap().len()
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_server_lives_is_measured_and_is_gone() {
+    let hub = hub("test-life").await;
+    let facts = hub.facts().await.unwrap();
+    assert!(facts.cores.unwrap() >= 1 && facts.engine.unwrap().starts_with("docker "));
+    assert!(facts.shared_with_client);
+
+    let script = "echo one; echo two >&2; \
+        dd if=/dev/zero of=/data/file bs=1M count=3 oflag=direct 2>/dev/null; \
+        while :; do :; done";
+    let server = started(&hub, &server("spinner", script), Limits::default()).await.unwrap();
+    assert_eq!(server.endpoint(7000).port(), 7000);
+    assert!(server.digest.as_deref().unwrap().starts_with("sha256:"));
+    assert_eq!(hub.life(&server).await, Life::Running);
+
+    let inspect = client().inspect_container(&server.id, None).await.unwrap();
+    assert!(
+        inspect
+            .state
+            .unwrap()
+            .health
+            .is_none_or(|health| health.log.is_none_or(|log| log.is_empty()))
+    );
+    let labels = inspect.config.unwrap().labels.unwrap();
+    assert_eq!(
+        (labels["hubmark.run"].as_str(), labels["hubmark.role"].as_str()),
+        ("test-life", "spinner")
+    );
+
+    let before = hub.read(&server).await.unwrap();
+    let mut readings = hub.watch(&server, Clock::start());
+    let (first, second) = (readings.recv().await.unwrap(), readings.recv().await.unwrap());
+    drop(readings);
+    let after = hub.read(&server).await.unwrap();
+    assert!(first.at < second.at);
+    let order = [before, first.reading, second.reading, after].map(|reading| reading.cpu.unwrap());
+    assert!(order.is_sorted() && order[0] < order[3], "{order:?}");
+    assert!(after.memory.unwrap() > Bytes(0) && after.resident.unwrap() > Bytes(0));
+    assert_eq!(after.tasks, Some(1));
+    assert!(after.network_received.is_some() && second.reading.network_received.is_some());
+    // Both sources count the same bytes, and where they count at all, those written directly.
+    assert_eq!(after.block_written, second.reading.block_written);
+    assert!(after.block_written.is_none_or(|bytes| bytes >= Bytes(3 << 20)), "{after:?}");
+
+    assert!(hub.data_size(&server).await.unwrap() >= Bytes(3 << 20));
+    assert!(hub.disk_written(&server).await.is_none_or(|bytes| bytes > Bytes(0)));
+    let mut log = hub.log(&server, 10).await;
+    log.sort();
+    assert_eq!(log, ["one", "two"]);
+
+    hub.remove(&server).await.unwrap();
+    assert_eq!(hub.life(&server).await, Life::Gone);
+    hub.remove(&server).await.unwrap();
+    assert!(hub.read(&server).await.is_err());
+    let mut readings = hub.watch(&server, Clock::start());
+    assert_eq!(readings.recv().await, None);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_stream_ends_with_its_server() {
+    let hub = hub("test-stream").await;
+    let server = started(&hub, &server("brief", "sleep 3"), Limits::default()).await.unwrap();
+    let mut readings = hub.watch(&server, Clock::start());
+    let mut count = 0;
+    while let Some(sample) = readings.recv().await {
+        assert!(sample.reading.cpu.unwrap() > Duration::ZERO);
+        count += 1;
+    }
+    assert_eq!(hub.life(&server).await, Life::Ended { code: Some(0), out_of_memory: false });
+    assert!(count >= 1);
+    hub.remove(&server).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn an_unchanged_recipe_is_never_rebuilt_and_a_changed_one_is() {
+    let hub = hub("test-build").await;
+    let of_recipe = || async {
+        let mut images = hub.images().await.unwrap();
+        images.retain(|i| i.reference.as_deref() == Some("hubmark-test/rebuild:1"));
+        images
+    };
+    if !of_recipe().await.is_empty() {
+        hub.remove_image("hubmark-test/rebuild:1").await.unwrap();
+    }
+
+    let steps = provided(&hub, &image("rebuild", "first")).await.unwrap();
+    let step = steps.iter().find(|p| p.step.starts_with("step 3/")).unwrap();
+    assert!(step.step.contains("COPY entry.sh") && step.percent.unwrap() > 0, "{step:?}");
+    assert_eq!(steps.last().unwrap().percent, Some(100));
+    let first = of_recipe().await;
+    assert_eq!((first.len(), first[0].recipe.as_str()), (1, "test"));
+    assert!(first[0].size > Bytes(1_000_000));
+
+    assert_eq!(provided(&hub, &image("rebuild", "first")).await.unwrap(), []);
+    assert_eq!(of_recipe().await, first);
+
+    assert!(!provided(&hub, &image("rebuild", "second")).await.unwrap().is_empty());
+    let second = of_recipe().await;
+    assert_ne!(second[0].digest, first[0].digest);
+    assert!(
+        client().inspect_image(&first[0].digest).await.is_err(),
+        "the old image is still there"
+    );
+
+    hub.remove_image("hubmark-test/rebuild:1").await.unwrap();
+    assert_eq!(of_recipe().await, []);
+    let error = hub.remove_image("debian:bookworm-slim").await.unwrap_err();
+    assert!(error.to_string().contains("not built from a recipe"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_failing_build_shows_its_last_lines() {
+    static BROKEN: Recipe = Recipe {
+        name: "test-broken",
+        files: &[(
+            "Dockerfile",
+            b"FROM debian:bookworm-slim\nRUN echo the disk is full >&2; exit 7\n",
+        )],
+    };
+    let tag = "hubmark-test/broken:1".to_owned();
+    let image = Image::Recipe { recipe: &BROKEN, arguments: BTreeMap::new(), tag };
+    let error = provided(&hub("test-broken").await, &image).await.unwrap_err();
+    assert!(matches!(&error, HubError::Image { action: "built", .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("step 2/") && text.contains("\n  the disk is full"), "{text}");
+    assert!(text.contains("code: 7"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_build_can_be_stopped() {
+    static ENDLESS: Recipe = Recipe {
+        name: "test-endless",
+        files: &[("Dockerfile", b"FROM debian:bookworm-slim\nRUN sleep 4242\n")],
+    };
+    let hub = hub("test-cancel").await;
+    let image = Image::Recipe {
+        recipe: &ENDLESS,
+        arguments: BTreeMap::new(),
+        tag: "hubmark-test/endless:1".to_owned(),
+    };
+    let (progress, mut told) = mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    let build = hub.provide(&image, progress, cancel.clone());
+    let stop = async {
+        while !told.recv().await.unwrap().step.starts_with("step 2/") {}
+        eventually("the build's container runs", || async { endless_builds().await == 1 }).await;
+        cancel.cancel();
+    };
+    let (built, ()) = tokio::join!(build, stop);
+    assert!(matches!(built, Err(HubError::Cancelled)), "{built:?}");
+    eventually("the build's container is gone", || async { endless_builds().await == 0 }).await;
+}
+
+async fn endless_builds() -> usize {
+    let options = ListContainersOptionsBuilder::default().all(true).build();
+    let all = client().list_containers(Some(options)).await.unwrap();
+    all.iter().filter(|c| c.command.as_deref().is_some_and(|c| c.contains("sleep 4242"))).count()
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn an_image_that_nobody_has_is_an_error_in_the_engines_words() {
+    let hub = hub("test-pull").await;
+    let image = Image::Named("localhost:1/hubmark-no-such-image:1".to_owned());
+    let error = provided(&hub, &image).await.unwrap_err();
+    assert!(matches!(&error, HubError::Image { action: "pulled", .. }), "{error:?}");
+    assert!(error.to_string().contains("localhost:1"), "{error}");
+    assert_eq!(provided(&hub, &Image::Named("debian:bookworm-slim".to_owned())).await.unwrap(), []);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_server_that_does_not_start_shows_its_log_and_leaves_nothing() {
+    let hub = hub("test-fail").await;
+    // Whether the engine has seen the end when the start is judged is the engine's secret.
+    match started(&hub, &server("brief", "echo no such licence; exit 3"), Limits::default()).await {
+        Err(error) => {
+            assert!(matches!(error, HubError::Start { .. }));
+            let text = error.to_string();
+            assert!(text.contains("brief did not start") && text.contains("exit code 3"), "{text}");
+            assert!(text.contains("\n  no such licence"), "{text}");
+        }
+        Ok(server) => {
+            let ended = Life::Ended { code: Some(3), out_of_memory: false };
+            eventually("the server ends", || async { hub.life(&server).await == ended }).await;
+            assert_eq!(hub.log(&server, 5).await, ["no such licence"]);
+            hub.remove(&server).await.unwrap();
+        }
+    }
+
+    let mut spec = server("nonsense", "");
+    let Launch::Container(container) = &mut spec.launch else { unreachable!() };
+    container.image = Image::Named("debian:bookworm-slim".to_owned());
+    container.arguments = vec!["/no/such/program".to_owned()];
+    let error = hub.start(&spec, &Limits::default(), &[]).await.unwrap_err();
+    assert!(error.to_string().contains("/no/such/program"), "{error}");
+
+    let Launch::Container(container) = &mut spec.launch else { unreachable!() };
+    container.image = Image::Named("hubmark-test/never-built:1".to_owned());
+    let error = hub.start(&spec, &Limits::default(), &[]).await.unwrap_err();
+    assert!(error.to_string().contains("never-built"), "{error}");
+    assert_eq!(containers_of("test-fail").await, 0);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_start_that_nobody_waits_for_leaves_nothing() {
+    let hub = hub("test-dropped").await;
+    provided(&hub, &image("shared", "shared")).await.unwrap();
+    let spec = server("orphan", "sleep 600");
+    let start = hub.start(&spec, &Limits::default(), &[]);
+    let appears =
+        eventually("the container appears", || async { containers_of("test-dropped").await == 1 });
+    tokio::select! {
+        biased;
+        () = appears => {}
+        // Too quick to be caught: then there is nothing to drop.
+        started = start => hub.remove(&started.unwrap()).await.unwrap(),
+    }
+    eventually("the container is removed", || async { containers_of("test-dropped").await == 0 })
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn limits_are_in_force() {
+    let hub = hub("test-limits").await;
+    let limits = Limits {
+        cpus: Some(Cpus(0.25)),
+        memory: Some(Bytes(64 << 20)),
+        disk_write: Some(ByteRate(5e6)),
+    };
+    let server_1 = started(&hub, &server("spinner", "while :; do :; done"), limits).await.unwrap();
+    eventually("the processor's limit holds the server back", || async {
+        hub.read(&server_1).await.unwrap().throttled.is_some_and(|time| time > Duration::ZERO)
+    })
+    .await;
+    let host = client().inspect_container(&server_1.id, None).await.unwrap().host_config.unwrap();
+    assert_eq!(
+        (host.nano_cpus, host.memory, host.memory_swap),
+        (Some(250_000_000), Some(64 << 20), Some(64 << 20))
+    );
+    assert_eq!(host.blkio_device_write_bps.unwrap()[0].rate, Some(5_000_000));
+    hub.remove(&server_1).await.unwrap();
+
+    let eater = server("eater", "sleep 1; exec tail /dev/zero");
+    let server_2 = started(&hub, &eater, limits).await.unwrap();
+    eventually("the server ends", || async { hub.life(&server_2).await != Life::Running }).await;
+    assert!(matches!(hub.life(&server_2).await, Life::Ended { out_of_memory: true, .. }));
+    hub.remove(&server_2).await.unwrap();
+
+    let more_cores_than_there_are = Limits { cpus: Some(Cpus(4096.0)), ..Limits::default() };
+    let server_3 =
+        started(&hub, &server("sleeper", "sleep 600"), more_cores_than_there_are).await.unwrap();
+    hub.remove(&server_3).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_later_server_knows_the_address_of_an_earlier_one() {
+    let hub = hub("test-chain").await;
+    let first = started(&hub, &server("keeper", "sleep 600"), Limits::default()).await.unwrap();
+    let mut spec = server("user", "echo $KEEPER {host} {port:7000}; sleep 600");
+    let Launch::Container(container) = &mut spec.launch else { unreachable!() };
+    container.environment = vec![("KEEPER".to_owned(), "{keeper}:2181".to_owned())];
+    let second = hub.start(&spec, &Limits::default(), std::slice::from_ref(&first)).await.unwrap();
+    let expected = format!("{}:2181 127.0.0.1 7000", first.address);
+    eventually("the server has written", || async { !hub.log(&second, 1).await.is_empty() }).await;
+    assert_eq!(hub.log(&second, 1).await, [expected]);
+    hub.remove(&second).await.unwrap();
+    hub.remove(&first).await.unwrap();
+}
+
+/// A relay on a TCP port makes the local engine one that is reached over the network.
+async fn relay() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut far = tokio::net::UnixStream::connect(SOCKET).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_remote_engines_servers_are_reached_at_published_ports() {
+    let hub = DockerHub::open(Some(&relay().await), "test-remote").await.unwrap();
+    assert!(!hub.facts().await.unwrap().shared_with_client);
+    let script = "exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 7000, \
+        Listen => 5, ReuseAddr => 1); while ($c = $s->accept) { print $c $ENV{SEEN}; close $c }'";
+    let mut spec = server("greeter", script);
+    let Launch::Container(container) = &mut spec.launch else { unreachable!() };
+    container.environment = vec![("SEEN".to_owned(), "{host}:{port:7000}".to_owned())];
+    let server = started(&hub, &spec, Limits::default()).await.unwrap();
+
+    let endpoint = server.endpoint(7000);
+    assert_ne!(endpoint.port(), 7000);
+    eventually("the server greets", || async move {
+        tokio::task::spawn_blocking(move || {
+            let mut text = String::new();
+            std::net::TcpStream::connect(endpoint)
+                .is_ok_and(|mut stream| stream.read_to_string(&mut text).is_ok())
+                && text == endpoint.to_string()
+        })
+        .await
+        .unwrap()
+    })
+    .await;
+
+    // No file of that machine can be read from here: the engine is asked.
+    assert!(hub.read(&server).await.unwrap().cpu.unwrap() > Duration::ZERO);
+    assert!(hub.data_size(&server).await.unwrap() > Bytes(0));
+    assert_eq!(hub.disk_written(&server).await, None);
+    hub.remove(&server).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn leftovers_of_the_dead_are_swept_and_the_living_are_spared() {
+    let hub = hub("test-sweep").await;
+    let living = started(&hub, &server("living", "sleep 600"), Limits::default()).await.unwrap();
+    let inspect = client().inspect_container(&living.id, None).await.unwrap();
+    let labels = inspect.config.unwrap().labels.unwrap();
+
+    let with_labels = |change: &[(&str, Option<&str>)]| {
+        let mut labels = labels.clone();
+        for &(key, value) in change {
+            match value {
+                Some(value) => labels.insert(key.to_owned(), value.to_owned()),
+                None => labels.remove(key),
+            };
+        }
+        create(labels)
+    };
+    let dead = with_labels(&[("hubmark.pid-born", Some("1"))]).await;
+    let elsewhere =
+        with_labels(&[("hubmark.host", Some("another")), ("hubmark.boot", Some("x"))]).await;
+    let unnamed = with_labels(&[("hubmark.run", None), ("hubmark.pid-born", Some("1"))]).await;
+
+    // Another test's sweep may have been first: what counts is that it is gone.
+    let removed = hub.sweep().await.unwrap();
+    assert!(removed.iter().all(|name| name.contains("of run")), "{removed:?}");
+    assert!(!exists(&dead).await);
+    for spared in [&living.id, &elsewhere, &unnamed] {
+        assert!(exists(spared).await, "{spared} was removed: {removed:?}");
+    }
+    hub.remove(&living).await.unwrap();
+    for id in [elsewhere, unnamed] {
+        let force = RemoveContainerOptionsBuilder::default().force(true).build();
+        client().remove_container(&id, Some(force)).await.unwrap();
+    }
+}
+
+async fn create(labels: HashMap<String, String>) -> String {
+    let body = ContainerCreateBody {
+        image: Some("debian:bookworm-slim".to_owned()),
+        labels: Some(labels),
+        ..ContainerCreateBody::default()
+    };
+    client().create_container(None::<CreateContainerOptions>, body).await.unwrap().id
+}
+
+async fn exists(id: &str) -> bool {
+    client().inspect_container(id, None).await.is_ok()
+}
+
+#[tokio::test]
+async fn no_engine_is_said_with_what_to_do() {
+    let error = DockerHub::open(Some("unix:///no/such/engine.sock"), "test").await.unwrap_err();
+    assert!(matches!(error, HubError::NoEngine { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("unix:///no/such/engine.sock") && text.contains("start it"), "{text}");
+}
+
+const ASKED_SOCKET: &str = "HUBMARK_TEST_SOCKET";
+
+#[test]
+fn a_socket_without_permission_is_said_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(folder.path(), 0o755);
+    let socket = folder.path().join("engine.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    open(&socket, 0o600);
+    // Nothing is forbidden to root: the socket is tried by somebody else, with a program that
+    // they may run.
+    let program = folder.path().join("tests");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    open(&program, 0o755);
+    let mut other = Command::new(&program);
+    other.args(["--exact", "somebody_tries_a_socket", "--ignored"]).env(ASKED_SOCKET, &socket);
+    if nix::unistd::geteuid().is_root() {
+        other.uid(65_534).gid(65_534);
+    } else {
+        open(&socket, 0o000);
+    }
+    let output = other.current_dir("/").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+}
+
+#[tokio::test]
+#[ignore = "the other half of a_socket_without_permission_is_said_with_what_to_do"]
+async fn somebody_tries_a_socket() {
+    let Ok(socket) = std::env::var(ASKED_SOCKET) else { return };
+    let error = DockerHub::open(Some(&format!("unix://{socket}")), "test").await.unwrap_err();
+    assert!(matches!(error, HubError::NoPermission { .. }), "{error:?}");
+    assert!(error.to_string().contains("usermod -aG docker"), "{error}");
+}
