@@ -22,4 +22,5 @@ pub mod plan;
 pub mod record;
 pub mod server;
 pub mod stamp;
+pub mod tui;
 pub mod units;
