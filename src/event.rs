@@ -17,6 +17,7 @@ use crate::{
     measure::{Durations, Generator, Ledger, Load, Second, Spread, Verdict},
     plan::{Plan, Step},
     record::Repetition,
+    server::HubFacts,
 };
 
 /// One thing that happened. In order; snapshots may be missing when a front end is slow.
@@ -31,6 +32,13 @@ pub enum Event {
         record: PathBuf,
         /// Repetitions already in the record, when it is resumed.
         done: usize,
+    },
+    /// The hub answered and said what it is.
+    Hub {
+        /// Its address or place.
+        place: String,
+        /// What it is.
+        facts: Box<HubFacts>,
     },
     /// A repetition begins.
     Repetition {

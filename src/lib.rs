@@ -35,5 +35,6 @@ pub mod report;
 pub mod server;
 pub mod stamp;
 pub mod stats;
+pub mod tui;
 pub mod units;
 pub mod workload;

@@ -1,0 +1,267 @@
+//! The loop: waits, updates, performs effects, draws. All the screen's input and output is here.
+
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{Event as TerminalEvent, EventStream};
+use futures_util::{FutureExt, StreamExt};
+use ratatui::DefaultTerminal;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    keys,
+    mailbox::{Mail, Mailbox},
+    model::{Catalog, Model, Screen},
+    msg::{Effect, Msg},
+    outside::{Controller, Inputs, Outcome, Planner, Started, Stop},
+    theme::Theme,
+    view,
+};
+
+/// Shortest time between two frames for what the run tells.
+const FRAME: Duration = Duration::from_millis(100);
+/// Shortest time between two frames for what the operator does.
+const FRAME_FOR_KEYS: Duration = Duration::from_millis(30);
+/// How often times are counted down.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Why there is no screen.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    /// Input or output is not a terminal, or one that cannot place characters.
+    #[error(
+        "the screen needs a terminal, and there is none here\n  for a run without a screen: hubmark run PROFILE (profiles: hubmark profiles)"
+    )]
+    NoTerminal,
+    /// The terminal refused.
+    #[error(
+        "the terminal could not be set up: {0}\n  for a run without a screen: hubmark run PROFILE"
+    )]
+    Terminal(#[from] io::Error),
+}
+
+/// Shows the screen until the operator leaves.
+///
+/// A terminal that blocks blocks only this future: the run and its events go on. Panic hooks
+/// installed before the call see a restored terminal.
+pub async fn run(inputs: Inputs, controller: impl Controller) -> Result<Outcome, TuiError> {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(TuiError::NoTerminal);
+    }
+    let restore = Restore;
+    let terminal = ratatui::try_init()?;
+    let outcome = App::new(inputs, controller, terminal).run().await;
+    drop(restore);
+    Ok(outcome)
+}
+
+/// Gives the terminal back on every way out; panics are caught by ratatui's own hook first.
+struct Restore;
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // A terminal that is gone cannot be restored, and nobody is there to be told.
+        let _ = ratatui::try_restore();
+    }
+}
+
+struct App<C> {
+    model: Model,
+    planner: Arc<dyn Planner>,
+    controller: C,
+    terminate: CancellationToken,
+    /// `None` once the terminal is lost: the run is then brought to its end unseen.
+    terminal: Option<(DefaultTerminal, EventStream)>,
+    run: Option<Running>,
+    began: Instant,
+    drawn: Instant,
+    /// When the next frame is due, if something changed.
+    due: Option<Instant>,
+    quit: bool,
+}
+
+/// The run in progress, seen from here.
+struct Running {
+    mailbox: Arc<Mailbox>,
+    stop: Box<dyn Fn(Stop) + Send>,
+}
+
+/// What the loop woke up for.
+enum Woken {
+    Terminate,
+    Terminal(Option<io::Result<TerminalEvent>>),
+    Mail(Mail),
+    Tick,
+    Frame,
+}
+
+impl<C: Controller> App<C> {
+    fn new(inputs: Inputs, controller: C, mut terminal: DefaultTerminal) -> Self {
+        let Inputs { profiles, backends, planner, terminate } = inputs;
+        let (model, effects) =
+            Model::new(Catalog { profiles, backends }, Theme::from_environment());
+        // The first frame comes before anything that may take time.
+        let drawn = terminal.draw(|frame| view::view(&model, frame)).is_ok();
+        let mut app = Self {
+            model,
+            planner,
+            controller,
+            terminate,
+            terminal: drawn.then(|| (terminal, EventStream::new())),
+            run: None,
+            began: Instant::now(),
+            drawn: Instant::now(),
+            due: None,
+            quit: false,
+        };
+        for effect in effects {
+            app.perform(effect);
+        }
+        app
+    }
+
+    async fn run(mut self) -> Outcome {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if self.terminal.is_none() {
+            self.apply(Msg::Terminate, FRAME);
+        }
+        let mut terminating = false;
+        while !self.quit {
+            let due = self.due;
+            let live = matches!(self.model.screen, Screen::Live(_));
+            let woken = tokio::select! {
+                biased;
+                () = self.terminate.cancelled(), if !terminating => Woken::Terminate,
+                event = next(self.terminal.as_mut()) => Woken::Terminal(event),
+                mail = mail(self.run.as_ref()) => Woken::Mail(mail),
+                () = at(due), if self.terminal.is_some() => Woken::Frame,
+                _ = ticks.tick(), if live => Woken::Tick,
+            };
+            self.model.update(Msg::Tick(self.began.elapsed()));
+            match woken {
+                Woken::Terminate => {
+                    terminating = true;
+                    self.apply(Msg::Terminate, FRAME);
+                }
+                Woken::Terminal(event) => self.input(event),
+                Woken::Mail(mail) => self.mail(mail),
+                Woken::Tick => self.changed(FRAME),
+                Woken::Frame => self.draw(),
+            }
+        }
+        self.model.outcome
+    }
+
+    /// Takes a key, and all that were pressed meanwhile.
+    fn input(&mut self, first: Option<io::Result<TerminalEvent>>) {
+        let mut next_event = Some(first);
+        while let Some(event) = next_event {
+            match event {
+                Some(Ok(event)) => self.react(&event),
+                Some(Err(_)) | None => return self.lost(),
+            }
+            next_event =
+                self.terminal.as_mut().and_then(|(_, events)| events.next().now_or_never());
+        }
+    }
+
+    fn react(&mut self, event: &TerminalEvent) {
+        if matches!(event, TerminalEvent::Resize(..)) {
+            self.apply(Msg::Redraw, FRAME_FOR_KEYS);
+        }
+        if let Some(key) = event.as_key_press_event()
+            && let Some(msg) = keys::message(key, self.model.place())
+        {
+            self.apply(msg, FRAME_FOR_KEYS);
+        }
+    }
+
+    fn mail(&mut self, mail: Mail) {
+        for event in mail.events {
+            self.apply(Msg::Engine(Box::new(event)), FRAME);
+        }
+        if mail.closed {
+            self.run = None;
+            self.apply(Msg::EngineGone, FRAME);
+        }
+    }
+
+    fn apply(&mut self, msg: Msg, frame: Duration) {
+        for effect in self.model.update(msg) {
+            self.perform(effect);
+        }
+        self.changed(frame);
+    }
+
+    fn changed(&mut self, frame: Duration) {
+        let due = self.drawn + frame;
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Preview { text, overrides } => {
+                let answer = self.planner.plan(&text, &overrides);
+                self.apply(Msg::Previewed(Box::new(answer)), FRAME_FOR_KEYS);
+            }
+            Effect::Start(request) => match self.controller.start(&request) {
+                Ok(Started { events, stop }) => {
+                    self.run = Some(Running { mailbox: Mailbox::filled_from(events), stop });
+                }
+                Err(error) => self.apply(Msg::Refused(error), FRAME_FOR_KEYS),
+            },
+            Effect::Stop(stop) => {
+                if let Some(run) = &self.run {
+                    (run.stop)(stop);
+                }
+            }
+            Effect::Quit => self.quit = true,
+        }
+    }
+
+    fn draw(&mut self) {
+        self.due = None;
+        self.drawn = Instant::now();
+        let Self { model, terminal, .. } = self;
+        if let Some((terminal, _)) = terminal
+            && terminal.draw(|frame| view::view(model, frame)).is_err()
+        {
+            self.lost();
+        }
+    }
+
+    /// The terminal is gone: nobody can stop the run any more, so that it is stopped in order.
+    fn lost(&mut self) {
+        self.terminal = None;
+        self.apply(Msg::Terminate, FRAME);
+    }
+}
+
+async fn next(
+    terminal: Option<&mut (DefaultTerminal, EventStream)>,
+) -> Option<io::Result<TerminalEvent>> {
+    match terminal {
+        Some((_, events)) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn mail(run: Option<&Running>) -> Mail {
+    match run {
+        Some(run) => run.mailbox.take().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,308 @@
+//! The state of the screen, and how it changes. Pure: what shall be done leaves as [`Effect`]s.
+
+mod done;
+mod live;
+mod setup;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+pub use done::{Finished, Range};
+pub use live::{Ending, Live};
+pub use setup::{Editing, Field, FieldKind, Pane, Preview, Setup, durability, exact_bytes};
+pub use watch::Watch;
+
+use super::{
+    msg::{Effect, Msg},
+    outside::{BackendOption, Outcome, ProfileEntry, Request, RunEnd, Stop},
+    theme::Theme,
+};
+use crate::event::{End, Event};
+
+/// What can be chosen.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Profiles.
+    pub profiles: Vec<ProfileEntry>,
+    /// Backends.
+    pub backends: Vec<BackendOption>,
+}
+
+impl Catalog {
+    /// The entry of a backend.
+    pub fn backend(&self, choice: &crate::plan::BackendChoice) -> Option<&BackendOption> {
+        self.backends
+            .iter()
+            .find(|option| option.choice == *choice)
+            .or_else(|| self.backends.iter().find(|option| option.choice.name == choice.name))
+    }
+}
+
+/// The screen that is shown. The form of [`Setup`] is kept beside it, for the way back.
+#[derive(Debug)]
+pub enum Screen {
+    /// Choose.
+    Setup,
+    /// Watch.
+    Live(Box<Live>),
+    /// Read.
+    Finished(Box<Finished>),
+}
+
+/// What lies over the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlay {
+    /// The meaning of words and keys, from this line on.
+    Help(u16),
+    /// How to stop?
+    Stop,
+    /// Leave although a run is on?
+    Quit,
+}
+
+/// Where keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// The list of profiles.
+    Profiles,
+    /// The form.
+    Form,
+    /// A text field of the form.
+    Text,
+    /// A list of choices of the form.
+    Choices,
+    /// A run in progress.
+    Live,
+    /// A run that is over.
+    Finished,
+    /// The help.
+    Help,
+    /// The question how to stop.
+    Stop,
+    /// The question whether to leave.
+    Quit,
+}
+
+/// The whole state.
+#[derive(Debug)]
+pub struct Model {
+    /// What can be chosen.
+    pub catalog: Arc<Catalog>,
+    /// The form.
+    pub setup: Setup,
+    /// The screen that is shown.
+    pub screen: Screen,
+    /// What lies over it.
+    pub overlay: Option<Overlay>,
+    /// The styles.
+    pub theme: Theme,
+    /// The time since the screen's start.
+    pub now: Duration,
+    /// What the screen will hand back.
+    pub outcome: Outcome,
+}
+
+impl Model {
+    /// The first state, and what has to be done for it.
+    pub fn new(catalog: Catalog, theme: Theme) -> (Self, Vec<Effect>) {
+        let catalog = Arc::new(catalog);
+        let setup = Setup::new(Arc::clone(&catalog));
+        let effects = setup.ask().into_iter().collect();
+        let model = Self {
+            catalog,
+            setup,
+            screen: Screen::Setup,
+            overlay: None,
+            theme,
+            now: Duration::ZERO,
+            outcome: Outcome::default(),
+        };
+        (model, effects)
+    }
+
+    /// Where keys go now.
+    pub fn place(&self) -> Place {
+        match (&self.overlay, &self.screen) {
+            (Some(Overlay::Help(_)), _) => Place::Help,
+            (Some(Overlay::Stop), _) => Place::Stop,
+            (Some(Overlay::Quit), _) => Place::Quit,
+            (None, Screen::Live(_)) => Place::Live,
+            (None, Screen::Finished(_)) => Place::Finished,
+            (None, Screen::Setup) => match (&self.setup.editing, self.setup.pane) {
+                (Editing::Text(_), _) => Place::Text,
+                (Editing::Choices(_), _) => Place::Choices,
+                (Editing::Nothing, Pane::Profiles) => Place::Profiles,
+                (Editing::Nothing, Pane::Form) => Place::Form,
+            },
+        }
+    }
+
+    /// Applies what happened.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        match msg {
+            Msg::Tick(now) => self.tick(now),
+            Msg::Redraw => Vec::new(),
+            Msg::Engine(event) => self.engine(*event),
+            Msg::EngineGone => self.engine_gone(),
+            Msg::Refused(error) => self.end(End::Failed { error }),
+            Msg::Previewed(answer) => {
+                self.setup.answered(*answer);
+                Vec::new()
+            }
+            Msg::Terminate => self.terminate(),
+            Msg::Quit => self.quit(),
+            Msg::QuitAfter(stop) => self.quit_after(stop),
+            Msg::Abandon => vec![Effect::Quit],
+            Msg::Help => {
+                self.overlay = match self.overlay {
+                    Some(Overlay::Help(_)) => None,
+                    _ => Some(Overlay::Help(0)),
+                };
+                Vec::new()
+            }
+            msg => match (self.overlay, &mut self.screen) {
+                (Some(overlay), _) => self.over(overlay, &msg),
+                (None, Screen::Setup) => self.choose(&msg),
+                (None, Screen::Live(_)) => self.watch(&msg),
+                (None, Screen::Finished(_)) => self.read(&msg),
+            },
+        }
+    }
+
+    fn tick(&mut self, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        if let Screen::Live(live) = &mut self.screen {
+            live.tick(now);
+        }
+        Vec::new()
+    }
+
+    fn over(&mut self, overlay: Overlay, msg: &Msg) -> Vec<Effect> {
+        match (overlay, msg) {
+            (Overlay::Help(line), Msg::Down) => {
+                self.overlay =
+                    Some(Overlay::Help(line.saturating_add(1).min(super::view::HELP_LINES)));
+            }
+            (Overlay::Help(line), Msg::Up) => {
+                self.overlay = Some(Overlay::Help(line.saturating_sub(1)));
+            }
+            (_, Msg::Back) => self.overlay = None,
+            (Overlay::Stop, Msg::Stop(stop)) => {
+                self.overlay = None;
+                return self.stop(*stop);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn choose(&mut self, msg: &Msg) -> Vec<Effect> {
+        if matches!(msg, Msg::Start) {
+            let request = self.setup.request();
+            return request.map_or_else(Vec::new, |request| self.start(request));
+        }
+        self.setup.update(msg).into_iter().collect()
+    }
+
+    fn watch(&mut self, msg: &Msg) -> Vec<Effect> {
+        match (msg, &mut self.screen) {
+            (Msg::Freeze, Screen::Live(live)) => live.freeze(),
+            (Msg::AskStop, _) => self.overlay = Some(Overlay::Stop),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn read(&mut self, msg: &Msg) -> Vec<Effect> {
+        let Screen::Finished(finished) = &mut self.screen else { return Vec::new() };
+        match msg {
+            Msg::Up => finished.select(-1),
+            Msg::Down => finished.select(1),
+            Msg::Start => {
+                let request = finished.request.clone();
+                return self.start(request);
+            }
+            Msg::Accept | Msg::Back => {
+                self.screen = Screen::Setup;
+                return self.setup.ask().into_iter().collect();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn start(&mut self, request: Request) -> Vec<Effect> {
+        self.overlay = None;
+        self.screen = Screen::Live(Box::new(Live::new(request.clone(), self.now)));
+        vec![Effect::Start(Box::new(request))]
+    }
+
+    fn stop(&mut self, stop: Stop) -> Vec<Effect> {
+        match &mut self.screen {
+            Screen::Live(live) => {
+                live.ending = live.ending.asked(stop);
+                vec![Effect::Stop(stop)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn quit(&mut self) -> Vec<Effect> {
+        match (&self.screen, self.overlay) {
+            (Screen::Live(_), Some(Overlay::Quit)) => self.quit_after(Stop::Now),
+            (Screen::Live(_), _) => {
+                self.overlay = Some(Overlay::Quit);
+                Vec::new()
+            }
+            _ => vec![Effect::Quit],
+        }
+    }
+
+    fn quit_after(&mut self, stop: Stop) -> Vec<Effect> {
+        self.overlay = None;
+        let Screen::Live(live) = &mut self.screen else { return vec![Effect::Quit] };
+        live.ending = Ending::Leave(stop);
+        vec![Effect::Stop(stop)]
+    }
+
+    fn terminate(&mut self) -> Vec<Effect> {
+        self.outcome.terminated = true;
+        self.quit_after(Stop::Now)
+    }
+
+    fn engine(&mut self, event: Event) -> Vec<Effect> {
+        let Screen::Live(live) = &mut self.screen else { return Vec::new() };
+        if let Event::Ended { end, record } = event {
+            live.record = Some(record);
+            return self.end(end);
+        }
+        live.apply(event, self.now);
+        Vec::new()
+    }
+
+    fn engine_gone(&mut self) -> Vec<Effect> {
+        match self.screen {
+            Screen::Live(_) => self.end(End::Failed {
+                error: "the run ended without saying why; its record holds what was finished"
+                    .to_owned(),
+            }),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The run is over: on to its results, or out.
+    fn end(&mut self, end: End) -> Vec<Effect> {
+        let Screen::Live(live) = &self.screen else { return Vec::new() };
+        let finished = Finished::of(live, end, self.now);
+        self.outcome.last = Some(RunEnd {
+            end: finished.end.clone(),
+            record: finished.record.clone(),
+            lost: finished.lost(),
+            crossed: finished.crossed(),
+        });
+        let leave = matches!(live.ending, Ending::Leave(_));
+        self.overlay = self.overlay.filter(|overlay| matches!(overlay, Overlay::Help(_)));
+        self.screen = Screen::Finished(Box::new(finished));
+        if leave { vec![Effect::Quit] } else { Vec::new() }
+    }
+}

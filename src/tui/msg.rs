@@ -1,0 +1,83 @@
+//! What can happen to the screen, and what the screen wants done.
+
+use std::time::Duration;
+
+use tui_input::InputRequest;
+
+use super::outside::{PlanPreview, Problem, Request, Stop};
+use crate::event::Event;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    /// To the line above.
+    Up,
+    /// To the line below.
+    Down,
+    /// To the choice before, or the pane on the left.
+    Left,
+    /// To the choice after, or the pane on the right.
+    Right,
+    /// To the other pane.
+    NextPane,
+    /// Enter: start, edit or keep, by the place where it is pressed.
+    Accept,
+    /// Esc: give up what is open.
+    Back,
+    /// Space: change a choice.
+    Toggle,
+    /// A key within a text field.
+    Type(InputRequest),
+    /// The field's value back to the profile's own.
+    Reset,
+    /// Cold server to warm server and back.
+    ToggleWarmup,
+    /// Start the run.
+    Start,
+    /// Hold the display, or let it go on; the run goes on in any case.
+    Freeze,
+    /// Ask how to stop the run.
+    AskStop,
+    /// Stop the run.
+    Stop(Stop),
+    /// Show or hide the help.
+    Help,
+    /// Leave; asks while a run is on.
+    Quit,
+    /// Stop the run as said, then leave.
+    QuitAfter(Stop),
+    /// Leave at once, although the run has not ended in order.
+    Abandon,
+    /// A signal, or a lost terminal: stop the run in order, then leave.
+    Terminate,
+    /// The time since the screen's start.
+    Tick(Duration),
+    /// The terminal has another size, or came back: draw.
+    Redraw,
+    /// The run tells something.
+    Engine(Box<Event>),
+    /// The run's events ended.
+    EngineGone,
+    /// The planner's answer to [`Effect::Preview`].
+    Previewed(Box<Result<PlanPreview, Vec<Problem>>>),
+    /// The run could not be started.
+    Refused(String),
+}
+
+/// Something that the screen wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask the planner; it answers with [`Msg::Previewed`].
+    Preview {
+        /// The profile's text.
+        text: String,
+        /// The form's changes.
+        overrides: Vec<(String, String)>,
+    },
+    /// Start a run.
+    Start(Box<Request>),
+    /// Stop the run in progress.
+    Stop(Stop),
+    /// End the screen.
+    Quit,
+}

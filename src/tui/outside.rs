@@ -1,0 +1,156 @@
+//! What the screen needs from the rest of the program, and what it hands back.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    event::{End, Event},
+    plan::{BackendChoice, Plan},
+    server::HubKind,
+};
+
+/// Everything that the screen starts from.
+pub struct Inputs {
+    /// Profiles to choose from; the first is chosen at the start.
+    pub profiles: Vec<ProfileEntry>,
+    /// Backends to choose from.
+    pub backends: Vec<BackendOption>,
+    /// Turns a profile and the form's values into a plan.
+    pub planner: Arc<dyn Planner>,
+    /// Cancelled on SIGTERM and SIGHUP: a run in progress is stopped, then the screen ends.
+    pub terminate: CancellationToken,
+}
+
+/// A profile to choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileEntry {
+    /// Its name.
+    pub name: String,
+    /// One sentence on what it measures.
+    pub description: String,
+    /// Its text: TOML.
+    pub text: String,
+}
+
+/// A backend to choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendOption {
+    /// The backend and its version.
+    pub choice: BackendChoice,
+    /// The name for people, with the version.
+    pub title: String,
+    /// A sentence that must stand beside every number of it, if any.
+    pub caution: Option<String>,
+    /// Kinds of hub on which it can run.
+    pub hubs: Vec<HubKind>,
+}
+
+impl BackendOption {
+    /// The backend as a profile writes it: `kafka:2.8.0`.
+    pub fn value(&self) -> String {
+        match &self.choice.version {
+            Some(version) => format!("{}:{version}", self.choice.name),
+            None => self.choice.name.clone(),
+        }
+    }
+}
+
+/// Turns a profile into a plan. Called on the screen's own thread at each change of the form, so
+/// it answers within milliseconds.
+pub trait Planner: Send + Sync {
+    /// The plan of the profile `toml_text` with the values of `overrides` in place of its own:
+    /// pairs of the profile's keys and values as people write them, such as
+    /// `("workload.users", "100, 400")`. Lists are separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    fn plan(
+        &self,
+        toml_text: &str,
+        overrides: &[(String, String)],
+    ) -> Result<PlanPreview, Vec<Problem>>;
+}
+
+/// What would happen if the run were started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanPreview {
+    /// The plan.
+    pub plan: Plan,
+    /// Further lines on what the run needs and how it will go.
+    pub lines: Vec<String>,
+    /// How long it is expected to take, in seconds.
+    pub seconds: f64,
+}
+
+/// Something wrong with a profile or with a value of the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key whose value is wrong (`workload.users`), where there is one.
+    pub key: Option<String>,
+    /// What is wrong and what is allowed.
+    pub text: String,
+}
+
+/// Starts runs.
+pub trait Controller {
+    /// Starts a run in the background and returns at once; what goes wrong later is told by the
+    /// run's own [`Event::Ended`].
+    ///
+    /// # Errors
+    ///
+    /// Why the run cannot begin, and what to do.
+    fn start(&mut self, request: &Request) -> Result<Started, String>;
+}
+
+/// What the operator wants to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The profile that was chosen.
+    pub profile: ProfileEntry,
+    /// The form's changes: keys and values as in [`Planner::plan`].
+    pub overrides: Vec<(String, String)>,
+    /// What came of the two.
+    pub preview: PlanPreview,
+}
+
+/// A run in progress.
+pub struct Started {
+    /// What it tells. The last event is [`Event::Ended`].
+    pub events: UnboundedReceiver<Event>,
+    /// Asks it to stop; may be called more than once.
+    pub stop: Box<dyn Fn(Stop) + Send>,
+}
+
+/// How a run shall stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// When the repetition in progress is finished and saved.
+    AfterRepetition,
+    /// At once, in order: what is measured so far is saved, the servers are removed.
+    Now,
+}
+
+/// How the screen ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// How the last run ended, if there was one.
+    pub last: Option<RunEnd>,
+    /// Whether a signal or a lost terminal ended the screen.
+    pub terminated: bool,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEnd {
+    /// How it ended.
+    pub end: End,
+    /// The file of its record, once there was one.
+    pub record: Option<PathBuf>,
+    /// Messages lost over all repetitions.
+    pub lost: u64,
+    /// Thresholds crossed over all repetitions.
+    pub crossed: usize,
+}

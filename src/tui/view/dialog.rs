@@ -1,0 +1,67 @@
+//! Questions that lie over the screen.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Rect},
+    text::{Line, Span},
+    widgets::{Clear, Padding, Paragraph},
+};
+
+use super::{panel, title};
+use crate::tui::{
+    format,
+    model::{Model, Screen},
+    theme::Theme,
+};
+
+/// Asks how to stop.
+pub fn stop(model: &Model, frame: &mut Frame, area: Rect) {
+    let lines = vec![
+        choice("a", &after(model), model.theme),
+        choice("n", "now: this repetition is recorded as far as it came", model.theme),
+        choice("g", "go on", model.theme),
+    ];
+    draw("stop the run?", lines, model.theme, frame, area);
+}
+
+/// Asks whether to leave while a run is on.
+pub fn quit(model: &Model, frame: &mut Frame, area: Rect) {
+    let lines = vec![
+        choice("n", "stop now, remove the servers, then leave", model.theme),
+        choice("a", &format!("{}, then leave", after(model)), model.theme),
+        choice("x", "leave at once; hubmark clean removes the servers", model.theme),
+        choice("g", "go on", model.theme),
+    ];
+    draw("a run is on. Leave?", lines, model.theme, frame, area);
+}
+
+fn after(model: &Model) -> String {
+    let left = match &model.screen {
+        Screen::Live(live) => {
+            let progress = live.shown().progress();
+            progress.expected.map(|expected| expected - progress.elapsed)
+        }
+        Screen::Setup | Screen::Finished(_) => None,
+    };
+    match left {
+        Some(left) if left > 0.0 => {
+            format!("after this repetition (phase: {} left)", format::span(left))
+        }
+        _ => "after this repetition".to_owned(),
+    }
+}
+
+fn choice(key: &'static str, meaning: &str, theme: Theme) -> Line<'static> {
+    Line::from(vec![Span::styled(key, theme.accent()), Span::raw(format!("  {meaning}"))])
+}
+
+fn draw(name: &str, lines: Vec<Line>, theme: Theme, frame: &mut Frame, area: Rect) {
+    let width = lines.iter().map(Line::width).max().unwrap_or(0).max(name.len()) as u16 + 8;
+    let height = lines.len() as u16 + 4;
+    let area = area.centered(Constraint::Length(width), Constraint::Length(height));
+    frame.render_widget(Clear, area);
+    let block = panel(theme, title(theme, name))
+        .border_style(theme.accent())
+        .padding(Padding::new(3, 3, 1, 1));
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}

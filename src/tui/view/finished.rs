@@ -1,0 +1,258 @@
+//! Read: what was learned, how sure it is, what may be wrong with it, where the file is.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Margin, Rect, Spacing},
+    style::Style,
+    text::{Line, Span},
+    widgets::{Paragraph, Wrap},
+};
+
+use super::{both_ends, footer, frame_of, panel, title, words};
+use crate::{
+    event::End,
+    measure::Judgement,
+    plan::Workload,
+    tui::{
+        format::{self, MISSING},
+        model::{Finished, Model, Range},
+    },
+};
+
+/// Draws the screen.
+pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let [header, body, keys] = frame_of(area, 1);
+    let left = Line::from(vec![
+        Span::styled(" hubmark  ", theme.label()),
+        Span::styled(finished.plan.profile.clone(), theme.title()),
+    ]);
+    let (word, style) = match &finished.end {
+        End::Complete => ("complete", Style::new()),
+        End::Stopped => ("stopped", theme.warn()),
+        End::Failed { .. } => ("FAILED", theme.bad()),
+    };
+    let all = finished.plan.schedule.len();
+    let right = Line::from(vec![
+        Span::raw(format!(
+            "{} of {all} repetitions, took {}  ",
+            finished.done.len() + finished.resumed,
+            format::span(finished.seconds)
+        )),
+        Span::styled(format!(" {word} "), style),
+    ]);
+    both_ends(left, right, frame, header);
+
+    let answer = answer(finished, model);
+    let width = body.width.saturating_sub(4);
+    let answer_rows = answer.iter().map(|line| rows(line, width)).sum::<u16>() + 2;
+    let [top, points, detail] = body.layout(
+        &Layout::vertical([
+            Constraint::Length(answer_rows.clamp(4, body.height.saturating_sub(11).max(4))),
+            Constraint::Fill(1),
+            Constraint::Length(8),
+        ])
+        .spacing(Spacing::Overlap(1)),
+    );
+    let block = panel(theme, title(theme, "answer"));
+    let inner = block.inner(top).inner(Margin::new(1, 0));
+    frame.render_widget(block, top);
+    frame.render_widget(Paragraph::new(answer).wrap(Wrap { trim: true }), inner);
+    table(finished, model, frame, points);
+    details(finished, model, frame, detail);
+    footer(
+        &[
+            ("↑↓", "point"),
+            ("r", "run again"),
+            ("enter", "back to setup"),
+            ("?", "help"),
+            ("q", "quit"),
+        ],
+        theme,
+        frame,
+        keys,
+    );
+}
+
+/// What there is to say about the run as a whole, worst first.
+fn answer<'a>(finished: &'a Finished, model: &Model) -> Vec<Line<'a>> {
+    let theme = model.theme;
+    let mut lines: Vec<Line> = Vec::new();
+    let styled = |text: String, style: Style| Line::from(Span::styled(text, style));
+    if let End::Failed { error } = &finished.end {
+        lines.extend(error.lines().map(|line| styled(line.to_owned(), theme.warn())));
+    }
+    let lost = finished.lost();
+    if lost > 0 {
+        let text = format!(" {} {} LOST ", format::count(lost), words::plural(lost, "message"));
+        lines.push(styled(text, theme.bad()));
+    }
+    let crossed: Vec<&str> =
+        finished.done.iter().flat_map(|done| &done.crossed).map(String::as_str).collect();
+    if let Some(first) = crossed.first() {
+        let count = crossed.len() as u64;
+        let text =
+            format!("! {count} {} crossed, first: {first}", words::plural(count, "threshold"));
+        lines.push(styled(text, theme.warn()));
+    }
+    let failed = finished.judged(Judgement::Failed) as u64;
+    if failed > 0 {
+        let text = format!(
+            "✗ {failed} {} failed and not in the figures",
+            words::plural(failed, "repetition")
+        );
+        lines.push(styled(text, theme.warn()));
+    }
+    let suspect = finished.judged(Judgement::Suspect) as u64;
+    if suspect > 0 {
+        let text = format!(
+            "! {suspect} of {} repetitions suspect; the reasons stand with their points below",
+            finished.done.len()
+        );
+        lines.push(styled(text, theme.warn()));
+    }
+    if lost == 0 && !finished.done.is_empty() {
+        let arrived: u64 = finished.done.iter().map(|done| done.ledger.delivered).sum();
+        lines.push(Line::from(format!(
+            "Nothing lost: {} messages delivered.",
+            format::count(arrived)
+        )));
+    }
+    if finished.done.is_empty() {
+        lines.push(Line::from("No repetition was finished."));
+    }
+    if let Some(path) = &finished.record {
+        lines.push(Line::from(vec![
+            Span::styled("record  ", theme.label()),
+            Span::raw(path.display().to_string()),
+        ]));
+    }
+    lines
+}
+
+/// Rows that a line takes at most when it is wrapped at words.
+fn rows(line: &Line, width: u16) -> u16 {
+    match line.width() as u16 {
+        0 => 1,
+        columns if columns <= width => 1,
+        columns => columns.div_ceil(width.max(1)) + 1,
+    }
+}
+
+/// Whether the run measured throughput.
+fn throughput(finished: &Finished) -> bool {
+    finished.plan.points.iter().any(|point| matches!(point.workload, Workload::Throughput(_)))
+}
+
+fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let throughput = throughput(finished);
+    let name = if throughput {
+        "points: mean over repetitions, MB/s and ms"
+    } else {
+        "points: mean over repetitions, delivery in ms"
+    };
+    let block = panel(theme, title(theme, name));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let numbers = 44;
+    let width = usize::from(inner.width).saturating_sub(numbers + 1);
+    let heads = if throughput { ["MB/s", "p50", "p99"] } else { ["mean", "p50", "p99"] };
+    let head = format!(
+        " {:<width$}{:>5}{:>7}{:>7}{:>7}{:>7}{:>7}  ",
+        "", "reps", heads[0], heads[1], heads[2], "cpu", "lost"
+    );
+    frame.render_widget(Line::from(head).style(theme.label()), Rect { height: 1, ..inner });
+    let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let first = (finished.selected + 1).saturating_sub(usize::from(rows.height));
+    let points = finished.plan.points.iter().enumerate().skip(first);
+    for ((place, point), row) in points.zip(rows.rows()) {
+        let mean = |figure: &str, divisor: f64| {
+            format::optional(finished.range(place, figure).map(|range| range.mean / divisor))
+        };
+        let count = finished.of_point(place).count();
+        let lost: u64 = finished.of_point(place).map(|done| done.ledger.lost).sum();
+        let worst = finished.of_point(place).map(|done| done.verdict.status).max();
+        let sign = match worst {
+            Some(Judgement::Failed) => "✗",
+            Some(Judgement::Suspect) => "!",
+            Some(Judgement::Valid) => "✓",
+            None => " ",
+        };
+        let leading =
+            if throughput { mean("bytes_per_second", 1e6) } else { mean("delivery.mean", 1e3) };
+        let lost_text = if count == 0 { MISSING.to_owned() } else { format::count(lost) };
+        let text = format!(
+            " {:<width$}{count:>5}{leading:>7}{:>7}{:>7}{:>7}{lost_text:>7} {sign}",
+            format::fit(&words::point(point), width),
+            mean("delivery.p50", 1e3),
+            mean("delivery.p99", 1e3),
+            mean("server_cores", 1.0),
+        );
+        let style = match (place == finished.selected, worst, lost) {
+            (true, ..) => theme.selected(),
+            (false, Some(Judgement::Failed | Judgement::Suspect), _) => theme.warn(),
+            _ => Style::new(),
+        };
+        frame.render_widget(Line::from(text).style(style), row);
+    }
+}
+
+fn details(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let place = finished.selected;
+    let Some(point) = finished.plan.points.get(place) else { return };
+    let block = panel(theme, title(theme, &words::point(point)));
+    let inner = block.inner(area).inner(Margin::new(1, 0));
+    frame.render_widget(block, area);
+    let ranged = |figure: &str, divisor: f64| {
+        finished.range(place, figure).map_or_else(
+            || format!("{MISSING:>24}"),
+            |Range { mean, min, max, .. }| {
+                let [mean, min, max] = [mean, min, max].map(|v| format::three(v / divisor));
+                format!("{mean:>8} {:<15}", format!("[{min}, {max}]"))
+            },
+        )
+    };
+    let line = |name: &str, figures: [&str; 2], divisor: f64, unit: &str| {
+        let [p50, p99] = figures.map(|figure| ranged(figure, divisor));
+        Line::from(vec![
+            Span::styled(format!("{name:<10}"), theme.label()),
+            Span::styled("p50", theme.label()),
+            Span::raw(p50),
+            Span::styled(" p99", theme.label()),
+            Span::raw(p99),
+            Span::styled(format!(" {unit}"), theme.label()),
+        ])
+    };
+    let mut lines = vec![
+        line("delivery", ["delivery.p50", "delivery.p99"], 1e3, "ms"),
+        line("response", ["response.p50", "response.p99"], 1e3, "ms"),
+        line("ack", ["ack.p50", "ack.p99"], 1e3, "ms"),
+        line("lag", ["lag.p50", "lag.p99"], 1e3, "ms"),
+    ];
+    let rates = [
+        ("throughput", ranged("bytes_per_second", 1e6), "MB/s"),
+        ("servers", ranged("server_cores", 1.0), "cores"),
+    ]
+    .into_iter()
+    .filter(|(_, text, _)| text.trim() != MISSING);
+    let mut spans = Vec::new();
+    for (name, text, unit) in rates {
+        spans.push(Span::styled(format!("{name:<10}   "), theme.label()));
+        spans.push(Span::raw(text));
+        spans.push(Span::styled(format!(" {unit}  "), theme.label()));
+    }
+    lines.push(Line::from(spans));
+    let mut reasons: Vec<&str> = Vec::new();
+    for done in finished.of_point(place) {
+        reasons.extend(done.verdict.reasons.iter().map(|reason| reason.text.as_str()));
+    }
+    let more = reasons.len().saturating_sub(1);
+    if let Some(first) = reasons.first() {
+        let tail = if more > 0 { format!(" (+{more})") } else { String::new() };
+        let text = format::fit(first, usize::from(inner.width).saturating_sub(2 + tail.len()));
+        lines.push(Line::from(Span::styled(format!("! {text}{tail}"), theme.warn())));
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}

@@ -1,0 +1,110 @@
+//! Draws the model. Pure: the same model and size give the same frame.
+
+mod dialog;
+mod finished;
+mod help;
+mod live;
+mod panels;
+mod setup;
+mod words;
+
+use ratatui::{
+    Frame,
+    layout::{Alignment, Constraint, Layout, Rect},
+    style::Style,
+    symbols::merge::MergeStrategy,
+    text::{Line, Span},
+    widgets::{Block, Paragraph, Wrap},
+};
+
+pub use help::LINES as HELP_LINES;
+
+use super::{
+    model::{Model, Overlay, Screen},
+    theme::Theme,
+};
+
+/// The smallest terminal that shows everything.
+const SMALLEST: (u16, u16) = (80, 24);
+
+/// Draws a frame.
+pub fn view(model: &Model, frame: &mut Frame) {
+    let area = frame.area();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        return too_small(model, frame);
+    }
+    match &model.screen {
+        Screen::Setup => setup::draw(model, frame, area),
+        Screen::Live(live) => live::draw(live, model, frame, area),
+        Screen::Finished(finished) => finished::draw(finished, model, frame, area),
+    }
+    match model.overlay {
+        Some(Overlay::Help(line)) => help::draw(line, model.theme, frame, area),
+        Some(Overlay::Stop) => dialog::stop(model, frame, area),
+        Some(Overlay::Quit) => dialog::quit(model, frame, area),
+        None => {}
+    }
+}
+
+fn too_small(model: &Model, frame: &mut Frame) {
+    let area = frame.area();
+    let (width, height) = SMALLEST;
+    let state = match model.screen {
+        Screen::Setup => "",
+        Screen::Live(_) => " The run goes on.",
+        Screen::Finished(_) => " The run is over.",
+    };
+    let text = format!(
+        "This terminal is {}×{}: too small. hubmark needs {width}×{height}.{state}",
+        area.width, area.height
+    );
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+}
+
+/// Splits the screen into header, body and the line of keys.
+fn frame_of(area: Rect, header: u16) -> [Rect; 3] {
+    area.layout(&Layout::vertical([
+        Constraint::Length(header),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ]))
+}
+
+/// A frame that shares its lines with its neighbours.
+fn panel<'a>(theme: Theme, title: impl Into<Line<'a>>) -> Block<'a> {
+    Block::bordered().border_style(theme.border()).merge_borders(MergeStrategy::Exact).title(title)
+}
+
+/// A title with a space on both sides.
+fn title(theme: Theme, text: &str) -> Line<'static> {
+    Line::from(Span::styled(format!(" {text} "), theme.title()))
+}
+
+/// The keys of the present place: pairs of key and meaning.
+fn footer(keys: &[(&str, &str)], theme: Theme, frame: &mut Frame, area: Rect) {
+    let mut spans = Vec::new();
+    for (key, meaning) in keys {
+        spans.push(Span::styled(format!(" {key}"), theme.accent()));
+        spans.push(Span::raw(format!(" {meaning} ")));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// Text at the left and at the right of one line.
+fn both_ends(left: Line, right: Line, frame: &mut Frame, area: Rect) {
+    let width = (right.width() as u16).min(area.width);
+    let [for_left, for_right] =
+        area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]));
+    frame.render_widget(left, for_left);
+    frame.render_widget(right.alignment(Alignment::Right), for_right);
+}
+
+/// A word and its value: `label` dim, `value` right-aligned to `width` columns.
+fn cell(label: &str, value: &str, width: usize, theme: Theme, style: Style) -> [Span<'static>; 2] {
+    let columns = Span::raw(value).width();
+    let padding = " ".repeat(width.saturating_sub(columns));
+    [
+        Span::styled(label.to_owned(), theme.label()),
+        Span::styled(format!("{padding}{value}"), style),
+    ]
+}

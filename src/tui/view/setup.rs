@@ -1,0 +1,266 @@
+//! Choose: profiles, the form, and what will happen.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect, Spacing},
+    text::{Line, Span},
+    widgets::{Clear, Paragraph, Wrap},
+};
+
+use super::{both_ends, footer, frame_of, panel, title, words};
+use crate::tui::{
+    format,
+    model::{Editing, Field, FieldKind, Model, Pane, Preview},
+};
+
+/// Columns of the list of profiles.
+const PROFILES: u16 = 29;
+/// Columns of a field's label.
+const LABEL: usize = 16;
+/// Rows of the form at the smallest size.
+const FORM: u16 = 14;
+/// Rows of the help on the selected field.
+const HELP: u16 = 5;
+/// Columns of a value that has a problem beside it.
+const VALUE_WITH_PROBLEM: usize = 12;
+
+/// Draws the screen.
+pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let [header, body, keys] = frame_of(area, 1);
+    let left = Line::from(Span::styled(" hubmark", theme.title()));
+    let right = Line::from(Span::styled(
+        "how many devices will this hub carry, and on what? ",
+        theme.label(),
+    ));
+    both_ends(left, right, frame, header);
+
+    let [top, happen, help] = body.layout(
+        &Layout::vertical([
+            Constraint::Min(FORM),
+            Constraint::Length(rows_to_happen(body)),
+            Constraint::Length(HELP),
+        ])
+        .spacing(Spacing::Overlap(1)),
+    );
+    let [list, form] = top.layout(
+        &Layout::horizontal([Constraint::Length(PROFILES), Constraint::Fill(1)])
+            .spacing(Spacing::Overlap(1)),
+    );
+    profiles(model, frame, list);
+    fields(model, frame, form);
+    what_will_happen(model, frame, happen);
+    explanation(model, frame, help);
+    if let Editing::Choices(line) = model.setup.editing {
+        backends(line, model, frame, form);
+    }
+    footer(keys_of(model), theme, frame, keys);
+}
+
+/// Rows of "what will happen": more where there is room.
+const fn rows_to_happen(body: Rect) -> u16 {
+    if body.height >= 30 { 9 } else { 5 }
+}
+
+const fn keys_of(model: &Model) -> &'static [(&'static str, &'static str)] {
+    match (&model.setup.editing, model.setup.pane) {
+        (Editing::Text(_), _) => &[("enter", "keep"), ("esc", "give up")],
+        (Editing::Choices(_), _) => &[("↑↓", "move"), ("space", "choose"), ("enter", "done")],
+        (Editing::Nothing, Pane::Profiles) => &[
+            ("↑↓", "profile"),
+            ("enter", "start"),
+            ("tab", "change values"),
+            ("w", "warm/cold server"),
+            ("?", "help"),
+            ("q", "quit"),
+        ],
+        (Editing::Nothing, Pane::Form) => &[
+            ("↑↓", "field"),
+            ("enter", "edit"),
+            ("←→", "choose"),
+            ("del", "reset"),
+            ("F5", "start"),
+            ("w", "warm/cold"),
+            ("?", "help"),
+            ("q", "quit"),
+        ],
+    }
+}
+
+fn profiles(model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let setup = &model.setup;
+    let block = panel(theme, title(theme, "profiles"));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let rows = usize::from(inner.height);
+    let first = (setup.profile + 1).saturating_sub(rows);
+    let lines = model.catalog.profiles.iter().enumerate().skip(first).take(rows);
+    for ((place, entry), row) in lines.zip(inner.rows()) {
+        let chosen = place == setup.profile;
+        let sign = if chosen { "▸" } else { " " };
+        let star = if setup.is_changed(place) { " *" } else { "" };
+        let width = usize::from(inner.width).saturating_sub(1 + star.len());
+        let text = format!("{sign}{}{star}", format::fit(&entry.name, width));
+        let style = match (chosen, setup.pane) {
+            (true, Pane::Profiles) => theme.selected(),
+            (true, Pane::Form) => theme.title(),
+            (false, _) => ratatui::style::Style::new(),
+        };
+        frame.render_widget(
+            Line::from(format!("{text:<width$}", width = usize::from(inner.width))).style(style),
+            row,
+        );
+    }
+}
+
+fn fields(model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let setup = &model.setup;
+    let name = setup.entry().map_or("no profile", |entry| entry.name.as_str());
+    let star = if setup.is_changed(setup.profile) { " *" } else { "" };
+    let block = panel(theme, title(theme, &format!("{name}{star}")));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let mut rows = inner.rows();
+    for (field, row) in Field::ALL.into_iter().zip(rows.by_ref()) {
+        field_line(field, model, frame, row);
+    }
+    let Some(plan) = &setup.plan else { return };
+    let fixed = words::fixed(plan);
+    let left = usize::from(inner.height).saturating_sub(Field::ALL.len());
+    let shown = if fixed.len() > left { left.saturating_sub(1) } else { left };
+    let value_width = usize::from(inner.width).saturating_sub(LABEL + 2);
+    for ((label, value), row) in fixed.iter().take(shown).zip(rows.by_ref()) {
+        let line = format!(" {label:<LABEL$}{}", format::fit(value, value_width));
+        frame.render_widget(Line::from(line).style(theme.label()), row);
+    }
+    if let Some(row) = rows.next()
+        && fixed.len() > shown
+    {
+        let rest: Vec<String> =
+            fixed.iter().skip(shown).map(|(label, _)| label.to_lowercase()).collect();
+        let text = format::fit(&format!("in a taller window: {}", rest.join(", ")), value_width);
+        let line = format!(" {:<LABEL$}{text}", "More");
+        frame.render_widget(Line::from(line).style(theme.label()), row);
+    }
+}
+
+fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
+    let theme = model.theme;
+    let setup = &model.setup;
+    let selected = setup.pane == Pane::Form && setup.selected() == field;
+    let width = usize::from(row.width).saturating_sub(LABEL + 2);
+    let star = if setup.is_field_changed(field) { "*" } else { " " };
+    let label = Span::raw(format!("{star}{:<LABEL$}", field.label()));
+
+    if let (true, Editing::Text(input)) = (selected, &setup.editing) {
+        let visible = width.saturating_sub(1);
+        let scroll = input.visual_scroll(visible);
+        let shown: String = input.value().chars().skip(scroll).take(visible).collect();
+        let value = Span::styled(format!("{shown:<width$}"), theme.selected());
+        frame.render_widget(Line::from(vec![label, value]), row);
+        let cursor = input.visual_cursor().saturating_sub(scroll) + LABEL + 1;
+        frame.set_cursor_position((row.x + (cursor as u16).min(row.width - 1), row.y));
+        return;
+    }
+    let value = match (setup.value(field), field) {
+        (Some(value), Field::Engine) if value.is_empty() => "the default".to_owned(),
+        (Some(value), _) => value,
+        (None, _) => format::MISSING.to_owned(),
+    };
+    let arrows = selected && matches!(field.kind(), FieldKind::Choice(_));
+    let value = if arrows { format!("◂ {value} ▸") } else { value };
+    let mut spans = vec![label];
+    let style = if selected { theme.selected() } else { ratatui::style::Style::new() };
+    if let Some(problem) = setup.problem(field) {
+        let value = format::fit(&value, VALUE_WITH_PROBLEM);
+        spans.push(Span::styled(format!("{value:<VALUE_WITH_PROBLEM$}"), style));
+        let room = width.saturating_sub(VALUE_WITH_PROBLEM + 3);
+        spans.push(Span::styled(format!(" ✗ {}", format::fit(problem, room)), theme.warn()));
+    } else {
+        let remark = words::remark(field, setup.plan.as_ref());
+        let value = format::fit(&value, width.saturating_sub(remark.len() + 2));
+        spans.push(Span::styled(value, style));
+        spans.push(Span::styled(format!("  {remark}"), theme.label()));
+    }
+    frame.render_widget(Line::from(spans), row);
+}
+
+fn what_will_happen(model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let setup = &model.setup;
+    let (name, lines) = match &setup.preview {
+        Preview::Waiting => ("what will happen".to_owned(), vec![Line::from("…")]),
+        Preview::Plan(preview) => {
+            let mut lines = vec![Line::from(words::summary(&preview.plan, preview.seconds))];
+            for option in setup.backends() {
+                if let Some(caution) = &option.caution {
+                    lines.push(Line::from(Span::styled(
+                        format!("! {}: {caution}", option.title),
+                        theme.warn(),
+                    )));
+                }
+            }
+            lines.extend(preview.lines.iter().map(|line| Line::from(line.as_str())));
+            ("what will happen".to_owned(), lines)
+        }
+        Preview::Problems(problems) => {
+            let lines = problems
+                .iter()
+                .map(|problem| {
+                    let key = problem.key.as_ref().map_or(String::new(), |key| format!("{key}: "));
+                    Line::from(Span::styled(format!("✗ {key}{}", problem.text), theme.warn()))
+                })
+                .collect();
+            let count = problems.len() as u64;
+            (format!("cannot start: {count} {}", words::plural(count, "problem")), lines)
+        }
+    };
+    let block = panel(theme, title(theme, &name));
+    let inner = block.inner(area).inner(ratatui::layout::Margin::new(1, 0));
+    frame.render_widget(block, area);
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), inner);
+}
+
+fn explanation(model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let setup = &model.setup;
+    let (name, text) = match setup.pane {
+        Pane::Profiles => setup
+            .entry()
+            .map_or(("", String::new()), |entry| (entry.name.as_str(), entry.description.clone())),
+        Pane::Form => {
+            let field = setup.selected();
+            let text = setup
+                .problem(field)
+                .map_or_else(|| field.help().to_owned(), |problem| format!("✗ {problem}"));
+            (field.label(), text)
+        }
+    };
+    let block = panel(theme, title(theme, name));
+    let inner = block.inner(area).inner(ratatui::layout::Margin::new(1, 0));
+    frame.render_widget(block, area);
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), inner);
+}
+
+fn backends(line: usize, model: &Model, frame: &mut Frame, form: Rect) {
+    let theme = model.theme;
+    let chosen = model.setup.backends();
+    let options = &model.catalog.backends;
+    let height = (options.len() as u16 + 2).min(form.height);
+    let area = Rect { height, ..form }.inner(ratatui::layout::Margin::new(2, 0));
+    let area = Rect { y: form.y + 1, height: height.min(form.height - 1), ..area };
+    frame.render_widget(Clear, area);
+    let block = panel(theme, title(theme, "backends")).border_style(theme.accent());
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let first = (line + 1).saturating_sub(usize::from(inner.height));
+    for ((place, option), row) in options.iter().enumerate().skip(first).zip(inner.rows()) {
+        let sign = if chosen.contains(&option) { "[x]" } else { "[ ]" };
+        let text = format::fit(&format!(" {sign} {}", option.title), usize::from(row.width));
+        let style = if place == line { theme.selected() } else { ratatui::style::Style::new() };
+        let text = format!("{text:<width$}", width = usize::from(row.width));
+        frame.render_widget(Line::from(text).style(style), row);
+    }
+}
