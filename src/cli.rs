@@ -1,8 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    broker::{self, lies::Lies},
+    units::Bytes,
+};
 
 /// Measure Apache Kafka and MariaDB as the data hub of an IoT box, with numbers that can be trusted.
 ///
@@ -49,10 +54,10 @@ pub enum Command {
     Man,
     /// The built-in broker: started by a run on the local hub
     #[command(hide = true)]
-    Broker(crate::broker::Args),
+    Broker(Broker),
     /// Runs a program that ends when this one does: started by the local hub
     #[command(hide = true)]
-    Guard(crate::hub::local::guard::Args),
+    Guard(Guard),
 }
 
 /// `hubmark run`.
@@ -165,4 +170,42 @@ pub struct HubArg {
     /// The engine's address [default: $DOCKER_HOST or the engine's own socket]
     #[arg(long, value_name = "URL")]
     pub hub: Option<String>,
+}
+
+/// The built-in broker.
+#[derive(Debug, Args)]
+pub struct Broker {
+    /// Address to listen on; port 0 takes any free one
+    #[arg(long)]
+    listen: SocketAddr,
+    /// Bytes of messages kept in memory
+    #[arg(long)]
+    retention: Option<Bytes>,
+    /// Threads that serve connections
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// Lies to tell, to test whoever listens
+    #[arg(long, env = broker::LIES_VARIABLE)]
+    lie: Option<Lies>,
+}
+
+impl From<Broker> for broker::Options {
+    fn from(broker: Broker) -> Self {
+        let mut options = Self::new(broker.listen);
+        options.workers = broker.workers;
+        options.lies = broker.lie;
+        options.retention = broker.retention.unwrap_or(options.retention);
+        options
+    }
+}
+
+/// A program that ends when its parent does.
+#[derive(Debug, Args)]
+pub struct Guard {
+    /// The parent
+    #[arg(long)]
+    pub parent: i32,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
 }

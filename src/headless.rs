@@ -102,9 +102,10 @@ impl Progress {
                     Judgement::Suspect => format!("suspect: {}", reasons(repetition)),
                     Judgement::Failed => format!("failed: {}", reasons(repetition)),
                 };
-                let left = seconds_left
-                    .filter(|seconds| *seconds > 0.0)
-                    .map_or_else(String::new, |s| format!(" · {} left", human_duration(Duration::from_secs_f64(s))));
+                let left =
+                    seconds_left.filter(|seconds| *seconds > 0.0).map_or_else(String::new, |s| {
+                        format!(" · {} left", human_duration(Duration::from_secs_f64(s)))
+                    });
                 self.say(&format!("{}: {result} · {verdict}{left}", self.heading))
             }
             Event::Ended { end, .. } => match end {
@@ -138,7 +139,8 @@ impl Progress {
         if self.quiet {
             return Ok(());
         }
-        let heading = if self.heading.is_empty() { String::new() } else { format!("{}: ", self.heading) };
+        let heading =
+            if self.heading.is_empty() { String::new() } else { format!("{}: ", self.heading) };
         let text = format!("{heading}{text}");
         if !self.live {
             return writeln!(io::stderr(), "{text}");
@@ -161,7 +163,8 @@ impl Progress {
 }
 
 fn reasons(repetition: &crate::record::Repetition) -> String {
-    let texts: Vec<_> = repetition.verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    let texts: Vec<_> =
+        repetition.verdict.reasons.iter().map(|reason| reason.text.as_str()).collect();
     texts.join("; ")
 }
 
@@ -176,7 +179,10 @@ fn describe(point: &Point) -> String {
         }
         crate::plan::Workload::Throughput(w) => {
             let scenario = format!("{:?}", w.scenario).to_lowercase();
-            format!("{}, {scenario}, {} in {}, durability {durability}", point.backend, w.volume, w.payload)
+            format!(
+                "{}, {scenario}, {} in {}, durability {durability}",
+                point.backend, w.volume, w.payload
+            )
         }
     }
 }

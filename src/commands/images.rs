@@ -6,8 +6,9 @@ use color_eyre::eyre::Result;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, complain, launch, print};
+use super::{Exit, complain, print};
 use crate::{
+    backend,
     cli::{HubArg, Images},
     engine,
     hub::{self, Hub, docker::DockerHub, local::LocalHub},
@@ -51,7 +52,7 @@ async fn build(name: &str, hub: HubArg) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let mut plan = match Profile::parse(&source.text, &launch::catalogue()) {
+    let mut plan = match Profile::parse(&source.text, &backend::catalogue()) {
         Ok(profile) => profile.plan(),
         Err(problems) => {
             complain(problems.of(&source.name));

@@ -5,20 +5,13 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    backend,
     engine::{Engine, EngineError, Outcome, Request, control::Control},
     event::{Events, channel},
     hub::{self, Hub},
     paths,
     plan::Plan,
-    profile::Catalogue,
     record::store,
 };
-
-/// The backends as profiles see them.
-pub fn catalogue() -> Catalogue {
-    Catalogue::new(backend::registry().iter().map(|backend| backend.info()))
-}
 
 /// A new run's identity: unique on a hub, and telling to whoever reads a container's labels.
 fn identity() -> String {

@@ -129,7 +129,10 @@ fn log_to_file() {
     });
     let Ok(file) = opened else { return };
     let filter = EnvFilter::try_from_env("HUBMARK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(file).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(file)
+        .finish();
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

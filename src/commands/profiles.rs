@@ -5,7 +5,13 @@ use std::{
     path::Path,
 };
 
-use crate::profile::{Catalogue, Library, LibraryError, Problems, Profile, builtin};
+use color_eyre::eyre::Result as Report;
+
+use super::{Exit, complain};
+use crate::{
+    backend, cli,
+    profile::{Catalogue, Library, LibraryError, Problems, Profile, builtin},
+};
 
 /// Why a command about profiles did not succeed. Problems of a profile are bad usage; the rest is
 /// failure.
@@ -21,6 +27,27 @@ pub enum ProfilesError {
     /// The output could not be written.
     #[error("the output could not be written: {0}")]
     Output(#[from] io::Error),
+}
+
+/// Executes `hubmark profiles`.
+pub fn execute(command: &cli::Profiles) -> Report<Exit> {
+    let library = Library::open()?;
+    let catalogue = backend::catalogue();
+    let out = &mut io::stdout().lock();
+    let done = match command {
+        cli::Profiles::List => list(&library, &catalogue, out),
+        cli::Profiles::Show { name } => show(&library, name, out),
+        cli::Profiles::Check { file } => check(&library, &catalogue, file, out),
+        cli::Profiles::Copy { name, file } => copy(&library, name, file, out),
+    };
+    match done {
+        Ok(()) => Ok(Exit::Well),
+        Err(ProfilesError::Problems(problems)) => {
+            complain(format!("the profile has problems:\n{problems}"));
+            Ok(Exit::Usage)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Lists built-in and saved profiles, one on a line with its description. A saved one that has

@@ -41,7 +41,13 @@ fn locate(record: &Path) -> Result<PathBuf> {
     }
     let own = paths::records()?.join(record);
     let with_ending = own.with_added_extension("json");
-    Ok(if with_ending.exists() { with_ending } else if own.exists() { own } else { record.to_owned() })
+    Ok(if with_ending.exists() {
+        with_ending
+    } else if own.exists() {
+        own
+    } else {
+        record.to_owned()
+    })
 }
 
 fn list() -> Result<Exit> {

@@ -6,11 +6,12 @@ use color_eyre::eyre::{Result, eyre};
 
 use super::{Exit, complain, launch, print, signals::Signals};
 use crate::{
+    backend,
     cli::{Format, Run},
     engine::{EngineError, Outcome, Request},
     headless,
     measure::Judgement,
-    profile::{self, Override, Profile, Problems},
+    profile::{self, Override, Problems, Profile},
     record::{Record, store},
     report::{csv, text},
 };
@@ -63,7 +64,7 @@ fn parse(source: &profile::Source, set: &[String]) -> Result<Profile, Problems> 
             Err(problem) => problems.push(problem),
         }
     }
-    let parsed = Profile::parse_with(&source.text, &overrides, &launch::catalogue())
+    let parsed = Profile::parse_with(&source.text, &overrides, &backend::catalogue())
         .map_err(|problems| problems.of(&source.name));
     match parsed {
         Ok(profile) if problems.is_empty() => Ok(profile),
@@ -96,9 +97,7 @@ async fn execute(request: Request, quiet: bool) -> Option<Result<Outcome, Engine
             }
         }
     };
-    if outcome.is_none()
-        && tokio::time::timeout(REMOVAL, launch.remove_servers()).await.is_err()
-    {
+    if outcome.is_none() && tokio::time::timeout(REMOVAL, launch.remove_servers()).await.is_err() {
         complain("servers could not be removed in time: run hubmark clean");
     }
     drop(launch);
@@ -160,4 +159,3 @@ pub fn judge(record: &Record) -> Exit {
     }
     exit
 }
-

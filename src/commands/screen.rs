@@ -116,7 +116,7 @@ fn parse(text: &str, overrides: &[(String, String)]) -> Result<Profile, Vec<Prob
         .map(|(key, value)| Override::new(key, &listed(value)))
         .collect::<Result<_, _>>()
         .map_err(|problem| vec![told(&problem)])?;
-    Profile::parse_with(text, &overrides, &launch::catalogue())
+    Profile::parse_with(text, &overrides, &backend::catalogue())
         .map_err(|problems| problems.list.iter().map(told).collect())
 }
 

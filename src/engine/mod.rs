@@ -24,7 +24,7 @@ mod verdict;
 mod warmup;
 
 pub use recorder::Recorder;
-pub use run::{Engine, Outcome, Request};
+pub use run::{Engine, Outcome, Request, images};
 
 use crate::{backend::BackendError, hub::HubError, record::store::StoreError};
 

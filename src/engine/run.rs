@@ -165,6 +165,28 @@ fn check_settings(plan: &Plan, backends: &[Arc<dyn Backend>]) -> Result<(), Engi
     if problems.is_empty() { Ok(()) } else { Err(EngineError::Settings(problems)) }
 }
 
+/// The images that a plan's servers are made from.
+///
+/// # Errors
+/// When a backend cannot run as the plan asks.
+pub fn images(plan: &Plan) -> Result<Vec<Image>, EngineError> {
+    let backends = backends(plan)?;
+    let mut wanted: Vec<Image> = Vec::new();
+    for point in &plan.points {
+        let Some(backend) = backends.iter().find(|b| b.info().name == point.backend.name) else {
+            continue;
+        };
+        for spec in backend.servers(&setup(plan, point))? {
+            if let Launch::Container(container) = spec.launch
+                && !wanted.contains(&container.image)
+            {
+                wanted.push(container.image);
+            }
+        }
+    }
+    Ok(wanted)
+}
+
 fn begin(plan: &Plan, profile: &str, run: String) -> Record {
     Record {
         schema: SCHEMA,
@@ -259,16 +281,7 @@ impl Walk<'_> {
 
     /// Makes sure of every image that the plan needs.
     async fn images(&self, plan: &Plan) -> Result<(), EngineError> {
-        let mut wanted: Vec<Image> = Vec::new();
-        for point in &plan.points {
-            for spec in self.backend(point)?.servers(&setup(plan, point))? {
-                if let Launch::Container(container) = spec.launch
-                    && !wanted.contains(&container.image)
-                {
-                    wanted.push(container.image);
-                }
-            }
-        }
+        let wanted = images(plan)?;
         if wanted.is_empty() {
             return Ok(());
         }

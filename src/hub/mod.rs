@@ -4,10 +4,10 @@
 //! processes on this machine, the built-in broker among them.
 
 pub mod docker;
-
-use std::{path::PathBuf, time::Duration};
-
+pub mod local;
 pub mod machine;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -15,12 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Micros},
+    plan::HubRequest,
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
 };
-
-pub mod local;
-pub mod machine;
 
 /// What went wrong on the way to a hub or on it, in words for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -168,6 +166,14 @@ pub trait Hub: Send + Sync {
 
     /// Removes what dead runs of this program left behind, and nothing else. Returns what it removed.
     async fn sweep(&self) -> Result<Vec<String>, HubError>;
+}
+
+/// The hub that `request` names; `run` is the identity that the run's servers carry.
+pub async fn open(request: &HubRequest, run: &str) -> Result<Arc<dyn Hub>, HubError> {
+    Ok(match request.kind {
+        HubKind::Docker => Arc::new(docker::DockerHub::open(request.engine.as_deref(), run).await?),
+        HubKind::Local => Arc::new(local::LocalHub::open()?),
+    })
 }
 
 /// How long a server may take until it answers by protocol.

@@ -31,9 +31,27 @@ fn roles(record: &Record) -> Vec<&str> {
 
 fn header(record: &Record) -> String {
     let mut names: Vec<String> = [
-        "backend", "version", "workload", "scenario", "users", "payload_bytes", "durability",
-        "repetition", "order", "started", "verdict", "reasons", "planned", "sent", "acked",
-        "delivered", "lost", "failed", "duplicate", "corrupt", "bytes_per_second",
+        "backend",
+        "version",
+        "workload",
+        "scenario",
+        "users",
+        "payload_bytes",
+        "durability",
+        "repetition",
+        "order",
+        "started",
+        "verdict",
+        "reasons",
+        "planned",
+        "sent",
+        "acked",
+        "delivered",
+        "lost",
+        "failed",
+        "duplicate",
+        "corrupt",
+        "bytes_per_second",
     ]
     .map(str::to_owned)
     .into();
@@ -41,7 +59,13 @@ fn header(record: &Record) -> String {
         names.extend(FIGURES.iter().map(|figure| format!("{duration}_{figure}")));
     }
     for role in roles(record) {
-        let figures = ["cpu_cores", "memory_growth_bytes", "block_written_bytes", "network_received_bytes", "network_sent_bytes"];
+        let figures = [
+            "cpu_cores",
+            "memory_growth_bytes",
+            "block_written_bytes",
+            "network_received_bytes",
+            "network_sent_bytes",
+        ];
         names.extend(figures.iter().map(|figure| format!("{role}_{figure}")));
     }
     names.extend(["generator_cpu_cores".to_owned(), "generator_resident_bytes".to_owned()]);
@@ -76,8 +100,14 @@ fn line(record: &Record, point: &PointResult, repetition: &Repetition) -> String
         reasons.join(" "),
     ];
     let counts = [
-        ledger.planned, ledger.sent, ledger.acked, ledger.delivered, ledger.lost, ledger.failed,
-        ledger.duplicate, ledger.corrupt,
+        ledger.planned,
+        ledger.sent,
+        ledger.acked,
+        ledger.delivered,
+        ledger.lost,
+        ledger.failed,
+        ledger.duplicate,
+        ledger.corrupt,
     ];
     fields.extend(counts.map(|count| count.to_string()));
     fields.push(number(repetition.throughput.map(|t| t.bytes_per_second)));

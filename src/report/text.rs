@@ -91,7 +91,9 @@ fn with_interval(estimate: Option<&Estimate>, divisor: f64) -> String {
     let Some(estimate) = estimate else { return optional(None) };
     let mean = three(estimate.mean / divisor);
     match estimate.ci_low.zip(estimate.ci_high) {
-        Some((low, high)) => format!("{mean} [{}, {}]", three(low / divisor), three(high / divisor)),
+        Some((low, high)) => {
+            format!("{mean} [{}, {}]", three(low / divisor), three(high / divisor))
+        }
         None => mean,
     }
 }
@@ -126,7 +128,8 @@ fn latency_table(text: &mut String, record: &Record) {
             ms(summary.latency.response.as_ref().and_then(|d| d.p50)),
         );
     }
-    let _ = writeln!(text, "ack, resp.: median; delivery = received − sent, response = received − due");
+    let _ =
+        writeln!(text, "ack, resp.: median; delivery = received − sent, response = received − due");
 }
 
 fn throughput_table(text: &mut String, record: &Record) {
@@ -164,7 +167,10 @@ fn resources(text: &mut String, record: &Record) {
     for (point, summary) in points {
         for role in roles(summary) {
             let mean = |figure: &str| {
-                summary.over_repetitions.get(&format!("{role}.{figure}")).map(|estimate| estimate.mean)
+                summary
+                    .over_repetitions
+                    .get(&format!("{role}.{figure}"))
+                    .map(|estimate| estimate.mean)
             };
             let size = |figure: &str| mean(figure).map_or_else(|| optional(None), bytes);
             let _ = writeln!(
@@ -187,7 +193,12 @@ fn roles(summary: &Summary) -> Vec<&str> {
 
 fn of_kind(record: &Record, kind: impl Fn(&Workload) -> bool) -> Vec<(&PointResult, &Summary)> {
     let fits = |point: &&PointResult| kind(&point.point.workload);
-    record.points.iter().filter(fits).filter_map(|point| Some((point, point.summary.as_ref()?))).collect()
+    record
+        .points
+        .iter()
+        .filter(fits)
+        .filter_map(|point| Some((point, point.summary.as_ref()?)))
+        .collect()
 }
 
 fn repetitions(record: &Record) -> impl Iterator<Item = (&PointResult, &Repetition)> {

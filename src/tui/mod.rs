@@ -7,7 +7,6 @@
 //! a controller that starts runs and hands back their events.
 
 mod app;
-mod format;
 mod keys;
 mod mailbox;
 mod model;

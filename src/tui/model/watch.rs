@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     event::{Level, Phase, Snapshot},
+    format::Unit,
     measure::{Load, Second},
     plan::Step,
     server::HubFacts,
-    tui::format::Unit,
 };
 
 /// Seconds of a repetition that are kept for the charts: a day.

@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, widgets::Widget};
 use super::bars;
 use crate::{
     event::{BARS_PER_DECADE, FIRST_BAR},
-    tui::format::Unit,
+    format::Unit,
 };
 
 /// The axis begins and ends at multiples of this many bars, so that it seldom moves.
@@ -93,7 +93,7 @@ fn place((start, end): (usize, usize), width: u16, micros: f64) -> Option<u16> {
 /// A label of the axis: `0.1`, `20`, `5,000`.
 fn short(value: f64) -> String {
     if value >= 1.0 {
-        super::super::format::count(value.round() as u64)
+        super::crate::format::count(value.round() as u64)
     } else {
         format!("{value}")
     }

@@ -11,7 +11,7 @@ use ratatui::{
     },
 };
 
-use crate::tui::format;
+use crate::format;
 
 /// Columns at the right that hold the scale.
 const SCALE: u16 = 7;

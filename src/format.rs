@@ -2,7 +2,7 @@
 //!
 //! What was not measured is [`MISSING`], never 0.
 
-use ratatui::text::Span;
+use unicode_width::UnicodeWidthStr;
 
 use crate::units::Bytes;
 
@@ -146,7 +146,7 @@ pub fn percent(share: Option<f64>) -> String {
 
 /// `text` cut to `width` columns, with `…` for what is missing.
 pub fn fit(text: &str, width: usize) -> String {
-    let columns = |text: &str| Span::raw(text).width();
+    let columns = |text: &str| text.width();
     if columns(text) <= width {
         return text.to_owned();
     }
