@@ -138,6 +138,15 @@ fn a_quick_variant_keeps_the_shape_and_takes_minutes() {
 }
 
 #[test]
+fn the_defaults_of_every_backend_are_of_their_kind() {
+    for info in hubmark::backend::catalogue().backends().iter().chain(catalogue().backends()) {
+        for key in info.settings.iter().filter(|key| !key.default.is_empty()) {
+            assert!(key.default_value().is_some(), "{}.{} = {}", info.name, key.name, key.default);
+        }
+    }
+}
+
+#[test]
 fn profiles_are_saved_found_and_never_overwritten_by_accident() {
     let folder = tempfile::tempdir().unwrap();
     let library = Library::new(folder.path().join("profiles"));
@@ -192,6 +201,7 @@ fn the_commands_write_what_they_promise() {
     out.clear();
     library.save_as("mine", &load("first-look")).unwrap();
     fs::write(library.folder().join("broken.toml"), "description = \"odd\"\nbackend = 3").unwrap();
+    fs::write(library.folder().join("bytes.toml"), [0xff, 0xfe]).unwrap();
     cli_profiles::list(&library, &catalogue(), &mut out).unwrap();
     let listed = String::from_utf8_lossy(&out);
     assert!(
@@ -199,6 +209,7 @@ fn the_commands_write_what_they_promise() {
         "{listed}"
     );
     assert!(listed.contains("odd (problems: 2)"), "{listed}");
+    assert!(listed.contains("bytes.toml could not be read"), "{listed}");
 
     out.clear();
     cli_profiles::check(&library, copy.to_str().unwrap(), &catalogue(), &mut out).unwrap();

@@ -253,6 +253,11 @@ pub const METRICS: [&str; 24] = [
     "response.max",
 ];
 
+/// The key with that dotted path.
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.into_iter().find(|key| key.path == path)
+}
+
 /// The last part of a dotted path.
 pub(super) fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
@@ -284,6 +289,7 @@ mod tests {
         );
         assert_eq!(children("workload.arrival"), ["distribution", "mean", "deviation"]);
         assert!(children("name").is_empty());
+        assert_eq!(find("workload.users"), Some(&USERS));
         assert_eq!(last("workload.arrival.mean"), "mean");
     }
 }

@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     fs, io,
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::LazyLock,
 };
@@ -156,7 +157,13 @@ impl Library {
             let name = path.file_stem().and_then(OsStr::to_str).map(str::to_owned);
             let is_toml = path.extension().is_some_and(|extension| extension == "toml");
             if let Some(name) = name.filter(|name| is_toml && is_name(name)) {
-                found.push(read_file(&path, name)?);
+                // One file that cannot be read does not hide the others.
+                found.push(read_file(&path, name.clone()).unwrap_or_else(|error| Source {
+                    name,
+                    text: String::new(),
+                    description: error.to_string(),
+                    path: Some(path),
+                }));
             }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -269,7 +276,11 @@ fn write_file(path: &Path, text: &str, replace: bool) -> Result<(), LibraryError
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    // Readable to all whom the operator's umask allows, not private as a temporary file.
+    let mut file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     let result = if replace { file.persist(path) } else { file.persist_noclobber(path) };

@@ -1,9 +1,13 @@
 //! Overrides: `--set KEY=VALUE`, applied to a profile's tree before it is validated.
 
 use super::{
-    problem::{Origin, Problem},
+    keys,
+    problem::{Origin, Problem, Problems},
     tree::{self, Node, Place, Table, Value},
 };
+
+/// Keys whose values are text, whatever they look like.
+const TEXTS: [&str; 2] = [keys::NAME.path, keys::DESCRIPTION.path];
 
 /// One value to put in place of what a profile says.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +31,29 @@ impl Override {
         };
         let (key, value) = split(text).ok_or_else(|| malformed("the '=' is missing".into()))?;
         let path = path(key).ok_or_else(|| malformed(format!("{key:?} is not a key")))?;
-        Ok(Self { text: text.to_owned(), key: path, value: self::value(value) })
+        let value = match self::value(value) {
+            // `name=2024` is a name all the same.
+            Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Date
+                if TEXTS.contains(&key) =>
+            {
+                Value::Text(value.trim().to_owned())
+            }
+            value => value,
+        };
+        Ok(Self { text: text.to_owned(), key: path, value })
+    }
+
+    /// Reads several `KEY=VALUE`; all that cannot be read is told at once.
+    pub fn parse_all<T: AsRef<str>>(texts: &[T]) -> Result<Vec<Self>, Problems> {
+        let (mut overrides, mut list) = (Vec::new(), Vec::new());
+        for text in texts {
+            match Self::parse(text.as_ref()) {
+                Ok(change) => overrides.push(change),
+                Err(problem) => list.push(problem),
+            }
+        }
+        let source = "command line".into();
+        if list.is_empty() { Ok(overrides) } else { Err(Problems { source, list }) }
     }
 
     /// The same from a key and a value.
@@ -121,6 +147,8 @@ mod tests {
         assert_eq!(read("a=\"250 ms\""), Value::Text("250 ms".into()));
         assert_eq!(read("a=stream:2.8.0"), Value::Text("stream:2.8.0".into()));
         assert_eq!(read("a=100, 200"), Value::Text("100, 200".into()));
+        assert_eq!(read("name=2024"), Value::Text("2024".into()));
+        assert_eq!(read("description = true"), Value::Text("true".into()));
         assert_eq!(read("a="), Value::Text(String::new()));
         assert_eq!(read("\"a=b\"=1=2"), Value::Text("1=2".into()));
         assert!(matches!(read("a=[1, 2]"), Value::List(items) if items.len() == 2));
@@ -128,10 +156,13 @@ mod tests {
 
     #[test]
     fn an_override_without_a_key_is_refused() {
-        for wrong in ["", "workload.users", "=3", "a b=3"] {
-            let problem = Override::parse(wrong).unwrap_err();
+        let wrong = ["", "workload.users", "=3", "a b=3"];
+        let problems = Override::parse_all(&wrong).unwrap_err();
+        assert_eq!(problems.list.len(), wrong.len());
+        for problem in problems.list {
             assert!(problem.to_string().contains("KEY=VALUE"), "{problem}");
         }
+        assert_eq!(Override::parse_all(&["a=1", "b=2"]).map(|all| all.len()), Ok(2));
     }
 
     proptest! {

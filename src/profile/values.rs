@@ -72,7 +72,12 @@ pub(super) fn integer(node: &Node, low: u64, high: u64) -> Read<u64> {
         Ok(number) if (low..=high).contains(&number) => Ok(number),
         _ => {
             let side = if number < i128::from(low) { "small" } else { "large" };
-            Err(Fault::new(node.place, format!("{number} is too {side}")).into())
+            // The tree cuts off what is longer than 128 bits: that number would not be the one given.
+            let shown = match number {
+                i128::MIN | i128::MAX => "the number".into(),
+                number => number.to_string(),
+            };
+            Err(Fault::new(node.place, format!("{shown} is too {side}")).into())
         }
     }
 }

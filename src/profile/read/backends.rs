@@ -12,7 +12,7 @@ use crate::{
         catalogue::{BackendInfo, IMAGE},
         keys,
         problem::{Fault, nearest},
-        tree::Node,
+        tree::{Node, Place},
         values::{self, Read},
     },
     server::HubKind,
@@ -21,24 +21,18 @@ use crate::{
 impl Reader<'_> {
     /// The backends as they are written; `hub` is `None` when there is a problem with it.
     pub(super) fn backends(&mut self, hub: Option<HubKind>) -> Option<Vec<BackendChoice>> {
-        let Some(node) = self.node(&keys::BACKEND) else {
-            let message = "this key is missing";
-            self.note(
-                keys::BACKEND.path,
-                Some(self.known_backends()),
-                Fault::new(super::Place::START, message),
-            );
-            return None;
+        let read = match self.node(&keys::BACKEND) {
+            Some(node) => values::sweep(node, |node| self.backend(node, hub)),
+            None => Err(Fault::new(Place::START, "this key is missing").into()),
         };
-        match values::sweep(node, |node| self.backend(node, hub)) {
-            Ok(backends) => Some(backends),
-            Err(faults) => {
-                for fault in faults {
-                    self.note(keys::BACKEND.path, Some(self.known_backends()), fault);
-                }
-                None
-            }
+        let faults = match read {
+            Ok(backends) => return Some(backends),
+            Err(faults) => faults,
+        };
+        for fault in faults {
+            self.note(keys::BACKEND.path, Some(self.known_backends()), fault);
         }
+        None
     }
 
     fn known_backends(&self) -> String {

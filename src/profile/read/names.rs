@@ -4,7 +4,7 @@ use super::Reader;
 use crate::profile::{
     keys::{self, KEYS, children, last},
     problem::{Fault, nearest},
-    tree::{Node, Table, Value},
+    tree::Node,
     values,
 };
 
@@ -37,9 +37,12 @@ impl Reader<'_> {
     }
 
     fn report_not_a_table(&mut self, node: &Node, path: &str) {
-        let known = values::one_of(&self.known(path));
-        let fault = Fault::new(node.place, "a table is wanted here");
-        self.note(path, Some(format!("a table of {known}")), fault);
+        let allowed = if path == keys::THRESHOLDS.path {
+            keys::THRESHOLDS.allowed.to_owned()
+        } else {
+            format!("a table of {}", values::one_of(&self.known(path)))
+        };
+        self.note(path, Some(allowed), Fault::new(node.place, "a table is wanted here"));
     }
 
     fn is_backend(&self, name: &str) -> bool {
@@ -48,9 +51,6 @@ impl Reader<'_> {
 
     /// The names that may stand in the table at `path`.
     fn known(&self, path: &str) -> Vec<&'static str> {
-        if path == keys::THRESHOLDS.path {
-            return vec!["limits"];
-        }
         if let Some(info) = self.catalogue.find(path) {
             return info.settings.iter().map(|key| key.name).collect();
         }
@@ -67,10 +67,7 @@ impl Reader<'_> {
         if let Some(near) = nearest(name, known.iter().copied()) {
             return Some(near.to_owned());
         }
-        if matches!(node.value, Value::Table(Table { .. })) {
-            return None;
-        }
-        let elsewhere = KEYS.iter().find(|key| last(key.path) == name)?;
+        let elsewhere = KEYS.iter().find(|key| last(key.path) == name && node.table().is_none())?;
         Some(elsewhere.path.to_owned())
     }
 }

@@ -155,23 +155,21 @@ impl Reader<'_> {
             }
             Ok(mean)
         });
-        let deviation = self.read(&keys::DEVIATION, None, |node| {
-            values::duration(node).map(|deviation| Some((deviation, node.place)))
-        });
+        let deviation = self.read(&keys::DEVIATION, None, |node| values::duration(node).map(Some));
         let (distribution, mean, deviation) = (distribution?, mean?, deviation?);
         match (distribution, deviation) {
-            (Distribution::Normal, Some((deviation, _))) if deviation > mean => {
+            (Distribution::Normal, Some(deviation)) if deviation > mean => {
                 let mean = human_duration(mean);
                 self.object(&keys::DEVIATION, format!("it is larger than the mean of {mean}"));
                 None
             }
             (Distribution::Normal, deviation) => {
-                let deviation = deviation.map_or(mean / 4, |(deviation, _)| deviation);
-                Some(Arrival::Normal { mean, deviation })
+                Some(Arrival::Normal { mean, deviation: deviation.unwrap_or(mean / 4) })
             }
             // Overriding the distribution alone leaves the deviation of the old one behind.
-            (_, Some((_, place)))
-                if place.is_set() || !self.place(&keys::DISTRIBUTION).is_set() =>
+            (_, Some(_))
+                if self.place(&keys::DEVIATION).is_set()
+                    || !self.place(&keys::DISTRIBUTION).is_set() =>
             {
                 self.object(&keys::DEVIATION, "only the normal distribution has it");
                 None
