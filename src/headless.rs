@@ -63,6 +63,11 @@ impl Progress {
                 }
                 Ok(())
             }
+            Event::Hub { place, facts } => {
+                let model = facts.model.as_ref().or(facts.cpu.as_ref());
+                let model = model.map_or_else(String::new, |model| format!(" ({model})"));
+                self.say(&format!("hub: {place}{model}"))
+            }
             Event::Repetition { step, position } => {
                 let Some(plan) = &self.plan else { return Ok(()) };
                 let point = describe(&plan.points[step.point]);

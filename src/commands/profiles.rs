@@ -37,7 +37,7 @@ pub fn execute(command: &cli::Profiles) -> Report<Exit> {
     let done = match command {
         cli::Profiles::List => list(&library, &catalogue, out),
         cli::Profiles::Show { name } => show(&library, name, out),
-        cli::Profiles::Check { file } => check(&library, &catalogue, file, out),
+        cli::Profiles::Check { file } => check(&library, file, &catalogue, out),
         cli::Profiles::Copy { name, file } => copy(&library, name, file, out),
     };
     match done {

@@ -103,7 +103,7 @@ impl Engine {
             None => begin(plan, &request.profile, run),
         };
         record.provenance.client = machine::this_machine();
-        record.provenance.hub = facts;
+        record.provenance.hub = facts.clone();
         let done = record.points.iter().map(|point| point.repetitions.len()).sum();
         store::save(&record, &request.path)?;
         self.teller.tell(Event::Started {
@@ -111,6 +111,7 @@ impl Engine {
             record: request.path.clone(),
             done,
         });
+        self.teller.tell(Event::Hub { place: hub.place(), facts: Box::new(facts) });
         let mut walk = Walk {
             engine: self,
             hub,

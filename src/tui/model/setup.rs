@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use tui_input::Input;
 
 use super::Catalog;
+use crate::format;
 use crate::{
     plan::{BackendChoice, Durability, Plan},
     server::HubKind,
     tui::{
-        format,
         msg::{Effect, Msg},
         outside::{BackendOption, PlanPreview, Problem, ProfileEntry, Request},
     },

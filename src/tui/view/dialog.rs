@@ -8,8 +8,8 @@ use ratatui::{
 };
 
 use super::{panel, title};
+use crate::format;
 use crate::tui::{
-    format,
     model::{Model, Screen},
     theme::Theme,
 };

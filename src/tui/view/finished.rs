@@ -9,14 +9,12 @@ use ratatui::{
 };
 
 use super::{both_ends, footer, frame_of, panel, title, words};
+use crate::format::{self, MISSING};
 use crate::{
     event::End,
     measure::Judgement,
     plan::Workload,
-    tui::{
-        format::{self, MISSING},
-        model::{Finished, Model, Range},
-    },
+    tui::model::{Finished, Model, Range},
 };
 
 /// Draws the screen.

@@ -8,12 +8,12 @@ use ratatui::{
 };
 
 use super::{both_ends, footer, frame_of, panel, panels, title, words};
+use crate::format::{self, Unit};
 use crate::{
     event::Phase,
     measure::Spread,
     plan::{Scenario, Workload},
     tui::{
-        format::{self, Unit},
         model::{Ending, Live, Model, Watch},
         outside::Stop,
         theme::Theme,

@@ -9,12 +9,12 @@ use ratatui::{
 };
 
 use super::{cell, live::Scene, panel, title, words};
+use crate::format::{self, MISSING};
 use crate::{
     event::Level,
     measure::{Judgement, Load},
     plan::Workload,
     tui::{
-        format::{self, MISSING},
         model::durability,
         theme::Theme,
         widgets::{Spark, meter},

@@ -8,10 +8,8 @@ use ratatui::{
 };
 
 use super::{both_ends, footer, frame_of, panel, title, words};
-use crate::tui::{
-    format,
-    model::{Editing, Field, FieldKind, Model, Pane, Preview},
-};
+use crate::format;
+use crate::tui::model::{Editing, Field, FieldKind, Model, Pane, Preview};
 
 /// Columns of the list of profiles.
 const PROFILES: u16 = 29;

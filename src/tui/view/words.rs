@@ -1,12 +1,10 @@
 //! Plans and points in words.
 
+use crate::format;
 use crate::{
     plan::{Arrival, Order, Plan, Point, Scenario, Workload},
     server::{BlockSource, Limits},
-    tui::{
-        format,
-        model::{Field, durability, exact_bytes},
-    },
+    tui::model::{Field, durability, exact_bytes},
     units::Bytes,
 };
 

@@ -92,11 +92,7 @@ fn place((start, end): (usize, usize), width: u16, micros: f64) -> Option<u16> {
 
 /// A label of the axis: `0.1`, `20`, `5,000`.
 fn short(value: f64) -> String {
-    if value >= 1.0 {
-        super::crate::format::count(value.round() as u64)
-    } else {
-        format!("{value}")
-    }
+    if value >= 1.0 { crate::format::count(value.round() as u64) } else { format!("{value}") }
 }
 
 impl Widget for Histogram<'_> {
