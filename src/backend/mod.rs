@@ -9,6 +9,8 @@
 //! A new backend is one folder here, one image recipe under `assets/images/`, and one line in
 //! [`registry`].
 
+pub mod mariadb;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -23,7 +25,7 @@ use crate::{
 
 /// Every backend that this program knows.
 pub fn registry() -> Vec<Arc<dyn Backend>> {
-    Vec::new()
+    vec![Arc::new(mariadb::MariaDb)]
 }
 
 /// The backend called `name`.
