@@ -10,6 +10,7 @@
 //! [`registry`].
 
 pub mod kafka;
+pub mod mariadb;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +29,9 @@ pub use crate::profile::catalogue::{BackendInfo, SettingKey, SettingKind};
 
 /// Every backend that this program knows.
 pub fn registry() -> Vec<Arc<dyn Backend>> {
-    kafka::backends().into()
+    let mut backends: Vec<Arc<dyn Backend>> = kafka::backends().into();
+    backends.push(Arc::new(mariadb::MariaDb));
+    backends
 }
 
 /// What the profiles may say about the backends of [`registry`].

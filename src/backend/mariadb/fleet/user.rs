@@ -1,0 +1,274 @@
+//! One user: takes from its queue in order, one statement at a time, and comes back after a lost
+//! connection.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use mysql_async::{Conn, Error, Statement, prelude::Queryable};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use super::{Batch, Shared};
+use crate::{
+    backend::{
+        BackendError, Bundling, Receipt,
+        mariadb::login::{LOGIN, TABLE, refuses_login, words},
+    },
+    stamp::User,
+};
+
+/// Why a message in a queue was never sent.
+pub const CLOSED: &str = "never sent: the connections were closed";
+
+/// A statement without an answer for so long has an unknown outcome.
+const STATEMENT: Duration = Duration::from_secs(30);
+/// Pause before the second attempt to log in again; doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Attempts at a user's first login, when the server is known to be up.
+const FIRST_LOGIN_ATTEMPTS: u32 = 3;
+
+/// Error codes after which nobody can say whether the statement took effect: error during commit,
+/// server shutting down, connection killed.
+const UNCERTAIN: &[u16] = &[1180, 1053, 1927];
+
+/// A connection and its prepared statement.
+pub struct Link {
+    connection: Conn,
+    insert: Statement,
+}
+
+/// What became of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    Stored,
+    /// Nothing of it was stored.
+    Refused(String),
+    /// It may be stored or not; the connection is of no more use.
+    Unknown(String),
+}
+
+impl Shared {
+    /// A connection that can send at once.
+    async fn login(&self) -> Result<Link, Error> {
+        let _turn = self.logins.acquire().await.map_err(|e| Error::Other(e.into()))?;
+        let login = async {
+            let mut connection = Conn::new(self.users.login.opts()).await?;
+            if self.users.bundling == Bundling::Bulk {
+                connection.query_drop("SET autocommit = 0").await?;
+            }
+            let insert = connection
+                .prep(format!("INSERT INTO {TABLE} (stamp, payload) VALUES (?, ?)"))
+                .await?;
+            Ok(Link { connection, insert })
+        };
+        match timeout(LOGIN, login).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Other(format!("no answer within {LOGIN:.0?}").into())),
+        }
+    }
+
+    /// A user's first login: what the server says is final, a lost packet is not.
+    pub(super) async fn first_login(&self) -> Result<Link, BackendError> {
+        let mut attempt = 1;
+        loop {
+            match self.login().await {
+                Ok(link) => return Ok(link),
+                Err(Error::Io(_)) if attempt < FIRST_LOGIN_ATTEMPTS => attempt += 1,
+                Err(error) => return Err(self.users.login.explain("connecting a user", &error)),
+            }
+            sleep(FIRST_PAUSE * attempt).await;
+        }
+    }
+
+    pub(super) fn never_sent(&self, batch: &Batch, reason: &str) {
+        self.tell(batch, &Outcome::Refused(reason.to_owned()));
+    }
+
+    /// Reports the outcome of each message.
+    fn tell(&self, batch: &Batch, outcome: &Outcome) {
+        let at = self.users.clock.now();
+        match outcome {
+            Outcome::Stored => {
+                let receipts: Vec<Receipt> = batch.receipts(at).collect();
+                self.reports.acked(&receipts);
+            }
+            Outcome::Refused(reason) => {
+                batch.receipts(at).for_each(|receipt| self.reports.refused(receipt, reason));
+            }
+            Outcome::Unknown(reason) => {
+                batch.receipts(at).for_each(|receipt| self.reports.unknown(receipt, reason));
+            }
+        }
+        self.waiting.fetch_sub(batch.bytes(), Ordering::Relaxed);
+    }
+
+    fn closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+}
+
+/// One user's life. However it ends, the outcome of every message that it took is told.
+pub struct UserTask {
+    user: User,
+    shared: Arc<Shared>,
+    link: Option<Link>,
+    queue: mpsc::UnboundedReceiver<Batch>,
+    under_way: Option<Batch>,
+}
+
+impl UserTask {
+    pub(super) fn new(
+        user: User,
+        shared: Arc<Shared>,
+        link: Link,
+        queue: mpsc::UnboundedReceiver<Batch>,
+    ) -> Self {
+        Self { user, shared, link: Some(link), queue, under_way: None }
+    }
+
+    /// Sends until the queue is closed.
+    pub async fn run(mut self) {
+        while let Some(batch) = self.queue.recv().await {
+            if self.shared.closing() {
+                self.shared.never_sent(&batch, CLOSED);
+            } else {
+                self.send(batch).await;
+            }
+        }
+        if let Some(link) = self.link.take() {
+            // The server notices a closed connection with or without a good-bye.
+            let _ = link.connection.disconnect().await;
+        }
+    }
+
+    async fn send(&mut self, batch: Batch) {
+        if let Err(reason) = self.connected().await {
+            return self.shared.never_sent(&batch, &reason);
+        }
+        let Some(link) = &mut self.link else {
+            return self.shared.never_sent(&batch, CLOSED);
+        };
+        let batch = self.under_way.insert(batch);
+        let outcome = match timeout(STATEMENT, link.store(batch, &self.shared)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::Unknown(format!("no answer within {STATEMENT:.0?}")),
+        };
+        self.shared.tell(batch, &outcome);
+        self.under_way = None;
+        if let Outcome::Unknown(reason) = outcome {
+            self.link = None;
+            if self.shared.cut_off.fetch_add(1, Ordering::Relaxed) == 0 {
+                let user = self.user;
+                self.shared.reports.note(format!("user {user} lost its connection: {reason}"));
+            }
+            // At once, so that the next message does not wait for it; a refusal shows again then.
+            let _ = self.connected().await;
+        }
+    }
+
+    /// Logs in again if need be, for as long as it takes. An error is final: the server does not
+    /// want us, or the fleet is being dropped.
+    async fn connected(&mut self) -> Result<(), String> {
+        let mut pause = FIRST_PAUSE;
+        while self.link.is_none() {
+            if self.shared.closing() {
+                return Err(CLOSED.to_owned());
+            }
+            match self.shared.login().await {
+                Ok(link) => {
+                    self.link = Some(link);
+                    if self.shared.cut_off.fetch_sub(1, Ordering::Relaxed) == 1 {
+                        self.shared.reports.note("all users are connected again".to_owned());
+                    }
+                }
+                Err(error) if refuses_login(&error) => {
+                    return Err(format!("never sent: {}", words(&error)));
+                }
+                Err(_) => sleep(pause).await,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for UserTask {
+    fn drop(&mut self) {
+        if let Some(batch) = &self.under_way {
+            let reason = "the connections were closed before the server had answered";
+            self.shared.tell(batch, &Outcome::Unknown(reason.to_owned()));
+        }
+        self.queue.close();
+        while let Ok(batch) = self.queue.try_recv() {
+            self.shared.never_sent(&batch, CLOSED);
+        }
+    }
+}
+
+impl Link {
+    /// Stores all messages of the batch, or says why not.
+    async fn store(&mut self, batch: &Batch, shared: &Shared) -> Outcome {
+        let stored = match shared.users.bundling {
+            Bundling::Single => self.single(batch).await,
+            Bundling::Bulk => return self.bulk(batch, shared.users.transactional).await,
+        };
+        match stored {
+            Ok(()) => Outcome::Stored,
+            Err(error) if is_certain(&error) => Outcome::Refused(words(&error)),
+            Err(error) => Outcome::Unknown(words(&error)),
+        }
+    }
+
+    /// A statement for each message; it commits itself.
+    async fn single(&mut self, batch: &Batch) -> Result<(), Error> {
+        for row in batch.iter() {
+            self.connection.exec_drop(&self.insert, row).await?;
+        }
+        Ok(())
+    }
+
+    /// One bulk statement, then the commit. What fails before the commit is rolled back.
+    async fn bulk(&mut self, batch: &Batch, transactional: bool) -> Outcome {
+        let inserted = self.connection.exec_batch(&self.insert, batch.iter()).await;
+        match inserted {
+            Ok(()) => match self.connection.query_drop("COMMIT").await {
+                Ok(()) => Outcome::Stored,
+                Err(error) => Outcome::Unknown(words(&error)),
+            },
+            Err(error) if is_certain(&error) && transactional => {
+                match self.connection.query_drop("ROLLBACK").await {
+                    Ok(()) => Outcome::Refused(words(&error)),
+                    Err(_) => Outcome::Unknown(words(&error)),
+                }
+            }
+            Err(error) => Outcome::Unknown(words(&error)),
+        }
+    }
+}
+
+/// Whether the server has certainly not done what it was asked.
+fn is_certain(error: &Error) -> bool {
+    matches!(error, Error::Server(server) if !UNCERTAIN.contains(&server.code))
+}
+
+#[cfg(test)]
+mod tests {
+    use mysql_async::ServerError;
+
+    use super::*;
+
+    #[test]
+    fn only_a_servers_clear_word_is_a_refusal() {
+        let server = |code| {
+            Error::Server(ServerError { code, message: String::new(), state: String::new() })
+        };
+        assert!(is_certain(&server(1146)), "no such table");
+        assert!(!is_certain(&server(1180)), "error during commit");
+        assert!(!is_certain(&Error::Io(std::io::Error::other("reset").into())));
+    }
+}

@@ -1,0 +1,372 @@
+//! Which rows were read, and which may still come. Pure.
+//!
+//! A row's id is handed out before its transaction commits, so ids become visible out of order:
+//! reading `id > highest seen` alone loses whatever commits late. [`Gaps`] therefore remembers
+//! every id below the highest one seen that was not seen itself, as ranges. Each range is looked
+//! for again, often while it is young and ever more rarely as it ages, until
+//!
+//! * it fills: the rows are taken, once each, or
+//! * its owner is known to be gone: every transaction that could have been handed one of these ids
+//!   has ended ([`Gaps::doom`] says so), and one more look *after* that found nothing.
+//!
+//! A range is never given up for its age alone: the reader decides what proof it has.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::clock::Micros;
+
+/// A range of ids, both ends included.
+pub type Range = (u64, u64);
+
+/// A range is looked for again after an eighth of its age, but at least this often.
+const RAREST_LOOK: Duration = Duration::from_secs(1);
+
+/// The ids seen so far: all up to the highest, but for the open ranges.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    high: u64,
+    /// By first id; ranges never touch or overlap.
+    open: BTreeMap<u64, Gap>,
+    /// When to look, and the range's first id.
+    agenda: BTreeSet<(Micros, u64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    last: u64,
+    opened: Micros,
+    look: Micros,
+    doomed: bool,
+}
+
+impl Gaps {
+    /// The highest id seen.
+    pub const fn high(&self) -> u64 {
+        self.high
+    }
+
+    /// Number of open ranges.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether every id up to the highest was seen, or given up.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Whether a range has been open since before `instant` and nobody has decided its fate.
+    pub fn any_undecided_since(&self, instant: Micros) -> bool {
+        self.open.values().any(|gap| !gap.doomed && gap.opened < instant)
+    }
+
+    /// A row was read. Whether this is the first time that it was.
+    pub fn take(&mut self, id: u64, now: Micros) -> bool {
+        if id > self.high {
+            if id - self.high > 1 {
+                let gap = Gap { last: id - 1, opened: now, look: now, doomed: false };
+                self.insert(self.high + 1, gap);
+            }
+            self.high = id;
+            return true;
+        }
+        let Some((&first, &gap)) = self.open.range(..=id).next_back() else { return false };
+        if gap.last < id {
+            return false;
+        }
+        self.remove(first);
+        if first < id {
+            self.insert(first, Gap { last: id - 1, ..gap });
+        }
+        if id < gap.last {
+            self.insert(id + 1, gap);
+        }
+        true
+    }
+
+    /// Up to `limit` ranges whose time has come, those that wait longest first.
+    pub fn due(&self, now: Micros, limit: usize) -> Vec<Range> {
+        self.agenda
+            .iter()
+            .take_while(|(look, _)| *look <= now)
+            .take(limit)
+            .filter_map(|(_, first)| self.open.get(first).map(|gap| (*first, gap.last)))
+            .collect()
+    }
+
+    /// The server was asked for every id of `range` at `asked`, and all rows that it had were
+    /// taken. What is still missing is looked for later, or given up if it was doomed by then.
+    pub fn looked(&mut self, range: Range, asked: Micros) {
+        let pieces: Vec<u64> =
+            self.open.range(range.0..=range.1).map(|(first, _)| *first).collect();
+        for first in pieces {
+            let Some(mut gap) = self.remove(first) else { continue };
+            if !gap.doomed {
+                let age = Duration::from_micros(asked.since(gap.opened).max(0) as u64);
+                gap.look = asked.after((age / 8).min(RAREST_LOOK));
+                self.insert(first, gap);
+            }
+        }
+    }
+
+    /// Whoever was handed an id of a range opened before `instant` has ended, one way or the
+    /// other: these ranges get one last look.
+    pub fn doom(&mut self, instant: Micros) {
+        let old: Vec<u64> = self
+            .open
+            .iter()
+            .filter_map(|(first, gap)| (!gap.doomed && gap.opened < instant).then_some(*first))
+            .collect();
+        for first in old {
+            if let Some(gap) = self.remove(first) {
+                self.insert(first, Gap { doomed: true, look: gap.opened, ..gap });
+            }
+        }
+    }
+
+    fn insert(&mut self, first: u64, gap: Gap) {
+        self.agenda.insert((gap.look, first));
+        self.open.insert(first, gap);
+    }
+
+    fn remove(&mut self, first: u64) -> Option<Gap> {
+        let gap = self.open.remove(&first)?;
+        self.agenda.remove(&(gap.look, first));
+        Some(gap)
+    }
+}
+
+/// Proof that old transactions are gone, from looking at the active ones now and then.
+///
+/// An **epoch** begins by noting which transactions are active; it ends when none of these is any
+/// more. Whoever was handed an id [`Epoch::SETTLED`] before the epoch began was active at its
+/// beginning or had ended; at its end it has certainly ended.
+#[derive(Debug)]
+pub struct Epoch<T> {
+    before: Micros,
+    active: BTreeSet<T>,
+}
+
+impl<T: Ord> Epoch<T> {
+    /// Time between the hand-out of an id and the moment at which its transaction is certainly
+    /// listed as active. The server does both within one statement, microseconds apart, and the
+    /// list may be a tenth of a second old; this is generous, since the statement's thread may be
+    /// kept from running meanwhile.
+    pub const SETTLED: Duration = Duration::from_secs(5);
+
+    /// An epoch that begins at `now`, when these transactions are active.
+    pub fn begin(now: Micros, active: impl IntoIterator<Item = T>) -> Self {
+        let settled = i64::try_from(Self::SETTLED.as_micros()).unwrap_or(i64::MAX);
+        Self { before: Micros(now.0.saturating_sub(settled)), active: active.into_iter().collect() }
+    }
+
+    /// These transactions are active now. When the epoch is over: the instant before which nobody
+    /// who was handed an id can still be active.
+    pub fn observe(&mut self, active: impl IntoIterator<Item = T>) -> Option<Micros> {
+        let now: BTreeSet<T> = active.into_iter().collect();
+        self.active.retain(|one| now.contains(one));
+        self.active.is_empty().then_some(self.before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const T0: Micros = Micros(0);
+
+    fn second(n: i64) -> Micros {
+        Micros(n * 1_000_000)
+    }
+
+    #[test]
+    fn what_was_skipped_is_looked_for_and_taken_once() {
+        let mut gaps = Gaps::default();
+        assert!(gaps.take(1, T0));
+        assert!(gaps.take(5, T0));
+        assert_eq!(gaps.due(T0, 10), [(2, 4)]);
+        assert!(gaps.take(3, T0));
+        assert!(!gaps.take(3, T0), "a second sight of a row of a gap");
+        assert!(!gaps.take(1, T0), "a second sight of a row");
+        assert_eq!(gaps.due(T0, 10), [(2, 2), (4, 4)]);
+        assert!(gaps.take(2, T0) && gaps.take(4, T0));
+        assert!(gaps.is_empty());
+        assert_eq!(gaps.high(), 5);
+    }
+
+    #[test]
+    fn an_old_gap_is_looked_for_ever_more_rarely_but_at_least_each_second() {
+        let mut gaps = Gaps::default();
+        gaps.take(2, T0);
+        gaps.looked((1, 1), T0);
+        assert_eq!(gaps.due(T0, 1), [(1, 1)]);
+        gaps.looked((1, 1), second(4));
+        assert!(gaps.due(Micros(4_499_999), 1).is_empty());
+        assert_eq!(gaps.due(Micros(4_500_000), 1), [(1, 1)]);
+        gaps.looked((1, 1), second(4_000));
+        assert!(gaps.due(Micros(4_000_999_999), 1).is_empty());
+        assert_eq!(gaps.due(second(4_001), 1), [(1, 1)]);
+    }
+
+    #[test]
+    fn a_doomed_gap_gets_one_more_look() {
+        let mut gaps = Gaps::default();
+        gaps.take(2, T0);
+        gaps.take(4, second(3));
+        gaps.looked((1, 1), second(3));
+        gaps.looked((3, 3), second(3));
+        gaps.doom(second(3));
+        assert!(gaps.any_undecided_since(second(4)));
+        assert!(!gaps.any_undecided_since(second(3)));
+        assert_eq!(gaps.due(T0, 9), [(1, 1)], "at once, whatever its age said");
+        gaps.looked((1, 1), second(4));
+        assert_eq!(gaps.len(), 1);
+        assert!(!gaps.take(1, second(5)));
+        assert!(gaps.take(3, second(5)));
+    }
+
+    #[test]
+    fn a_full_page_leaves_the_rest_of_the_range_due() {
+        let mut gaps = Gaps::default();
+        gaps.take(100, T0);
+        for id in 1..=10 {
+            assert!(gaps.take(id, T0));
+        }
+        assert_eq!(gaps.due(T0, 9), [(11, 99)]);
+    }
+
+    #[test]
+    fn an_epoch_ends_with_the_last_of_its_transactions() {
+        let mut epoch = Epoch::begin(second(9), ["a", "b"]);
+        assert_eq!(epoch.observe(["a", "b", "c"]), None);
+        assert_eq!(epoch.observe(["a", "c"]), None);
+        assert_eq!(epoch.observe(["c"]), Some(second(4)));
+        assert_eq!(Epoch::<u8>::begin(second(9), []).observe([1]), Some(second(4)));
+    }
+
+    /// What happens on the server, one step at a time.
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// A transaction (by number) is handed the next id; begins when it has not yet.
+        Insert(u8),
+        /// It commits.
+        Commit(u8),
+        /// It rolls back.
+        Rollback(u8),
+        /// The reader polls, with pages of so many rows.
+        Poll(usize),
+        /// Time passes, in milliseconds.
+        Wait(u16),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => (0..6u8).prop_map(Step::Insert),
+            2 => (0..6u8).prop_map(Step::Commit),
+            1 => (0..6u8).prop_map(Step::Rollback),
+            4 => (1..5usize).prop_map(Step::Poll),
+            2 => (0..4_000u16).prop_map(Step::Wait),
+        ];
+        prop::collection::vec(step, 0..200)
+    }
+
+    /// A table under transactions, and a reader of it that works as the consumer does.
+    #[derive(Default)]
+    struct Model {
+        now: i64,
+        next_id: u64,
+        serial: u64,
+        /// Active transactions: their unique number and their ids.
+        active: BTreeMap<u8, (u64, Vec<u64>)>,
+        visible: BTreeSet<u64>,
+        gaps: Gaps,
+        epoch: Option<Epoch<u64>>,
+        delivered: Vec<u64>,
+    }
+
+    impl Model {
+        fn apply(&mut self, step: &Step) {
+            match step {
+                Step::Insert(who) => {
+                    self.next_id += 1;
+                    self.serial += 1;
+                    let serial = self.serial;
+                    let entry = self.active.entry(*who).or_insert_with(|| (serial, Vec::new()));
+                    entry.1.push(self.next_id);
+                }
+                Step::Commit(who) => {
+                    if let Some((_, ids)) = self.active.remove(who) {
+                        self.visible.extend(ids);
+                    }
+                }
+                Step::Rollback(who) => drop(self.active.remove(who)),
+                Step::Poll(page) => self.poll(*page),
+                Step::Wait(ms) => self.now += i64::from(*ms) * 1_000,
+            }
+        }
+
+        fn poll(&mut self, page: usize) {
+            let now = Micros(self.now);
+            let fresh: Vec<u64> =
+                self.visible.range(self.gaps.high() + 1..).take(page).copied().collect();
+            self.deliver(&fresh, now);
+            let active: Vec<u64> = self.active.values().map(|(serial, _)| *serial).collect();
+            match &mut self.epoch {
+                None => self.epoch = Some(Epoch::begin(now, active)),
+                Some(epoch) => {
+                    if let Some(before) = epoch.observe(active) {
+                        self.gaps.doom(before);
+                        self.epoch = None;
+                    }
+                }
+            }
+            for range in self.gaps.due(now, 3) {
+                let found: Vec<u64> =
+                    self.visible.range(range.0..=range.1).take(page).copied().collect();
+                self.deliver(&found, now);
+                if found.len() < page {
+                    self.gaps.looked(range, now);
+                }
+            }
+        }
+
+        fn deliver(&mut self, ids: &[u64], now: Micros) {
+            for id in ids {
+                if self.gaps.take(*id, now) {
+                    self.delivered.push(*id);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever the order of commits and rollbacks, each committed row arrives exactly once,
+        /// and in the end nothing is left to look for.
+        #[test]
+        fn every_committed_row_is_delivered_once(steps in steps()) {
+            let mut model = Model::default();
+            for step in &steps {
+                model.apply(step);
+            }
+            for who in 0..6 {
+                model.apply(&Step::Commit(who));
+            }
+            for _ in 0..400 {
+                model.apply(&Step::Wait(1_000));
+                model.apply(&Step::Poll(3));
+            }
+            let mut delivered = model.delivered.clone();
+            delivered.sort_unstable();
+            prop_assert_eq!(delivered, model.visible.iter().copied().collect::<Vec<_>>());
+            prop_assert!(model.gaps.is_empty());
+            prop_assert!(model.gaps.agenda.is_empty());
+        }
+    }
+}

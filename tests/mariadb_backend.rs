@@ -1,0 +1,477 @@
+//! The MariaDB backend against real servers: what it promises the engine, whatever the server does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
+
+mod mariadb_server;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use hubmark::{
+    backend::{
+        BackendError, Bundling, Consumer, Fleet, Inbox, Receipt, Reports, SendError, Session,
+    },
+    clock::{Clock, Micros},
+    plan::Durability,
+    server::HubKind,
+    stamp::{Stamp, User},
+};
+use mariadb_server::{PASSWORD, Server, backend, setup};
+use mysql_async::{Conn, OptsBuilder, prelude::Queryable};
+use serde_json::json;
+
+/// What the fleet said.
+#[derive(Default)]
+struct Said {
+    connected: u32,
+    acked: Vec<u64>,
+    refused: Vec<(u64, String)>,
+    unknown: Vec<u64>,
+    notes: Vec<String>,
+}
+
+#[derive(Default)]
+struct Listener(Mutex<Said>);
+
+impl Listener {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap()
+    }
+
+    /// Waits until so many outcomes are known.
+    async fn outcomes(&self, count: usize) {
+        eventually("outcomes", || {
+            let said = self.said();
+            said.acked.len() + said.refused.len() + said.unknown.len() >= count
+        })
+        .await;
+    }
+}
+
+impl Reports for Listener {
+    fn connected(&self, users: u32) {
+        let mut said = self.said();
+        said.connected = said.connected.max(users);
+    }
+    fn acked(&self, receipts: &[Receipt]) {
+        self.said().acked.extend(receipts.iter().map(|receipt| receipt.stamp.number()));
+    }
+    fn refused(&self, receipt: Receipt, reason: &str) {
+        self.said().refused.push((receipt.stamp.number(), reason.to_owned()));
+    }
+    fn unknown(&self, receipt: Receipt, _reason: &str) {
+        self.said().unknown.push(receipt.stamp.number());
+    }
+    fn note(&self, text: String) {
+        self.said().notes.push(text);
+    }
+}
+
+/// A stamp's number and the payload.
+type Told = (u64, Vec<u8>);
+
+/// What the consumer told, in order of arrival.
+#[derive(Clone, Default)]
+struct Arrivals {
+    told: Arc<Mutex<Vec<Told>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Arrivals {
+    fn stamps(&self) -> Vec<u64> {
+        self.told.lock().unwrap().iter().map(|(stamp, _)| *stamp).collect()
+    }
+
+    async fn reach(&self, count: usize) {
+        eventually("arrivals", || self.told.lock().unwrap().len() >= count).await;
+    }
+}
+
+impl Inbox for Arrivals {
+    fn arrived(&mut self, _at: Micros, stamp: Stamp, payload: &[u8]) {
+        self.told.lock().unwrap().push((stamp.number(), payload.to_vec()));
+    }
+    fn foreign(&mut self) {
+        panic!("nothing foreign is in the table");
+    }
+    fn flush(&mut self) {}
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// A consumer at work on its thread.
+struct Reading {
+    arrivals: Arrivals,
+    thread: JoinHandle<Result<(), BackendError>>,
+}
+
+impl Reading {
+    fn start(consumer: Box<dyn Consumer>) -> Self {
+        let arrivals = Arrivals::default();
+        let mut inbox = arrivals.clone();
+        let thread = std::thread::spawn(move || consumer.run(&mut inbox));
+        Self { arrivals, thread }
+    }
+
+    fn stop(self) -> (Vec<u64>, Result<(), BackendError>) {
+        self.arrivals.stop.store(true, Ordering::Relaxed);
+        let result = self.thread.join().expect("no panic");
+        (self.arrivals.stamps(), result)
+    }
+}
+
+/// Waits for what must come; a test that waits in vain fails, however slow the machine is.
+async fn eventually(what: &str, reached: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if reached() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no {what} within half a minute");
+}
+
+fn payload(stamp: Stamp) -> Vec<u8> {
+    stamp.to_bytes().repeat(3)
+}
+
+/// Hands over message number `tick` of `user`, again and again while the queues are full.
+fn send(fleet: &mut dyn Fleet, user: User, tick: u64) {
+    let stamp = Stamp::new(user, tick);
+    let message = [&stamp.to_bytes()[..], &payload(stamp)].concat();
+    loop {
+        match fleet.send(user, stamp, &message) {
+            Ok(()) => return,
+            Err(SendError::Full) => std::thread::sleep(Duration::from_millis(1)),
+            Err(SendError::Refused(reason)) => panic!("{reason}"),
+        }
+    }
+}
+
+async fn open(server: &Server, users: u32) -> Box<dyn Session> {
+    let session = server.session(&setup(users, 24), Clock::start()).await;
+    session.reset().await.unwrap();
+    session
+}
+
+/// A connection of the test's own, for what no fleet does.
+async fn own_connection(server: &Server) -> Conn {
+    let address = server.running.endpoint(3306);
+    let opts = OptsBuilder::default()
+        .ip_or_hostname(address.ip().to_string())
+        .tcp_port(address.port())
+        .user(Some("hubmark"))
+        .pass(Some(PASSWORD))
+        .db_name(Some("hubmark"))
+        .prefer_socket(false);
+    Conn::new(opts).await.unwrap()
+}
+
+async fn insert(connection: &mut Conn, stamp: u64) {
+    connection
+        .exec_drop("INSERT INTO messages (stamp, payload) VALUES (?, 'x')", (stamp,))
+        .await
+        .unwrap();
+}
+
+fn sorted(mut stamps: Vec<u64>) -> Vec<u64> {
+    stamps.sort_unstable();
+    stamps
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn every_message_of_every_user_arrives_once_and_in_order() {
+    let server = Server::start(&setup(200, 24));
+    let session = open(&server, 200).await;
+    let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+    let listener = Arc::new(Listener::default());
+    let mut fleet = session.fleet(200, Bundling::Single, listener.clone()).await.unwrap();
+    assert_eq!(listener.said().connected, 200);
+    for tick in 1..=20 {
+        (0..200).for_each(|user| send(&mut *fleet, user, tick));
+    }
+    listener.outcomes(4_000).await;
+    reading.arrivals.reach(4_000).await;
+    assert_eq!(session.count().await.unwrap(), 4_000);
+    drop(fleet);
+    let told = reading.arrivals.told.lock().unwrap().clone();
+    reading.stop().1.unwrap();
+    let mut last = BTreeMap::new();
+    for (number, bytes) in &told {
+        let stamp = Stamp::from_number(*number);
+        assert_eq!(*bytes, payload(stamp));
+        let before = last.insert(stamp.user(), stamp.tick()).unwrap_or(0);
+        assert_eq!(stamp.tick(), before + 1, "{stamp}");
+    }
+    assert_eq!(told.len(), 4_000);
+    assert_eq!(listener.said().acked.len(), 4_000);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn bundled_messages_arrive_once_and_are_acknowledged_once() {
+    let server = Server::start(&setup(3, 24));
+    let session = open(&server, 3).await;
+    let reading = Reading::start(session.consumer(Bundling::Bulk).await.unwrap());
+    let listener = Arc::new(Listener::default());
+    let mut fleet = session.fleet(3, Bundling::Bulk, listener.clone()).await.unwrap();
+    for tick in 1..=10_500 {
+        (0..3).for_each(|user| send(&mut *fleet, user, tick));
+    }
+    fleet.flush();
+    listener.outcomes(31_500).await;
+    reading.arrivals.reach(31_500).await;
+    let (stamps, result) = reading.stop();
+    result.unwrap();
+    assert_eq!(session.count().await.unwrap(), 31_500);
+    assert_eq!(sorted(stamps.clone()), sorted(listener.said().acked.clone()));
+    assert_eq!(stamps.iter().collect::<BTreeSet<_>>().len(), 31_500);
+    assert_eq!(stamps.len(), 31_500);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn rows_that_commit_out_of_order_arrive_once() {
+    let server = Server::start(&setup(1, 24));
+    let session = open(&server, 1).await;
+    let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+    let (mut late, mut gone, mut quick) = (
+        own_connection(&server).await,
+        own_connection(&server).await,
+        own_connection(&server).await,
+    );
+    for transaction in [&mut late, &mut gone] {
+        transaction.query_drop("START TRANSACTION").await.unwrap();
+    }
+    // 1 late, 2 rolled back, 3 at once; and so on: two thirds of the ids are gaps for a while.
+    for number in 0..2_000 {
+        insert(&mut late, 3 * number).await;
+        insert(&mut gone, 3 * number + 1).await;
+        insert(&mut quick, 3 * number + 2).await;
+    }
+    reading.arrivals.reach(2_000).await;
+    assert!(reading.arrivals.stamps().iter().all(|stamp| stamp % 3 == 2));
+    gone.query_drop("ROLLBACK").await.unwrap();
+    late.query_drop("COMMIT").await.unwrap();
+    reading.arrivals.reach(4_000).await;
+    insert(&mut quick, 6_000).await;
+    reading.arrivals.reach(4_001).await;
+    let (stamps, result) = reading.stop();
+    result.unwrap();
+    let wanted: Vec<u64> = (0..=6_000).filter(|stamp| stamp % 3 != 1).collect();
+    assert_eq!(sorted(stamps), wanted);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_row_is_waited_for_as_long_as_its_transaction_lives() {
+    let server = Server::start(&setup(1, 24));
+    let session = open(&server, 1).await;
+    let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+    let (mut late, mut quick) = (own_connection(&server).await, own_connection(&server).await);
+    late.query_drop("START TRANSACTION").await.unwrap();
+    insert(&mut late, 1).await;
+    insert(&mut quick, 2).await;
+    // Longer than any gap is looked for whose owner is known to be gone.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!(reading.arrivals.stamps(), [2]);
+    late.query_drop("COMMIT").await.unwrap();
+    reading.arrivals.reach(2).await;
+    let (stamps, result) = reading.stop();
+    result.unwrap();
+    assert_eq!(stamps, [2, 1]);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_loaded_table_is_read_from_its_start() {
+    let server = Server::start(&setup(1, 24));
+    let session = open(&server, 1).await;
+    let listener = Arc::new(Listener::default());
+    let mut fleet = session.fleet(1, Bundling::Bulk, listener.clone()).await.unwrap();
+    (1..=25_000).for_each(|tick| send(&mut *fleet, 0, tick));
+    fleet.flush();
+    listener.outcomes(25_000).await;
+    let reading = Reading::start(session.consumer(Bundling::Bulk).await.unwrap());
+    reading.arrivals.reach(25_000).await;
+    let (stamps, result) = reading.stop();
+    result.unwrap();
+    assert!(stamps.windows(2).all(|pair| pair[0] < pair[1]));
+    session.reset().await.unwrap();
+    assert_eq!(session.count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_refused_message_is_told_as_such_and_a_missing_table_ends_the_reader() {
+    let server = Server::start(&setup(2, 24));
+    let session = open(&server, 2).await;
+    let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+    let listener = Arc::new(Listener::default());
+    let mut fleet = session.fleet(2, Bundling::Single, listener.clone()).await.unwrap();
+    send(&mut *fleet, 0, 1);
+    listener.outcomes(1).await;
+    own_connection(&server).await.query_drop("DROP TABLE messages").await.unwrap();
+    send(&mut *fleet, 1, 2);
+    listener.outcomes(2).await;
+    let error = reading.thread.join().unwrap().unwrap_err().to_string();
+    assert!(error.contains("messages' doesn't exist"), "{error}");
+    let said = listener.said();
+    assert_eq!(said.acked, [Stamp::new(0, 1).number()]);
+    assert_eq!(said.refused[0].0, Stamp::new(1, 2).number());
+    assert!(said.refused[0].1.contains("doesn't exist"), "{:?}", said.refused);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_wrong_password_is_refused_and_never_shown() {
+    let right = setup(1, 24);
+    let server = Server::start(&right);
+    server.session(&right, Clock::start()).await;
+    let mut wrong = right.clone();
+    wrong.password = "Wr0ng-and-private".into();
+    let servers = std::slice::from_ref(&server.running);
+    let error = backend()
+        .connect(&wrong, servers, Clock::start(), Duration::from_mins(1))
+        .await
+        .err()
+        .expect("a refusal");
+    assert!(matches!(error, BackendError::Refused { .. }), "{error}");
+    assert!(!error.to_string().contains(&wrong.password));
+    assert!(!server.command_line().contains(PASSWORD));
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_restarted_server_loses_nothing_that_it_acknowledged() {
+    let server = Server::start(&setup(20, 24));
+    let session = open(&server, 20).await;
+    let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+    let listener = Arc::new(Listener::default());
+    let mut fleet = session.fleet(20, Bundling::Single, listener.clone()).await.unwrap();
+    (1..=50).for_each(|tick| (0..20).for_each(|user| send(&mut *fleet, user, tick)));
+    server.docker(&["kill"]);
+    (51..=60).for_each(|tick| (0..20).for_each(|user| send(&mut *fleet, user, tick)));
+    server.docker(&["start"]);
+    listener.outcomes(1_200).await;
+    let acked: BTreeSet<u64> = listener.said().acked.iter().copied().collect();
+    eventually("acknowledged messages", || {
+        let arrived: BTreeSet<u64> = reading.arrivals.stamps().into_iter().collect();
+        acked.is_subset(&arrived)
+    })
+    .await;
+    drop(fleet);
+    let stored = session.count().await.unwrap();
+    reading.arrivals.reach(usize::try_from(stored).unwrap()).await;
+    let (stamps, result) = reading.stop();
+    result.unwrap();
+    assert_eq!(stamps.len() as u64, stored, "each stored row once");
+    let said = listener.said();
+    assert!(said.unknown.len() <= 20, "at most the one under way of each user");
+    assert!(said.acked.iter().any(|stamp| Stamp::from_number(*stamp).tick() == 60));
+    assert!(said.notes.iter().any(|note| note.contains("connected again")), "{:?}", said.notes);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_hung_server_holds_up_neither_fleet_nor_consumer() {
+    let server = Server::start(&setup(5, 24));
+    let session = open(&server, 5).await;
+    let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+    let listener = Arc::new(Listener::default());
+    let mut fleet = session.fleet(5, Bundling::Single, listener.clone()).await.unwrap();
+    server.docker(&["pause"]);
+    (1..=3).for_each(|tick| (0..5).for_each(|user| send(&mut *fleet, user, tick)));
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    drop(fleet);
+    let (stamps, result) = reading.stop();
+    let error = result.expect_err("what may have arrived was not read").to_string();
+    assert!(error.contains("has not answered"), "{error}");
+    assert!(stamps.is_empty());
+    server.docker(&["unpause"]);
+    let said = listener.said();
+    assert_eq!(said.unknown.len(), 5, "one under way for each user");
+    assert_eq!(said.refused.len(), 10, "the others were never sent");
+    assert!(said.refused.iter().all(|(_, reason)| reason.contains("never sent")));
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn durability_and_settings_are_read_back_from_the_server() {
+    for (durability, flush) in
+        [(Durability::Default, "1"), (Durability::Memory, "2"), (Durability::Disk, "1")]
+    {
+        let mut setup = setup(30, 24);
+        setup.point.durability = durability;
+        setup.settings.insert("buffer_pool".into(), json!(64 << 20));
+        setup.settings.insert("server".into(), json!({ "innodb-io-capacity": 321 }));
+        let server = Server::start(&setup);
+        let session = server.session(&setup, Clock::start()).await;
+        session.reset().await.unwrap();
+        let facts = session.facts().await.unwrap();
+        let in_force: BTreeMap<_, _> = facts.settings.into_iter().collect();
+        assert!(facts.version.starts_with("10.11"), "{}", facts.version);
+        assert_eq!(in_force["innodb_flush_log_at_trx_commit"], flush);
+        assert_eq!(in_force["innodb_buffer_pool_size"], (64 << 20).to_string());
+        assert_eq!(in_force["innodb_io_capacity"], "321");
+        assert_eq!(in_force["table_engine"], "InnoDB");
+        assert_eq!(in_force["table_row_format"], "Dynamic");
+        assert!(in_force["max_connections"].parse::<u32>().unwrap() >= 30);
+        if durability == Durability::Disk {
+            assert_eq!(in_force["sync_binlog"], "1");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn other_storage_engines_work_too() {
+    for engine in ["Aria", "MyISAM"] {
+        let mut setup = setup(4, 24);
+        setup.settings.insert("engine".into(), json!(engine));
+        let server = Server::start(&setup);
+        let session = server.session(&setup, Clock::start()).await;
+        session.reset().await.unwrap();
+        let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+        let listener = Arc::new(Listener::default());
+        let mut fleet = session.fleet(4, Bundling::Single, listener.clone()).await.unwrap();
+        (1..=50).for_each(|tick| (0..4).for_each(|user| send(&mut *fleet, user, tick)));
+        listener.outcomes(200).await;
+        reading.arrivals.reach(200).await;
+        let (stamps, result) = reading.stop();
+        result.unwrap();
+        assert_eq!(stamps.len(), 200, "{engine}");
+        assert_eq!(session.count().await.unwrap(), 200, "{engine}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs mariadbd on PATH"]
+async fn a_local_server_runs_from_a_fresh_folder() {
+    let mut setup = setup(3, 24);
+    setup.hub = HubKind::Local;
+    let server = Server::start(&setup);
+    let session = server.session(&setup, Clock::start()).await;
+    session.reset().await.unwrap();
+    let listener = Arc::new(Listener::default());
+    let mut fleet = session.fleet(3, Bundling::Single, listener.clone()).await.unwrap();
+    (0..3).for_each(|user| send(&mut *fleet, user, 1));
+    listener.outcomes(3).await;
+    drop(fleet);
+    assert_eq!(session.count().await.unwrap(), 3);
+    assert!(!server.command_line().contains(PASSWORD));
+    let mut wrong = setup.clone();
+    wrong.password = String::new();
+    let servers = std::slice::from_ref(&server.running);
+    let refused = backend().connect(&wrong, servers, Clock::start(), Duration::from_mins(1)).await;
+    assert!(matches!(refused.err(), Some(BackendError::Refused { .. })));
+}
