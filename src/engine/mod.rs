@@ -20,6 +20,8 @@ mod repetition;
 mod run;
 mod sampler;
 mod servers;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod warmup;
 
