@@ -353,7 +353,6 @@ pub fn snapshot(point: &Point, seconds: u32, median: f64) -> Snapshot {
         servers,
         generator: Generator {
             cpu_cores: 0.093,
-            busiest_thread: Some(0.05),
             resident: Bytes(48_000_000),
             threads: 312,
             descriptors: 840,
