@@ -50,6 +50,7 @@ fn main() -> ExitCode {
             if let Some(retention) = retention {
                 options.retention = Bytes(retention);
             }
+            tracing_subscriber::fmt().with_writer(std::io::stderr).init();
             broker::run(&options).map_err(|error| error.to_string())
         }
         Command::Guard { parent, command } => local::guard::run(parent, &command)
