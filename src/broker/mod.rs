@@ -11,8 +11,8 @@
 //!                 └─► lies ─┘                  only when it was told to lie
 //! ```
 //!
-//! [`log`] keeps record batches as the opaque bytes that producers sent; [`store`] holds topics,
-//! wakes waiting fetches and watches over memory; [`api`] answers requests; [`lies`] makes a lying
+//! `log` keeps record batches as the opaque bytes that producers sent; `store` holds topics,
+//! wakes waiting fetches and watches over memory; `api` answers requests; [`lies`] makes a lying
 //! server of it, so that a test can prove that every message is accounted for.
 //!
 //! # Limits

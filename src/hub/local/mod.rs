@@ -1,7 +1,7 @@
 //! The local hub: servers as child processes on this machine, no container.
 //!
-//! Each server has a fresh temporary folder ([`folder`]), is started through the [`guard`] so that
-//! it cannot outlive us, and is read from `/proc` ([`usage`]). Resource limits need containers:
+//! Each server has a fresh temporary folder (`folder`), is started through the [`guard`] so that
+//! it cannot outlive us, and is read from `/proc` (`usage`). Resource limits need containers:
 //! they are refused here, not ignored.
 
 use std::{
