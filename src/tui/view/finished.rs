@@ -23,10 +23,6 @@ use crate::{
 pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let [header, body, keys] = frame_of(area, 1);
-    let left = Line::from(vec![
-        Span::styled(" hubmark  ", theme.label()),
-        Span::styled(finished.plan.profile.clone(), theme.title()),
-    ]);
     let (word, style) = match &finished.end {
         End::Complete => ("complete", Style::new()),
         End::Stopped => ("stopped", theme.warn()),
@@ -35,11 +31,16 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let all = finished.plan.schedule.len();
     let right = Line::from(vec![
         Span::raw(format!(
-            "{} of {all} repetitions, took {}  ",
+            "{} of {all} repetitions, {}  ",
             finished.done.len() + finished.resumed,
             format::span(finished.seconds)
         )),
         Span::styled(format!(" {word} "), style),
+    ]);
+    let room = usize::from(header.width).saturating_sub(right.width() + 12);
+    let left = Line::from(vec![
+        Span::styled(" hubmark  ", theme.label()),
+        Span::styled(format::fit(&finished.plan.profile, room), theme.title()),
     ]);
     both_ends(left, right, frame, header);
 
@@ -165,8 +166,8 @@ fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     frame.render_widget(Line::from(head).style(theme.label()), Rect { height: 1, ..inner });
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let first = (finished.selected + 1).saturating_sub(usize::from(rows.height));
-    let points = finished.plan.points.iter().enumerate().skip(first);
-    for ((place, point), row) in points.zip(rows.rows()) {
+    let names = words::points(&finished.plan);
+    for ((place, name), row) in names.iter().enumerate().skip(first).zip(rows.rows()) {
         let mean = |figure: &str, divisor: f64| {
             format::optional(finished.range(place, figure).map(|range| range.mean / divisor))
         };
@@ -184,7 +185,7 @@ fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         let lost_text = if count == 0 { MISSING.to_owned() } else { format::count(lost) };
         let text = format!(
             " {:<width$}{count:>5}{leading:>7}{:>7}{:>7}{:>7}{lost_text:>7} {sign}",
-            format::fit(&words::point(point), width),
+            format::fit(name, width),
             mean("delivery.p50", 1e3),
             mean("delivery.p99", 1e3),
             mean("server_cores", 1.0),
@@ -202,9 +203,16 @@ fn details(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let place = finished.selected;
     let Some(point) = finished.plan.points.get(place) else { return };
-    let block = panel(theme, title(theme, &words::point(point)));
+    let count = finished.of_point(place).count() as u64;
+    let over = format!("mean [min, max] of {count} {}", words::plural(count, "repetition"));
+    let block = panel(theme, title(theme, &words::point(point)))
+        .title(Line::from(Span::styled(format!(" {over} "), theme.label())).right_aligned());
     let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
+    if count == 0 {
+        let text = Span::styled("no repetition of this point was finished", theme.label());
+        return frame.render_widget(Line::from(text), inner);
+    }
     let ranged = |figure: &str, divisor: f64| {
         finished.range(place, figure).map_or_else(
             || format!("{MISSING:>24}"),
@@ -239,9 +247,9 @@ fn details(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     .filter(|(_, text, _)| text.trim() != MISSING);
     let mut spans = Vec::new();
     for (name, text, unit) in rates {
-        spans.push(Span::styled(format!("{name:<10}   "), theme.label()));
-        spans.push(Span::raw(text));
-        spans.push(Span::styled(format!(" {unit}  "), theme.label()));
+        spans.push(Span::styled(format!("{name} "), theme.label()));
+        spans.push(Span::raw(text.trim().to_owned()));
+        spans.push(Span::styled(format!(" {unit}   "), theme.label()));
     }
     lines.push(Line::from(spans));
     let mut reasons: Vec<&str> = Vec::new();
