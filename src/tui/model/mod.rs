@@ -7,7 +7,7 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-pub use done::{Finished, Range};
+pub use done::{Done, Finished, Range};
 pub use live::{Ending, Live};
 pub use setup::{Editing, Field, FieldKind, Pane, Preview, Setup, durability, exact_bytes};
 pub use watch::{Progress, Watch};

@@ -51,7 +51,7 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         &Layout::vertical([
             Constraint::Length(answer_rows.clamp(4, body.height.saturating_sub(11).max(4))),
             Constraint::Fill(1),
-            Constraint::Length(8),
+            Constraint::Length(if body.height >= 30 { 14 } else { 8 }),
         ])
         .spacing(Spacing::Overlap(1)),
     );
@@ -149,9 +149,9 @@ fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let throughput = throughput(finished);
     let name = if throughput {
-        "points: mean over repetitions, MB/s and ms"
+        "points: mean over repetitions; MB/s, delivery in ms, cpu in cores"
     } else {
-        "points: mean over repetitions, delivery in ms"
+        "points: mean over repetitions; delivery in ms, cpu in cores"
     };
     let block = panel(theme, title(theme, name));
     let inner = block.inner(area);
@@ -205,8 +205,10 @@ fn details(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let Some(point) = finished.plan.points.get(place) else { return };
     let count = finished.of_point(place).count() as u64;
     let over = format!("mean [min, max] of {count} {}", words::plural(count, "repetition"));
-    let block = panel(theme, title(theme, &words::point(point)))
-        .title(Line::from(Span::styled(format!(" {over} "), theme.label())).right_aligned());
+    let over = Line::from(Span::styled(format!(" {over} "), theme.label())).right_aligned();
+    let room = usize::from(area.width).saturating_sub(over.width() + 5);
+    let name = format::fit(&words::point(point), room);
+    let block = panel(theme, title(theme, &name)).title(over);
     let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
     if count == 0 {
@@ -252,15 +254,30 @@ fn details(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         spans.push(Span::styled(format!(" {unit}   "), theme.label()));
     }
     lines.push(Line::from(spans));
-    let mut reasons: Vec<&str> = Vec::new();
-    for done in finished.of_point(place) {
-        reasons.extend(done.verdict.reasons.iter().map(|reason| reason.text.as_str()));
+    let rows = usize::from(inner.height).saturating_sub(lines.len());
+    let reasons = reasons(finished, place);
+    // The last row says how many reasons had no room.
+    let shown = if reasons.len() > rows { rows.saturating_sub(1) } else { rows };
+    for reason in reasons.iter().take(shown.max(1)) {
+        let more = if shown == 0 { format!(" (+{})", reasons.len() - 1) } else { String::new() };
+        let room = usize::from(inner.width).saturating_sub(2 + more.len());
+        let text = format!("! {}{more}", format::fit(reason, room));
+        lines.push(Line::from(Span::styled(text, theme.warn())));
     }
-    let more = reasons.len().saturating_sub(1);
-    if let Some(first) = reasons.first() {
-        let tail = if more > 0 { format!(" (+{more})") } else { String::new() };
-        let text = format::fit(first, usize::from(inner.width).saturating_sub(2 + tail.len()));
-        lines.push(Line::from(Span::styled(format!("! {text}{tail}"), theme.warn())));
+    if shown > 0 && reasons.len() > shown {
+        lines.push(Line::from(format!("  and {} more in the record", reasons.len() - shown)));
     }
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// Every reason for doubt of a point, with its repetition.
+fn reasons(finished: &Finished, point: usize) -> Vec<String> {
+    let of = |done: &crate::tui::model::Done| {
+        let repetition = done.step.repetition + 1;
+        let reasons = done.verdict.reasons.iter();
+        reasons
+            .map(|reason| format!("repetition {repetition}: {}", reason.text))
+            .collect::<Vec<_>>()
+    };
+    finished.of_point(point).flat_map(of).collect()
 }

@@ -78,7 +78,7 @@ fn rows() -> Vec<(&'static str, String)> {
         let mut row = (*word, String::new());
         for part in meaning.split(' ') {
             if !row.1.is_empty() && row.1.chars().count() + 1 + part.chars().count() > COLUMNS.1 {
-                rows.push(std::mem::replace(&mut row, ("", String::new())));
+                rows.push(std::mem::take(&mut row));
             }
             if !row.1.is_empty() {
                 row.1.push(' ');
@@ -99,12 +99,14 @@ pub fn last_first_row() -> u16 {
 pub fn draw(line: u16, theme: Theme, frame: &mut Frame, area: Rect) {
     let lines: Vec<Line> = rows()
         .into_iter()
-        .map(|(word, meaning)| match meaning.is_empty() {
-            true => Line::from(Span::styled(word, theme.title())),
-            false => Line::from(vec![
+        .map(|(word, meaning)| {
+            if meaning.is_empty() {
+                return Line::from(Span::styled(word, theme.title()));
+            }
+            Line::from(vec![
                 Span::styled(format!("{word:<width$}", width = COLUMNS.0), theme.accent()),
                 Span::raw(meaning),
-            ]),
+            ])
         })
         .collect();
     let height = (lines.len() as u16 + 2).min(area.height);

@@ -126,12 +126,22 @@ impl Scene<'_> {
         let used = " hubmark    ".len() + point.chars().count() + right.len();
         let profile =
             format::fit(&self.live.plan.profile, usize::from(area.width).saturating_sub(used));
+        let room = usize::from(area.width).saturating_sub(used + profile.chars().count() + 4);
         let left = Line::from(vec![
             Span::styled(" hubmark  ", self.theme.label()),
             Span::styled(format!("{profile}  "), self.theme.title()),
             Span::raw(point),
+            Span::styled(self.hub(room), self.theme.label()),
         ]);
         both_ends(left, Line::from(right), frame, area);
+    }
+
+    /// The hub, in at most `room` columns, or not at all.
+    fn hub(&self, room: usize) -> String {
+        let Some((place, facts)) = &self.watch.hub else { return String::new() };
+        let model = facts.model.as_ref().map_or(String::new(), |model| format!(", {model}"));
+        let words = [format!("  on {place}{model}"), format!("  on {place}")];
+        words.into_iter().find(|words| words.chars().count() <= room).unwrap_or_default()
     }
 
     fn progress(&self, frame: &mut Frame, area: Rect) {

@@ -25,8 +25,8 @@ use crate::{
 const THROUGHPUT: u16 = 24;
 /// Narrowest panel of a server.
 const SERVER: u16 = 27;
-/// Columns of a server's values, with one free at the right.
-const VALUE: u16 = 17;
+/// Columns of a server's values, with one free on each side.
+const VALUE: u16 = 18;
 /// Columns of a ledger's cell.
 const CELL: usize = 19;
 
@@ -83,18 +83,14 @@ fn throughput(scene: &Scene, frame: &mut Frame, area: Rect) {
         MISSING.to_owned()
     };
     let users = label("users", &connected);
-    let (value, share, third) = match words::target(point) {
-        Some(target) => {
-            let rate = last.map(|second| second.sent as f64);
-            let value = format!("{} of {} msg/s", format::optional(rate), format::three(target));
-            (value, rate.map(|rate| rate / target), users)
-        }
-        None => {
-            let peak =
-                scene.watch.seconds.iter().map(|second| second.bytes as f64).reduce(f64::max);
-            let share = bytes.zip(peak).map(|(bytes, peak)| bytes / peak.max(1.0));
-            (format::rate(bytes), share, label("peak", &format::rate(peak)))
-        }
+    let (value, share, third) = if let Some(target) = words::target(point) {
+        let rate = last.map(|second| second.sent as f64);
+        let value = format!("{} of {} msg/s", format::optional(rate), format::three(target));
+        (value, rate.map(|rate| rate / target), users)
+    } else {
+        let peak = scene.watch.seconds.iter().map(|second| second.bytes as f64).reduce(f64::max);
+        let share = bytes.zip(peak).map(|(bytes, peak)| bytes / peak.max(1.0));
+        (format::rate(bytes), share, label("peak", &format::rate(peak)))
     };
     let mut lines = vec![
         Line::from(Span::styled(format!("{value:>width$}"), theme.title())),
