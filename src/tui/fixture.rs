@@ -282,7 +282,7 @@ fn server(seconds: f64, size: f64, source: Option<BlockSource>) -> Load {
         cache: None,
         block_read: Some(0.0),
         block_written: source
-            .map(|_| 0.92e6 * size * if seconds as u64 % 5 == 0 { 3.0 } else { 0.3 }),
+            .map(|_| 0.92e6 * size * if (seconds as u64).is_multiple_of(5) { 3.0 } else { 0.3 }),
         block_source: source,
         network_received: Some(71e3 * size * wave),
         network_sent: Some(93e3 * size * wave),

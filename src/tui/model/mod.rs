@@ -7,10 +7,10 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-pub use done::{Finished, Range};
+pub use done::{Done, Finished, Range};
 pub use live::{Ending, Live};
 pub use setup::{Editing, Field, FieldKind, Pane, Preview, Setup, durability, exact_bytes};
-pub use watch::Watch;
+pub use watch::{Progress, Watch};
 
 use super::{
     msg::{Effect, Msg},
@@ -180,8 +180,9 @@ impl Model {
     fn over(&mut self, overlay: Overlay, msg: &Msg) -> Vec<Effect> {
         match (overlay, msg) {
             (Overlay::Help(line), Msg::Down) => {
-                self.overlay =
-                    Some(Overlay::Help(line.saturating_add(1).min(super::view::HELP_LINES)));
+                self.overlay = Some(Overlay::Help(
+                    line.saturating_add(1).min(crate::tui::view::last_row_of_help()),
+                ));
             }
             (Overlay::Help(line), Msg::Up) => {
                 self.overlay = Some(Overlay::Help(line.saturating_sub(1)));

@@ -17,7 +17,7 @@ use ratatui::{
     widgets::{Block, Paragraph, Wrap},
 };
 
-pub use help::LINES as HELP_LINES;
+pub use help::last_first_row as last_row_of_help;
 
 use super::{
     model::{Model, Overlay, Screen},

@@ -13,7 +13,6 @@ use crate::format::{self, MISSING};
 use crate::{
     event::Level,
     measure::{Judgement, Load},
-    plan::Workload,
     tui::{
         model::durability,
         theme::Theme,
@@ -23,11 +22,11 @@ use crate::{
 };
 
 /// Columns of the throughput panel.
-const THROUGHPUT: u16 = 26;
+const THROUGHPUT: u16 = 24;
 /// Narrowest panel of a server.
 const SERVER: u16 = 27;
-/// Columns of a server's values.
-const VALUE: u16 = 17;
+/// Columns of a server's values, with one free on each side.
+const VALUE: u16 = 18;
 /// Columns of a ledger's cell.
 const CELL: usize = 19;
 
@@ -69,46 +68,42 @@ fn throughput(scene: &Scene, frame: &mut Frame, area: Rect) {
     let snapshot = &scene.watch.snapshot;
     let last = scene.watch.seconds.last();
     let width = usize::from(inner.width);
-    let (value, share) = match (&point.workload, words::target(point)) {
-        (Workload::Latency(_), Some(target)) => {
-            let rate = last.map(|second| second.sent as f64);
-            let text = format!("{} of {} msg/s", format::optional(rate), format::three(target));
-            (text, rate.map(|rate| rate / target))
-        }
-        _ => {
-            let rate = last.map(|second| second.bytes as f64);
-            let peak = scene.watch.seconds.iter().map(|second| second.bytes).max();
-            let text = format!(
-                "{}, peak {}",
-                format::rate(rate),
-                format::rate(peak.map(|peak| peak as f64))
-            );
-            (text, rate.zip(peak).map(|(rate, peak)| rate / (peak.max(1) as f64)))
-        }
-    };
-    let users = format!(
-        "{} of {}",
-        format::count(snapshot.connected.into()),
-        format::count(snapshot.users.into())
-    );
-    let durability = durability(point.durability);
     let label = |name: &str, value: &str| {
-        Line::from(
-            cell(name, value, width.saturating_sub(name.len()), theme, Style::new()).to_vec(),
+        let spans = cell(name, value, width.saturating_sub(name.len()), theme, Style::new());
+        Line::from(spans.to_vec())
+    };
+    let bytes = last.map(|second| second.bytes as f64);
+    let connected = if scene.watch.is_measured() {
+        format!(
+            "{} of {}",
+            format::count(snapshot.connected.into()),
+            format::count(snapshot.users.into())
         )
+    } else {
+        MISSING.to_owned()
+    };
+    let users = label("users", &connected);
+    let (value, share, third) = if let Some(target) = words::target(point) {
+        let rate = last.map(|second| second.sent as f64);
+        let value = format!("{} of {} msg/s", format::optional(rate), format::three(target));
+        (value, rate.map(|rate| rate / target), users)
+    } else {
+        let peak = scene.watch.seconds.iter().map(|second| second.bytes as f64).reduce(f64::max);
+        let share = bytes.zip(peak).map(|(bytes, peak)| bytes / peak.max(1.0));
+        (format::rate(bytes), share, label("peak", &format::rate(peak)))
     };
     let mut lines = vec![
         Line::from(Span::styled(format!("{value:>width$}"), theme.title())),
         meter(share, inner.width, theme.data(), theme.label()),
-        label("users", &users),
-        label("durability", durability),
+        third,
+        label("durability", durability(point.durability)),
     ];
     if inner.height >= 7 {
         let delivered = last.map(|second| second.delivered as f64);
-        let bytes = last.map(|second| second.bytes as f64);
-        lines.push(label("delivered", &format!("{} msg/s", format::optional(delivered))));
+        let progress = scene.watch.is_measured().then_some(snapshot.progress);
+        lines.push(label("arrived", &format!("{} msg/s", format::optional(delivered))));
         lines.push(label("payload", &format::rate(bytes)));
-        lines.push(label("of plan", &format::percent(Some(snapshot.progress))));
+        lines.push(label("of plan", &format::percent(progress)));
     }
     frame.render_widget(Paragraph::new(lines), inner);
 }
@@ -161,7 +156,11 @@ fn measures(scene: &Scene, loads: &[Load]) -> [Measure; 4] {
         |values: &[Option<f64>], least: f64| values.iter().flatten().copied().fold(least, f64::max);
     let last = loads.last();
     let cpu_history = history(|load| load.cpu_cores);
-    let memory_history = history(|load| load.memory.map(|Bytes(bytes)| bytes as f64));
+    // The growth over the idle baseline shows what the load does; all of the memory hides it.
+    let memory_history = history(|load| {
+        let whole = || load.memory.map(|Bytes(bytes)| bytes as f64);
+        load.memory_growth.map(|growth| growth.max(0) as f64).or_else(whole)
+    });
     let disk_history = history(|load| load.block_written);
     let network_history = history(|load| {
         load.network_received.or(load.network_sent)?;
@@ -169,7 +168,7 @@ fn measures(scene: &Scene, loads: &[Load]) -> [Measure; 4] {
     });
     let full_cpu = cores(scene).unwrap_or_else(|| largest(&cpu_history, 1.0));
     let full = [
-        largest(&memory_history, 1.0),
+        largest(&memory_history, 1e6),
         largest(&disk_history, 1e4),
         largest(&network_history, 1e4),
     ];
@@ -191,7 +190,7 @@ fn server(scene: &Scene, role: &str, loads: &[Load], frame: &mut Frame, area: Re
         let row =
             Rect { y: inner.y + place as u16 * rows, height: rows, ..inner }.intersection(inner);
         let [label, spark, number] = row.layout(&Layout::horizontal([
-            Constraint::Length(5),
+            Constraint::Length(6),
             Constraint::Fill(1),
             Constraint::Length(VALUE),
         ]));
@@ -202,7 +201,8 @@ fn server(scene: &Scene, role: &str, loads: &[Load], frame: &mut Frame, area: Re
         );
         frame.render_widget(Spark { values: &history, full, style: theme.data() }, spark);
         let style = if value == MISSING { theme.label() } else { Style::new() };
-        frame.render_widget(Line::styled(value, style).right_aligned(), bottom(number));
+        let number_line = Line::styled(format!("{value} "), style).right_aligned();
+        frame.render_widget(number_line, bottom(number));
     }
 }
 
@@ -291,8 +291,9 @@ fn messages(scene: &Scene) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let ledger = &scene.watch.snapshot.ledger;
     let plain = Style::new();
+    let measured = scene.watch.is_measured();
     let put = |name: &str, value: u64, style: Style| {
-        let value = format::count(value);
+        let value = if measured { format::count(value) } else { MISSING.to_owned() };
         let mut spans =
             cell(name, &value, (CELL - 2).saturating_sub(name.len()), theme, style).to_vec();
         spans.push(Span::raw("  "));
@@ -337,13 +338,13 @@ fn generator(scene: &Scene) -> Line<'static> {
     let label = |text: &'static str| Span::styled(text, theme.label());
     let number = |text: String, width: usize| Span::styled(format!("{text:>width$}"), plain);
     Line::from(vec![
-        label("hubmark  lag p99 "),
+        label("hubmark  lag p99"),
         number(format::optional(generator.lag_p99), 6),
         label(" µs  cpu "),
         number(or_missing(format::three(generator.cpu_cores)), 5),
         label(" cores  threads "),
         number(or_missing(format::count(generator.threads)), 5),
-        label("  frames missed "),
+        label("  dropped "),
         number(format::count(dropped), 5),
     ])
 }
@@ -352,6 +353,7 @@ fn verdict(scene: &Scene, width: usize, rows: usize) -> Vec<Line<'static>> {
     let theme = scene.theme;
     let verdict = &scene.watch.snapshot.verdict;
     let (word, style) = match verdict.status {
+        Judgement::Valid if !scene.watch.is_measured() => (MISSING, theme.label()),
         Judgement::Valid => ("✓ valid", theme.good()),
         Judgement::Suspect => ("! suspect", theme.warn()),
         Judgement::Failed => ("✗ FAILED", theme.bad()),
