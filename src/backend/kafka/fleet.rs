@@ -18,7 +18,7 @@ use super::{
     topic::{self, TOPIC},
 };
 use crate::{
-    backend::{BackendError, Fleet, Reports, SendError},
+    backend::{BackendError, Bundling, Fleet, Reports, SendError},
     clock::Clock,
     stamp::{Stamp, User},
 };
@@ -45,10 +45,11 @@ impl KafkaFleet {
         config: &ClientConfig,
         users: u32,
         partitions: i32,
+        bundling: Bundling,
         clock: Clock,
         reports: &Arc<dyn Reports>,
     ) -> Result<Self, BackendError> {
-        let hall = Hall::new(clock, Arc::clone(reports));
+        let hall = Hall::new(clock, bundling, Arc::clone(reports));
         let producers = Arc::new(connect_all(place, config, users, &hall, &**reports)?);
         let served = (Arc::clone(&hall), Arc::clone(&producers));
         let poller = thread::Builder::new()

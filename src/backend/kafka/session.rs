@@ -125,8 +125,9 @@ impl Session for KafkaSession {
         let place = self.place.clone();
         let config = self.clients.producer(place.broker, bundling, users);
         let (partitions, clock) = (self.wanted.partitions, self.clock);
-        let connect =
-            move || KafkaFleet::connect(&place, &config, users, partitions, clock, &reports);
+        let connect = move || {
+            KafkaFleet::connect(&place, &config, users, partitions, bundling, clock, &reports)
+        };
         Ok(Box::new(self.place.blocking(connect).await??))
     }
 
