@@ -42,7 +42,7 @@ pub(super) type UserProducer = BaseProducer<Line>;
 pub(super) struct Hall {
     clock: Clock,
     pass: Duration,
-    reports: Arc<dyn Reports>,
+    pub(super) reports: Arc<dyn Reports>,
     notes: Arc<Notes>,
     /// Acknowledgements of the present pass.
     acked: Mutex<Vec<Receipt>>,
@@ -93,7 +93,7 @@ impl Hall {
     }
 
     /// Takes everything that librdkafka holds ready for `producer`: one poll brings one response's.
-    fn empty(&self, producer: &UserProducer) {
+    pub(super) fn empty(&self, producer: &UserProducer) {
         let mut before = lock(&self.acked).len();
         loop {
             producer.poll(Duration::ZERO);
@@ -110,7 +110,12 @@ impl Hall {
         lock(&self.last_error).clone()
     }
 
-    /// Ends the poller's work after its present pass.
+    /// Whether [`Hall::close`] was called.
+    pub(super) fn closed(&self) -> bool {
+        self.over.load(SeqCst)
+    }
+
+    /// Ends the poller's work after its present pass, and that of those who still connect.
     pub(super) fn close(&self) {
         self.over.store(true, SeqCst);
         self.wake();
@@ -248,7 +253,7 @@ pub(super) fn serve(hall: &Hall, producers: &[UserProducer]) {
     let _ = hall.poller.set(thread::current());
     let mut busy: Vec<User> = Vec::new();
     let mut swept = Instant::now();
-    while !hall.over.load(SeqCst) {
+    while !hall.closed() {
         busy.append(&mut lock(&hall.woken));
         if busy.is_empty() {
             thread::park_timeout(SWEEP.saturating_sub(swept.elapsed()));
