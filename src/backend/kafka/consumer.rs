@@ -47,11 +47,11 @@ impl KafkaConsumer {
         let listener = Listener(Notes::to_log("consumer"));
         let consumer: BaseConsumer<_> = config.create_with_context(listener).map_err(failed)?;
         let metadata = consumer.fetch_metadata(Some(TOPIC), REQUEST).map_err(failed)?;
-        let led = topic::leaders(&metadata)
+        let partitions = topic::partitions(&metadata)
             .map_err(|error| place.failed("connecting the consumer", error))?;
         let mut start = TopicPartitionList::new();
         let mut empty = true;
-        for partition in 0..led.partitions {
+        for partition in 0..partitions {
             let (low, high) =
                 consumer.fetch_watermarks(TOPIC, partition, REQUEST).map_err(failed)?;
             start.add_partition_offset(TOPIC, partition, Offset::Offset(low)).map_err(failed)?;

@@ -44,15 +44,8 @@ impl Wanted {
     }
 }
 
-/// Partitions of the topic, all of which have a leader, and the leaders' addresses.
-pub(super) struct Led {
-    pub partitions: i32,
-    /// `host:port` of each broker that leads a partition.
-    pub brokers: Vec<String>,
-}
-
-/// Who leads the topic; an error while there is a partition without a leader.
-pub(super) fn leaders(metadata: &Metadata) -> Result<Led, String> {
+/// The number of the topic's partitions; an error while one of them has no leader.
+pub(super) fn partitions(metadata: &Metadata) -> Result<i32, String> {
     let topic = metadata
         .topics()
         .iter()
@@ -61,18 +54,13 @@ pub(super) fn leaders(metadata: &Metadata) -> Result<Led, String> {
     if let Some(error) = topic.error() {
         return Err(Code::from(error).to_string());
     }
-    if topic.partitions().is_empty() {
-        return Err("the topic has no partitions yet".into());
-    }
     if let Some(partition) = topic.partitions().iter().find(|partition| partition.leader() < 0) {
         return Err(format!("partition {} has no leader", partition.id()));
     }
-    let leads = |id| topic.partitions().iter().any(|partition| partition.leader() == id);
-    let brokers = metadata.brokers().iter().filter(|broker| leads(broker.id()));
-    Ok(Led {
-        partitions: i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
-        brokers: brokers.map(|broker| format!("{}:{}", broker.host(), broker.port())).collect(),
-    })
+    match i32::try_from(topic.partitions().len()) {
+        Ok(0) | Err(_) => Err("the topic has no partitions yet".into()),
+        Ok(partitions) => Ok(partitions),
+    }
 }
 
 /// Deletes the topic, if there is one, and makes it anew; returns when it can be written to.
@@ -157,7 +145,7 @@ async fn wait_for_leaders(
         let state = place
             .blocking(move || {
                 let metadata = asked.inner().fetch_metadata(Some(TOPIC), REQUEST);
-                metadata.map_err(|error| reason(&error)).and_then(|found| leaders(&found))
+                metadata.map_err(|error| reason(&error)).and_then(|found| partitions(&found))
             })
             .await?;
         match state {
