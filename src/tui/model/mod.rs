@@ -1,6 +1,7 @@
 //! The state of the screen, and how it changes. Pure: what shall be done leaves as [`Effect`]s.
 
 mod done;
+mod field;
 mod live;
 mod setup;
 mod watch;
@@ -8,8 +9,9 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 pub use done::{Done, Finished, Range};
+pub use field::{Field, FieldKind, durability, exact_bytes, hub};
 pub use live::{Ending, Live};
-pub use setup::{Editing, Field, FieldKind, Pane, Preview, Setup, durability, exact_bytes};
+pub use setup::{Editing, Pane, Preview, Setup};
 pub use watch::{Progress, Watch};
 
 use super::{

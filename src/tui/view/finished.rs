@@ -45,11 +45,19 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let answer = answer(finished, model);
     let width = body.width.saturating_sub(4);
     let answer_rows = answer.iter().map(|line| rows(line, width)).sum::<u16>() + 2;
+    let nothing = finished.done.is_empty();
+    // A run that came to nothing has only its reason to tell, and all the room to tell it.
+    let (answer_rows, detail_rows) = match (nothing, body.height) {
+        (true, all) => (all, 0),
+        (false, 30..) => (answer_rows, 14),
+        (false, _) => (answer_rows, 8),
+    };
+    let most = if nothing { body.height } else { body.height.saturating_sub(11).max(4) };
     let [top, points, detail] = body.layout(
         &Layout::vertical([
-            Constraint::Length(answer_rows.clamp(4, body.height.saturating_sub(11).max(4))),
-            Constraint::Fill(1),
-            Constraint::Length(if body.height >= 30 { 14 } else { 8 }),
+            Constraint::Length(answer_rows.min(most).max(4)),
+            Constraint::Fill(u16::from(!nothing)),
+            Constraint::Length(detail_rows),
         ])
         .spacing(Spacing::Overlap(1)),
     );
@@ -57,8 +65,10 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let inner = block.inner(top).inner(Margin::new(1, 0));
     frame.render_widget(block, top);
     frame.render_widget(Paragraph::new(answer).wrap(Wrap { trim: true }), inner);
-    table(finished, model, frame, points);
-    details(finished, model, frame, detail);
+    if !nothing {
+        table(finished, model, frame, points);
+        details(finished, model, frame, detail);
+    }
     footer(
         &[
             ("↑↓", "point"),

@@ -5,6 +5,7 @@ mod finished;
 mod help;
 mod live;
 mod panels;
+mod servers;
 mod setup;
 mod words;
 

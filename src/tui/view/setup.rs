@@ -9,7 +9,10 @@ use ratatui::{
 
 use super::{both_ends, footer, frame_of, panel, title, words};
 use crate::format;
-use crate::tui::model::{Editing, Field, FieldKind, Model, Pane, Preview};
+use crate::{
+    server::HubKind,
+    tui::model::{Editing, Field, FieldKind, Model, Pane, Preview, hub},
+};
 
 /// Columns of the list of profiles.
 const PROFILES: u16 = 29;
@@ -163,6 +166,11 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
         return;
     }
     let value = match (setup.value(field), field) {
+        (Some(_), Field::Engine)
+            if setup.value(Field::Hub).as_deref() == Some(hub(HubKind::Local)) =>
+        {
+            "not used".to_owned()
+        }
         (Some(value), Field::Engine) if value.is_empty() => "the default".to_owned(),
         (Some(value), _) => value,
         (None, _) => format::MISSING.to_owned(),
