@@ -43,7 +43,7 @@ const SINGLE_BUDGET: usize = 256 << 20;
 /// The same for bundled messages, of which there are always more.
 const BULK_BUDGET: usize = 48 << 20;
 /// A bulk statement of about this size is large enough for the best rate.
-const LARGEST_BATCH: usize = 4 << 20;
+const LARGEST_BATCH: usize = 2 << 20;
 /// How long statements under way may still take when the fleet is dropped.
 const GRACE: Duration = Duration::from_secs(1);
 
