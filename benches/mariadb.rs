@@ -1,5 +1,6 @@
 //! The MariaDB backend's own speed, beside what the server's own tools do in the same minutes:
-//! `cargo bench --bench mariadb` (needs a Docker engine, and the `mariadb` client on `PATH`).
+//! `cargo bench --bench mariadb` (needs a Docker engine, and the `mariadb` client on `PATH`;
+//! `HUBMARK_BENCH_HUB=local` takes `mariadbd` from `PATH` instead of a container).
 //!
 //! Prints latency and client CPU of paced users, then the rates of bulk load and bulk read as
 //! ratios to `LOAD DATA INFILE` and `mariadb --quick`.
@@ -11,6 +12,7 @@ mod mariadb_server;
 
 use std::{
     fmt::Write as _,
+    path::Path,
     process::{Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -23,6 +25,7 @@ use hdrhistogram::Histogram;
 use hubmark::{
     backend::{Bundling, Consumer, Fleet, Inbox, Receipt, Reports, SendError, Session},
     clock::{Clock, Micros},
+    server::HubKind,
     stamp::Stamp,
 };
 use mariadb_server::{PASSWORD, Server, setup};
@@ -128,9 +131,17 @@ fn threads() -> Vec<(String, f64)> {
         .collect()
 }
 
+fn hub() -> HubKind {
+    match std::env::var("HUBMARK_BENCH_HUB").as_deref() {
+        Ok("local") => HubKind::Local,
+        _ => HubKind::Docker,
+    }
+}
+
 /// `users` users × 1 message/s × 100 B.
 async fn latency(users: u32) {
-    let setup = setup(users, 100);
+    let mut setup = setup(users, 100);
+    setup.hub = hub();
     let server = Server::start(&setup);
     let clock = Clock::start();
     let session = server.session(&setup, clock).await;
@@ -239,7 +250,8 @@ fn payload(number: u64) -> Vec<u8> {
 /// The same rows by bulk fleet and by `LOAD DATA INFILE`; then read by both consumers.
 async fn throughput() {
     let mut setup = setup(1, ROW as u64);
-    // The tool reads a file inside the container.
+    setup.hub = hub();
+    // The server itself reads the tool's file.
     setup.settings.insert("server".into(), serde_json::json!({ "secure_file_priv": "" }));
     let server = Server::start(&setup);
     let session = server.session(&setup, Clock::start()).await;
@@ -253,17 +265,15 @@ async fn throughput() {
         text.push(b'\n');
     }
     std::fs::write(&path, &text).unwrap();
-    let copied = Command::new("docker")
-        .args(["cp", path.to_str().unwrap(), &format!("{}:/tmp/rows.tsv", server.running.id)])
-        .output()
-        .unwrap();
-    assert!(copied.status.success());
-    server_shell(&server, "chmod 644 /tmp/rows.tsv");
+    let source = match setup.hub {
+        HubKind::Local => path.display().to_string(),
+        HubKind::Docker => into_container(&server, &path),
+    };
 
     let (mut loads, mut reads) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         session.reset().await.unwrap();
-        let theirs = load_data(&server);
+        let theirs = load_data(&server, &source);
         session.reset().await.unwrap();
         let (ours, load_cpu) = bulk_load(&*session, 1, &rows).await;
         let quick = mariadb_quick(&server);
@@ -344,18 +354,22 @@ async fn bulk_read(session: &dyn Session) -> (f64, f64) {
 fn client(server: &Server, user: &str, sql: &str) -> Command {
     let address = server.running.endpoint(3306);
     let mut command = Command::new("mariadb");
+    match &server.running.dir {
+        // The administrator of a local server comes by its socket.
+        Some(dir) if user == "root" => command.arg("--socket").arg(dir.join("mariadb.sock")),
+        _ => command.args(["-h", &address.ip().to_string(), "-P", &address.port().to_string()]),
+    };
     command
         .env("MYSQL_PWD", PASSWORD)
-        .args(["-h", &address.ip().to_string(), "-P", &address.port().to_string()])
         .args(["-u", user, "--quick", "-N", "hubmark", "-e", sql])
         .stdout(Stdio::null());
     command
 }
 
-fn load_data(server: &Server) -> f64 {
-    let sql = "LOAD DATA INFILE '/tmp/rows.tsv' INTO TABLE messages (stamp, payload)";
+fn load_data(server: &Server, source: &str) -> f64 {
+    let sql = format!("LOAD DATA INFILE '{source}' INTO TABLE messages (stamp, payload)");
     let began = Instant::now();
-    assert!(client(server, "root", sql).status().unwrap().success());
+    assert!(client(server, "root", &sql).status().unwrap().success());
     rate(began.elapsed().as_secs_f64())
 }
 
@@ -366,8 +380,13 @@ fn mariadb_quick(server: &Server) -> f64 {
     rate(began.elapsed().as_secs_f64())
 }
 
-fn server_shell(server: &Server, script: &str) {
-    let status =
-        Command::new("docker").args(["exec", &server.running.id, "sh", "-c", script]).status();
-    assert!(status.unwrap().success());
+/// Copies the file to where the server can read it.
+fn into_container(server: &Server, path: &Path) -> String {
+    let (inside, id) = ("/tmp/rows.tsv", &server.running.id);
+    let docker = |arguments: &[&str]| {
+        assert!(Command::new("docker").args(arguments).output().unwrap().status.success());
+    };
+    docker(&["cp", path.to_str().unwrap(), &format!("{id}:{inside}")]);
+    docker(&["exec", id, "chmod", "644", inside]);
+    inside.to_owned()
 }
