@@ -167,7 +167,7 @@ pub enum Images {
 /// Which hub.
 #[derive(Debug, Args)]
 pub struct HubArg {
-    /// The engine's address [default: $DOCKER_HOST or the engine's own socket]
+    /// The engine's address [default: that of the environment, or the engine's own socket]
     #[arg(long, value_name = "URL")]
     pub hub: Option<String>,
 }

@@ -27,7 +27,7 @@ fn place(variable: &'static str, xdg: impl Fn(&Xdg) -> PathBuf) -> Result<PathBu
 /// # Errors
 /// When there is no home folder.
 pub fn records() -> Result<PathBuf, PathError> {
-    place("HUBMARK_RECORDS_DIR", |base| base.data_dir()).map(|folder| {
+    place("HUBMARK_RECORDS_DIR", BaseStrategy::data_dir).map(|folder| {
         if std::env::var_os("HUBMARK_RECORDS_DIR").is_some() {
             folder
         } else {

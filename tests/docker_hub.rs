@@ -1,4 +1,5 @@
 //! The docker hub against a real engine: images, containers, limits, counters, leftovers.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 const SOCKET: &str = "/var/run/docker.sock";
 /// How long something may take that is waited for; nothing is asserted about how long it took.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 static RECIPE: Recipe = Recipe {
     name: "test",
@@ -259,8 +260,8 @@ async fn a_build_can_be_stopped() {
         eventually("the build's container runs", || async { endless_builds().await == 1 }).await;
         cancel.cancel();
     };
-    let (built, ()) = tokio::join!(build, stop);
-    assert!(matches!(built, Err(HubError::Cancelled)), "{built:?}");
+    let (outcome, ()) = tokio::join!(build, stop);
+    assert!(matches!(outcome, Err(HubError::Cancelled)), "{outcome:?}");
     eventually("the build's container is gone", || async { endless_builds().await == 0 }).await;
 }
 
@@ -321,7 +322,8 @@ async fn a_start_that_nobody_waits_for_leaves_nothing() {
     let hub = hub("test-dropped").await;
     provided(&hub, &image("shared", "shared")).await.unwrap();
     let spec = server("orphan", "sleep 600");
-    let start = hub.start(&spec, &Limits::default(), &[]);
+    let limits = Limits::default();
+    let start = hub.start(&spec, &limits, &[]);
     let appears =
         eventually("the container appears", || async { containers_of("test-dropped").await == 1 });
     tokio::select! {

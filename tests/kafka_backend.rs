@@ -359,10 +359,10 @@ async fn the_whole_way(version: &str) {
         all.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     };
     assert_eq!(facts.version, version);
-    assert_eq!(fact("topic flush.messages"), Some("1"), "{facts:#?}");
-    assert_eq!(fact("topic segment.bytes"), Some("104857600"));
-    assert_eq!(fact("producer acks"), Some("-1"));
-    assert!(fact("broker num.io.threads").is_some(), "{facts:#?}");
+    assert_eq!(fact("topic.flush.messages"), Some("1"), "{facts:#?}");
+    assert_eq!(fact("topic.segment.bytes"), Some("104857600"));
+    assert_eq!(fact("producer.acks"), Some("-1"));
+    assert!(fact("server.num.io.threads").is_some(), "{facts:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

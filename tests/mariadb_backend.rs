@@ -164,11 +164,15 @@ async fn open(server: &Server, users: u32) -> Box<dyn Session> {
 
 /// A connection of the test's own, for what no fleet does.
 async fn own_connection(server: &Server) -> Conn {
+    connection_of(server, "hubmark").await
+}
+
+async fn connection_of(server: &Server, user: &str) -> Conn {
     let address = server.running.endpoint(3306);
     let opts = OptsBuilder::default()
         .ip_or_hostname(address.ip().to_string())
         .tcp_port(address.port())
-        .user(Some("hubmark"))
+        .user(Some(user))
         .pass(Some(PASSWORD))
         .db_name(Some("hubmark"))
         .prefer_socket(false);
@@ -289,6 +293,45 @@ async fn a_row_is_waited_for_as_long_as_its_transaction_lives() {
     let (stamps, result) = reading.stop();
     result.unwrap();
     assert_eq!(stamps, [2, 1]);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn an_id_that_was_rolled_back_is_given_up() {
+    let server = Server::start(&setup(1, 24));
+    let session = open(&server, 1).await;
+    let reading = Reading::start(session.consumer(Bundling::Single).await.unwrap());
+    let (mut gone, mut quick) = (own_connection(&server).await, own_connection(&server).await);
+    gone.query_drop("START TRANSACTION").await.unwrap();
+    insert(&mut gone, 1).await;
+    insert(&mut quick, 2).await;
+    reading.arrivals.reach(1).await;
+    gone.query_drop("ROLLBACK").await.unwrap();
+    // What the reader asks for is in the server's log of statements.
+    let mut root = connection_of(&server, "root").await;
+    root.query_drop("SET GLOBAL log_output = 'TABLE', GLOBAL general_log = ON").await.unwrap();
+    let mut asked_for_gaps = Vec::new();
+    for _ in 0..300 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let polls: Vec<String> = root
+            .query(
+                "SELECT CONVERT(argument USING utf8) FROM mysql.general_log \
+                 WHERE command_type = 'Execute' AND argument LIKE 'SELECT id%'",
+            )
+            .await
+            .unwrap();
+        root.query_drop("TRUNCATE TABLE mysql.general_log").await.unwrap();
+        if polls.is_empty() {
+            continue;
+        }
+        asked_for_gaps.push(polls.iter().any(|poll| poll.contains("BETWEEN")));
+        if asked_for_gaps.last() == Some(&false) {
+            break;
+        }
+    }
+    assert_eq!(asked_for_gaps.first(), Some(&true), "at first it is looked for");
+    assert_eq!(asked_for_gaps.last(), Some(&false), "and in the end no more");
+    reading.stop().1.unwrap();
 }
 
 #[tokio::test]

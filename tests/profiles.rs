@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use hubmark::{
     backend::{BackendInfo, SettingKey, SettingKind},
-    cli_profiles::{self, ProfilesError},
+    commands::profiles::{self as commands, ProfilesError},
     plan::{Arrival, Order, Scenario, Workload},
     profile::{Catalogue, Library, LibraryError, Override, Profile, builtin},
     server::HubKind,
@@ -190,19 +190,19 @@ fn the_commands_write_what_they_promise() {
     let mut out = Vec::new();
 
     let copy = folder.path().join("copy.toml");
-    cli_profiles::copy(&library, "first-look", &copy, &mut out).unwrap();
+    commands::copy(&library, "first-look", &copy, &mut out).unwrap();
     assert_eq!(fs::read_to_string(&copy).unwrap(), load_text("first-look"));
-    assert!(cli_profiles::copy(&library, "first-look", &copy, &mut out).is_err(), "no overwriting");
+    assert!(commands::copy(&library, "first-look", &copy, &mut out).is_err(), "no overwriting");
 
     out.clear();
-    cli_profiles::show(&library, "first-look", &mut out).unwrap();
+    commands::show(&library, "first-look", &mut out).unwrap();
     assert_eq!(String::from_utf8_lossy(&out), load_text("first-look"));
 
     out.clear();
     library.save_as("mine", &load("first-look")).unwrap();
     fs::write(library.folder().join("broken.toml"), "description = \"odd\"\nbackend = 3").unwrap();
     fs::write(library.folder().join("bytes.toml"), [0xff, 0xfe]).unwrap();
-    cli_profiles::list(&library, &catalogue(), &mut out).unwrap();
+    commands::list(&library, &catalogue(), &mut out).unwrap();
     let listed = String::from_utf8_lossy(&out);
     assert!(
         listed.contains("study-latency-payload-quick") && listed.contains("  mine "),
@@ -212,7 +212,7 @@ fn the_commands_write_what_they_promise() {
     assert!(listed.contains("bytes.toml could not be read"), "{listed}");
 
     out.clear();
-    cli_profiles::check(&library, copy.to_str().unwrap(), &catalogue(), &mut out).unwrap();
+    commands::check(&library, copy.to_str().unwrap(), &catalogue(), &mut out).unwrap();
     let plan = String::from_utf8_lossy(&out);
     assert!(
         plan.contains("1 repetition · 1,000 messages · 100 kB of payload · about 13 s"),
@@ -221,7 +221,7 @@ fn the_commands_write_what_they_promise() {
     assert!(plan.contains("cold server, as the study"), "{plan}");
 
     fs::write(&copy, "name = \"x\"\nbackend = \"kafak\"\n").unwrap();
-    let error = cli_profiles::check(&library, copy.to_str().unwrap(), &catalogue(), &mut out);
+    let error = commands::check(&library, copy.to_str().unwrap(), &catalogue(), &mut out);
     let Err(error @ ProfilesError::Problems(_)) = error else { panic!("no problem found") };
     let expected = format!(
         "{}:2:11: backend: there is no backend \"kafak\", did you mean kafka?",

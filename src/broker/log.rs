@@ -17,6 +17,8 @@ pub struct Log {
     end: i64,
     /// Bytes ever appended.
     written: u64,
+    /// Memory taken by what is kept.
+    memory: u64,
     /// The first offset that no fetch has been answered with.
     unread: i64,
     /// The rest of the present block.
@@ -38,6 +40,12 @@ struct Stored {
 struct Expected {
     epoch: i16,
     next: i32,
+}
+
+/// Bytes of memory that a batch of `length` bytes takes: small ones are not much larger than their
+/// entry in the log.
+pub const fn cost(length: usize) -> u64 {
+    (length + size_of::<Stored>()) as u64
 }
 
 /// Why an idempotent producer's batch is not appended.
@@ -95,6 +103,7 @@ impl Log {
         });
         self.end += i64::from(head.records);
         self.written += bytes.len() as u64;
+        self.memory += cost(bytes.len());
         base
     }
 
@@ -143,24 +152,25 @@ impl Log {
             .map(|batch| (batch.base, batch.max_timestamp))
     }
 
-    /// Drops the oldest batches that were fetched until `wanted` bytes are free, or none of them is
-    /// left. Returns the bytes freed.
+    /// Drops the oldest batches that were fetched until `wanted` bytes of memory are free, or none
+    /// of them is left. Returns the bytes freed.
     pub fn drop_read(&mut self, wanted: u64) -> u64 {
         let mut freed = 0;
         while freed < wanted {
             let end = self.batches.get(1).map_or(self.end, |next| next.base);
             match self.batches.front() {
-                Some(oldest) if end <= self.unread => freed += oldest.bytes.len() as u64,
+                Some(oldest) if end <= self.unread => freed += cost(oldest.bytes.len()),
                 _ => break,
             }
             self.batches.pop_front();
         }
+        self.memory -= freed;
         freed
     }
 
-    /// Bytes kept.
-    pub fn size(&self) -> u64 {
-        self.batches.front().map_or(0, |oldest| self.written - oldest.position)
+    /// Bytes of memory that what is kept takes, by [`cost`].
+    pub const fn memory(&self) -> u64 {
+        self.memory
     }
 
     /// Index of the batch with `offset`; one past the last for the end of the log.
@@ -207,7 +217,8 @@ mod tests {
         assert!(log.read(3, 1, true).unwrap().is_empty());
         assert_eq!(log.read(4, 1, true), Err(OutOfRange));
         assert_eq!(log.available(3), Ok(0));
-        assert_eq!(log.available(0), Ok(log.size()));
+        let lengths = batch(&[b"a", b"b"]).len() + batch(&[b"c"]).len();
+        assert_eq!(log.available(0), Ok(lengths as u64));
     }
 
     #[test]
@@ -217,14 +228,14 @@ mod tests {
             append(&mut log, &[value]);
         }
         assert_eq!(log.drop_read(1), 0, "nobody has read anything");
-        let one = log.size() / 3;
+        let one = log.memory() / 3;
         log.read(0, 1, true).unwrap();
         assert_eq!(log.drop_read(u64::MAX), one);
-        assert_eq!((log.start(), log.end(), log.size()), (1, 3, 2 * one));
+        assert_eq!((log.start(), log.end(), log.memory()), (1, 3, 2 * one));
         assert_eq!(log.read(0, 1, true), Err(OutOfRange));
         log.read(1, usize::MAX, true).unwrap();
         assert_eq!(log.drop_read(u64::MAX), 2 * one);
-        assert_eq!((log.start(), log.end(), log.size()), (3, 3, 0));
+        assert_eq!((log.start(), log.end(), log.memory()), (3, 3, 0));
     }
 
     #[test]

@@ -3,15 +3,16 @@
 //! It is *not* Apache Kafka. It exists for a first look on a machine without containers, for
 //! tests, and to measure this program's own floor: what is left of a latency when the server does
 //! next to nothing. It runs as a child process of the same program and is reached only through its
-//! port, by the same unchanged client library as the real one.
+//! port, by the same unchanged client library as the real one. The local hub's guard ties it to the
+//! life of its parent.
 //!
 //! ```text
 //! connection ─► api ─► store ─► log            one task for each connection
 //!                 └─► lies ─┘                  only when it was told to lie
 //! ```
 //!
-//! [`log`] keeps record batches as the opaque bytes that producers sent; [`store`] holds topics,
-//! wakes waiting fetches and watches over memory; [`api`] answers requests; [`lies`] makes a lying
+//! `log` keeps record batches as the opaque bytes that producers sent; `store` holds topics,
+//! wakes waiting fetches and watches over memory; `api` answers requests; [`lies`] makes a lying
 //! server of it, so that a test can prove that every message is accounted for.
 //!
 //! # Limits
@@ -84,7 +85,7 @@ pub struct Options {
     /// Address to listen on; port 0 takes any free one. Clients are told the address by which
     /// they came.
     pub listen: SocketAddr,
-    /// Bytes of messages kept in memory, all topics together.
+    /// Bytes of memory for messages, all topics together.
     pub retention: Bytes,
     /// Threads that serve connections.
     pub workers: usize,

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::{
     batch::Head,
-    log::{Log, OutOfSequence},
+    log::{self, Log, OutOfSequence},
 };
 use crate::units::Bytes;
 
@@ -39,10 +39,12 @@ pub struct Partition {
     memory: Arc<Memory>,
 }
 
-/// Bytes kept by all partitions together.
+/// Bytes of memory that all partitions take together.
 struct Memory {
     limit: u64,
     used: AtomicU64,
+    /// Whether it was said that it is full.
+    said: AtomicBool,
 }
 
 /// Why a topic cannot be created.
@@ -63,7 +65,11 @@ impl Store {
     pub fn new(retention: Bytes) -> Self {
         Self {
             topics: RwLock::default(),
-            memory: Arc::new(Memory { limit: retention.0, used: AtomicU64::new(0) }),
+            memory: Arc::new(Memory {
+                limit: retention.0,
+                used: AtomicU64::new(0),
+                said: AtomicBool::new(false),
+            }),
             next_partition: AtomicU64::new(0),
             next_producer: AtomicI64::new(1),
         }
@@ -152,7 +158,7 @@ impl Partition {
     pub fn append(&self, heads: &[Head], bytes: &[u8]) -> Result<i64, NotAppended> {
         let first = {
             let mut log = self.log();
-            self.memory.take(bytes.len() as u64, &mut log)?;
+            self.memory.take(heads.iter().map(|head| log::cost(head.length)).sum(), &mut log)?;
             let first = log.end();
             let mut rest = bytes;
             for head in heads {
@@ -190,7 +196,7 @@ impl Partition {
 
 impl Drop for Partition {
     fn drop(&mut self) {
-        let size = self.log.get_mut().unwrap_or_else(PoisonError::into_inner).size();
+        let size = self.log.get_mut().unwrap_or_else(PoisonError::into_inner).memory();
         self.memory.used.fetch_sub(size, Ordering::Relaxed);
     }
 }
@@ -207,6 +213,9 @@ impl Memory {
         self.used.fetch_sub(freed, Ordering::Relaxed);
         if freed < excess {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
+            if !self.said.swap(true, Ordering::Relaxed) {
+                tracing::warn!(limit = self.limit, "memory is full of unread data: refusing more");
+            }
             return Err(NotAppended::Full);
         }
         Ok(())
@@ -225,7 +234,7 @@ mod tests {
 
     #[test]
     fn unread_data_is_kept_and_more_is_refused() {
-        let size = batch(&[b"0123456789"]).len() as u64;
+        let size = log::cost(batch(&[b"0123456789"]).len());
         let store = Store::new(Bytes(2 * size));
         store.create("t", 1).unwrap();
         let partition = store.partition("t", 0).unwrap();
@@ -240,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_deleted_topic_gives_its_memory_back() {
-        let size = batch(&[b"0123456789"]).len() as u64;
+        let size = log::cost(batch(&[b"0123456789"]).len());
         let store = Store::new(Bytes(size));
         for _ in 0..3 {
             store.create("t", 2).unwrap();

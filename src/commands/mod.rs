@@ -2,7 +2,7 @@
 
 mod images;
 mod launch;
-mod profiles;
+pub mod profiles;
 mod records;
 mod run;
 mod screen;

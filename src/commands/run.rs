@@ -49,7 +49,7 @@ pub async fn run(args: Run) -> Result<Exit> {
     };
     let resume = if args.resume { Some(store::load(&path)?) } else { None };
     let request = Request { plan, profile: profile.to_toml(), path: path.clone(), resume };
-    let Some(outcome) = execute(request, args.quiet).await else {
+    let Some(outcome) = Box::pin(execute(request, args.quiet)).await else {
         return Ok(Exit::Interrupted);
     };
     finish(outcome, &path, args.format)

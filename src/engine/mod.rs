@@ -1,6 +1,7 @@
 //! The engine: executes a plan and tells what happens. It prints nothing and knows no terminal.
 //!
-//! [`run`] walks the plan's schedule; [`repetition`] executes one step of it on clean servers. On
+//! [`run`] walks the plan's schedule; [`repetition`] executes one step of it on clean servers, with
+//! [`play`] as its measured part and [`stage`] as what may end that early. On
 //! the way of a message: [`load`] (the thread that sends) → the backend → [`inbox`] (the thread
 //! that receives), both into the [`recorder`], which keeps the [`ledger`]. Beside it [`sampler`]
 //! follows the servers' resources, [`generator`] this process, [`observer`] makes snapshots, and
@@ -13,15 +14,19 @@ mod inbox;
 pub mod ledger;
 pub mod load;
 mod observer;
+mod play;
 pub mod preflight;
 mod provenance;
 mod recorder;
 mod repetition;
+mod results;
 mod run;
 mod sampler;
 mod servers;
+mod stage;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod verdict;
 mod warmup;
 

@@ -8,7 +8,13 @@ use std::{
     time::Duration,
 };
 
-use super::{EngineError, load::Load, recorder::Recorder};
+use super::{
+    EngineError,
+    load::Load,
+    play::bundling,
+    recorder::Recorder,
+    threads::{Reader, StopOnDrop, thread_error},
+};
 use crate::{
     backend::Session,
     clock::Clock,
@@ -31,11 +37,11 @@ pub async fn play(
     let payloads =
         Payloads::new(WARMUP_SEED, workload.payload().0 as usize, workload.payload_source());
     let recorder = Arc::new(Recorder::new(clock, workload.users(), u64::MAX, payloads));
-    let bundling = super::repetition::bundling(workload);
+    let bundling = bundling(workload);
     let consumer = session.consumer(bundling).await?;
     let mut fleet = session.fleet(workload.users(), bundling, recorder.clone()).await?;
     let stop = Arc::new(AtomicBool::new(false));
-    let reader = super::repetition::Reader::spawn(consumer, &recorder)?;
+    let reader = Reader::spawn(consumer, &recorder)?;
     let player = {
         let (recorder, stop, mut workload) =
             (Arc::clone(&recorder), Arc::clone(&stop), workload.clone());
@@ -52,9 +58,9 @@ pub async fn play(
     let _stopper = StopOnDrop(Arc::clone(&stop));
     tokio::time::sleep(length).await;
     stop.store(true, Relaxed);
-    player.await.map_err(super::repetition::thread_error("the warm-up load"))?.map_err(
-        |error| EngineError::Thread { what: "the warm-up load".into(), reason: error.to_string() },
-    )?;
+    player.await.map_err(thread_error("the warm-up load"))?.map_err(|error| {
+        EngineError::Thread { what: "the warm-up load".into(), reason: error.to_string() }
+    })?;
     reader.end().await?;
     Ok(recorder.ledger().sent)
 }
@@ -64,13 +70,5 @@ fn endless(workload: &mut Workload) {
     match workload {
         Workload::Latency(w) => w.messages = u32::MAX,
         Workload::Throughput(w) => w.volume = crate::units::Bytes(u64::MAX / 2),
-    }
-}
-
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
     }
 }

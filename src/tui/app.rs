@@ -1,14 +1,13 @@
 //! The loop: waits, updates, performs effects, draws. All the screen's input and output is here.
 
 use std::{
-    io::{self, IsTerminal},
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use crossterm::event::{Event as TerminalEvent, EventStream};
-use futures_util::{FutureExt, StreamExt};
-use ratatui::DefaultTerminal;
+use futures_util::StreamExt;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +17,7 @@ use super::{
     model::{Catalog, Model, Screen},
     msg::{Effect, Msg},
     outside::{Controller, Inputs, Outcome, Planner, Started, Stop},
+    terminal::ScreenTerminal,
     theme::Theme,
     view,
 };
@@ -49,25 +49,11 @@ pub enum TuiError {
 /// A terminal that blocks blocks only this future: the run and its events go on. Panic hooks
 /// installed before the call see a restored terminal.
 pub async fn run(inputs: Inputs, controller: impl Controller) -> Result<Outcome, TuiError> {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if dumb || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+    if !ScreenTerminal::is_there() {
         return Err(TuiError::NoTerminal);
     }
-    let restore = Restore;
-    let terminal = ratatui::try_init()?;
-    let outcome = App::new(inputs, controller, terminal).run().await;
-    drop(restore);
-    Ok(outcome)
-}
-
-/// Gives the terminal back on every way out; panics are caught by ratatui's own hook first.
-struct Restore;
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        // A terminal that is gone cannot be restored, and nobody is there to be told.
-        let _ = ratatui::try_restore();
-    }
+    let terminal = ScreenTerminal::take()?;
+    Ok(App::new(inputs, controller, terminal).run().await)
 }
 
 struct App<C> {
@@ -76,7 +62,7 @@ struct App<C> {
     controller: C,
     terminate: CancellationToken,
     /// `None` once the terminal is lost: the run is then brought to its end unseen.
-    terminal: Option<(DefaultTerminal, EventStream)>,
+    terminal: Option<(ScreenTerminal, EventStream)>,
     run: Option<Running>,
     began: Instant,
     drawn: Instant,
@@ -101,7 +87,7 @@ enum Woken {
 }
 
 impl<C: Controller> App<C> {
-    fn new(inputs: Inputs, controller: C, mut terminal: DefaultTerminal) -> Self {
+    fn new(inputs: Inputs, controller: C, mut terminal: ScreenTerminal) -> Self {
         let Inputs { profiles, backends, planner, terminate } = inputs;
         let (model, effects) =
             Model::new(Catalog { profiles, backends }, Theme::from_environment());
@@ -135,6 +121,7 @@ impl<C: Controller> App<C> {
         while !self.quit {
             let due = self.due;
             let live = matches!(self.model.screen, Screen::Live(_));
+            // Keys and events that wait are all taken before a frame is drawn.
             let woken = tokio::select! {
                 biased;
                 () = self.terminate.cancelled(), if !terminating => Woken::Terminate,
@@ -158,20 +145,8 @@ impl<C: Controller> App<C> {
         self.model.outcome
     }
 
-    /// Takes a key, and all that were pressed meanwhile.
-    fn input(&mut self, first: Option<io::Result<TerminalEvent>>) {
-        let mut next_event = Some(first);
-        while let Some(event) = next_event {
-            match event {
-                Some(Ok(event)) => self.react(&event),
-                Some(Err(_)) | None => return self.lost(),
-            }
-            next_event =
-                self.terminal.as_mut().and_then(|(_, events)| events.next().now_or_never());
-        }
-    }
-
-    fn react(&mut self, event: &TerminalEvent) {
+    fn input(&mut self, event: Option<io::Result<TerminalEvent>>) {
+        let Some(Ok(event)) = event else { return self.lost() };
         if matches!(event, TerminalEvent::Resize(..)) {
             self.apply(Msg::Redraw, FRAME_FOR_KEYS);
         }
@@ -238,13 +213,15 @@ impl<C: Controller> App<C> {
 
     /// The terminal is gone: nobody can stop the run any more, so that it is stopped in order.
     fn lost(&mut self) {
-        self.terminal = None;
+        if let Some((terminal, _)) = self.terminal.take() {
+            terminal.forget();
+        }
         self.apply(Msg::Terminate, FRAME);
     }
 }
 
 async fn next(
-    terminal: Option<&mut (DefaultTerminal, EventStream)>,
+    terminal: Option<&mut (ScreenTerminal, EventStream)>,
 ) -> Option<io::Result<TerminalEvent>> {
     match terminal {
         Some((_, events)) => events.next().await,

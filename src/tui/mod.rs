@@ -12,6 +12,7 @@ mod mailbox;
 mod model;
 mod msg;
 mod outside;
+mod terminal;
 mod theme;
 mod view;
 mod widgets;

@@ -9,7 +9,7 @@ use ratatui::{Terminal, backend::TestBackend, style::Color};
 use super::{
     fixture::{self, FixturePlanner},
     keys,
-    model::{Model, Place, Screen},
+    model::{Catalog, Model, Place, Screen},
     msg::{Effect, Msg},
     outside::{Planner, Stop},
     theme::Theme,
@@ -453,6 +453,18 @@ fn a_backend_takes_the_hub_along_on_which_it_can_run() {
     let expected = [("backend", "kafka:2.8.0"), ("hub.kind", "docker")];
     let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
     assert_eq!(request.overrides, expected);
+}
+
+#[test]
+fn with_nothing_to_choose_there_is_nothing_to_start() {
+    let nothing = Catalog { profiles: Vec::new(), backends: Vec::new() };
+    let (model, effects) = Model::new(nothing, Theme::Plain);
+    let mut stage = Stage { model, effects, now: Duration::ZERO };
+    for code in [KeyCode::Down, KeyCode::Char('w'), KeyCode::Tab, KeyCode::Enter, KeyCode::F(5)] {
+        stage.key(code);
+        stage.frame(80, 24);
+    }
+    assert!(stage.effects.is_empty());
 }
 
 #[test]

@@ -109,7 +109,8 @@ impl Clients {
         found
     }
 
-    /// Names and values of client settings in force, for the record.
+    /// Names and values of client settings in force, for the record. Named as in a profile;
+    /// `bulk` are those of a producer that bundles.
     pub(super) fn in_force(&self, broker: SocketAddr) -> KafkaResult<Vec<(String, String)>> {
         let single = self.producer(broker, Bundling::Single, 1);
         let bulk = self.producer(broker, Bundling::Bulk, 1);
@@ -117,7 +118,7 @@ impl Clients {
         let mut facts = Vec::new();
         for (prefix, mut config, keys, given) in [
             ("producer", single, PRODUCER_FACTS, Some(&self.producer)),
-            ("bulk producer", bulk, BULK_FACTS, None),
+            ("bulk", bulk, BULK_FACTS, None),
             ("consumer", consumer, CONSUMER_FACTS, Some(&self.consumer)),
         ] {
             // Defaults of a topic's settings (`acks` is one) can be read only once any of them is set.
@@ -126,7 +127,7 @@ impl Clients {
             let given = given.into_iter().flat_map(Table::keys).map(String::as_str);
             let given = given.filter(|key| !keys.contains(key) && !secret(key));
             for key in keys.iter().copied().chain(given) {
-                facts.push((format!("{prefix} {key}"), native.get(key)?));
+                facts.push((format!("{prefix}.{key}"), native.get(key)?));
             }
         }
         Ok(facts)
@@ -263,17 +264,17 @@ mod tests {
             .unwrap();
         let fact =
             |name: &str| facts.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        assert_eq!(fact("producer linger.ms"), Some("7"));
-        assert_eq!(fact("producer acks"), Some("1"));
-        assert_eq!(fact("producer retries"), Some("3"));
-        assert_eq!(fact("bulk producer linger.ms"), Some("7"));
+        assert_eq!(fact("producer.linger.ms"), Some("7"));
+        assert_eq!(fact("producer.acks"), Some("1"));
+        assert_eq!(fact("producer.retries"), Some("3"));
+        assert_eq!(fact("bulk.linger.ms"), Some("7"));
     }
 
     #[test]
     fn a_latency_producer_does_not_linger_and_keeps_librdkafkas_acks() {
         let facts = clients(&[], Durability::Default).in_force(broker()).unwrap();
-        assert!(facts.contains(&("producer linger.ms".into(), "0".into())), "{facts:?}");
-        assert!(facts.contains(&("producer acks".into(), "-1".into())), "{facts:?}");
+        assert!(facts.contains(&("producer.linger.ms".into(), "0".into())), "{facts:?}");
+        assert!(facts.contains(&("producer.acks".into(), "-1".into())), "{facts:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, ConfigEntry, ConfigSource, ResourceSpecifier},
-    error::KafkaResult,
+    error::{KafkaError, KafkaResult},
 };
 
 use super::{
@@ -39,6 +39,7 @@ const TOPIC_KEYS: &[&str] = &[
 ];
 
 /// Reads back the settings of broker and topic: those above, and all that are not the default.
+/// Named as in a profile.
 pub(super) async fn settings_in_force(
     admin: &AdminClient<Listener>,
     broker: i32,
@@ -48,10 +49,10 @@ pub(super) async fn settings_in_force(
     let mut facts = Vec::new();
     // One at a time: librdkafka sends what concerns a broker to that broker alone.
     for (resource, keys, prefix) in
-        [(&asked[0], BROKER, "broker"), (&asked[1], TOPIC_KEYS, "topic")]
+        [(&asked[0], BROKER, "server"), (&asked[1], TOPIC_KEYS, "topic")]
     {
         for described in admin.describe_configs([resource], &options).await? {
-            let entries = described.map_err(rdkafka::error::KafkaError::AdminOp)?.entries;
+            let entries = described.map_err(KafkaError::AdminOp)?.entries;
             facts.extend(told(prefix, keys, entries));
         }
     }
@@ -66,7 +67,7 @@ fn told(prefix: &str, keys: &[&str], entries: Vec<ConfigEntry>) -> Vec<(String, 
     let mut told: Vec<_> = entries
         .into_iter()
         .filter(matters)
-        .filter_map(|entry| Some((format!("{prefix} {}", entry.name), entry.value?)))
+        .filter_map(|entry| Some((format!("{prefix}.{}", entry.name), entry.value?)))
         .collect();
     told.sort();
     told
@@ -96,7 +97,7 @@ mod tests {
             entry("ssl.key.password", ConfigSource::StaticBroker, true),
         ];
         let names: Vec<_> =
-            told("broker", BROKER, entries).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["broker log.dirs", "broker num.io.threads"]);
+            told("server", BROKER, entries).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["server.log.dirs", "server.num.io.threads"]);
     }
 }

@@ -15,20 +15,21 @@ use rdkafka::{
 use super::{
     place::{Place, reason},
     poller::{self, Hall, UserProducer},
-    topic::{self, TOPIC},
+    topic::TOPIC,
 };
 use crate::{
-    backend::{BackendError, Fleet, Reports, SendError},
-    clock::Clock,
+    backend::{BackendError, Fleet, SendError},
     stamp::{Stamp, User},
 };
 
 /// Longest time in which one user may connect.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// Longest wait for one answer meanwhile; then it is asked whether anybody still waits for it.
+const ANSWER: Duration = Duration::from_secs(1);
 /// Longest time that a fleet takes to give up what is still in flight.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Threads that connect users, or take them down, side by side: most of it is waiting.
-const HANDS: u32 = 8;
+const HANDS: u32 = 16;
 
 /// The producers of all users, and the thread that serves them.
 pub(super) struct KafkaFleet {
@@ -39,17 +40,16 @@ pub(super) struct KafkaFleet {
 }
 
 impl KafkaFleet {
-    /// Connects `users` producers to the leader of the topic. Blocks.
+    /// Connects `users` producers to the leaders of the topic. Blocks; gives up when the hall is
+    /// closed meanwhile.
     pub(super) fn connect(
         place: &Place,
         config: &ClientConfig,
         users: u32,
         partitions: i32,
-        clock: Clock,
-        reports: &Arc<dyn Reports>,
+        hall: Arc<Hall>,
     ) -> Result<Self, BackendError> {
-        let hall = Hall::new(clock, Arc::clone(reports));
-        let producers = Arc::new(connect_all(place, config, users, &hall, &**reports)?);
+        let producers = Arc::new(connect_all(place, config, users, partitions, &hall)?);
         let served = (Arc::clone(&hall), Arc::clone(&producers));
         let poller = thread::Builder::new()
             .name("kafka-poller".into())
@@ -64,8 +64,9 @@ impl Fleet for KafkaFleet {
         let Some(producer) = self.producers.get(user as usize) else {
             return Err(SendError::Refused(format!("there is no user {user}")));
         };
-        let partition = (user % self.partitions.unsigned_abs()).cast_signed();
-        let record = BaseRecord::<(), [u8]>::to(TOPIC).partition(partition).payload(message);
+        let record = BaseRecord::<(), [u8]>::to(TOPIC)
+            .partition(partition(user, self.partitions))
+            .payload(message);
         let line = producer.context();
         line.taken();
         match producer.send(record) {
@@ -131,18 +132,18 @@ fn connect_all(
     place: &Place,
     config: &ClientConfig,
     users: u32,
+    partitions: i32,
     hall: &Arc<Hall>,
-    reports: &dyn Reports,
 ) -> Result<Vec<UserProducer>, BackendError> {
     let (todo, failure) = (Mutex::new(0..users), Mutex::new(None));
     let done: Mutex<Vec<(User, UserProducer)>> = Mutex::default();
     side_by_side(|| {
         while let Some(user) = next(&todo) {
-            match connect_one(place, config, hall, user) {
+            match connect_one(place, config, hall, user, partition(user, partitions)) {
                 Ok(producer) => {
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     done.push((user, producer));
-                    reports.connected(u32::try_from(done.len()).unwrap_or(u32::MAX));
+                    hall.reports.connected(u32::try_from(done.len()).unwrap_or(u32::MAX));
                 }
                 Err(error) => {
                     *todo.lock().unwrap_or_else(PoisonError::into_inner) = 0..0;
@@ -159,31 +160,38 @@ fn connect_all(
     Ok(done.into_iter().map(|(_, producer)| producer).collect())
 }
 
-/// One user's producer, which knows the topic and has a connection to its leader.
+/// One user's producer, connected to the leader of its partition.
+///
+/// librdkafka connects to a leader when it first has something for it. A question about the
+/// partition makes it do so now, and teaches it the topic on the way.
 fn connect_one(
     place: &Place,
     config: &ClientConfig,
     hall: &Arc<Hall>,
     user: User,
+    partition: i32,
 ) -> Result<UserProducer, BackendError> {
     let what = || format!("connecting user {}", user + 1);
-    let producer: UserProducer =
-        config.create_with_context(hall.line(user)).map_err(|error| place.failed(what(), error))?;
-    let explain = |error: KafkaError| {
-        // Why librdkafka could not is among its events.
-        (0..32).for_each(|_| producer.poll(Duration::ZERO));
-        let last = hall.last_error().unwrap_or_default();
-        place.failed(what(), format!("{} {last}", reason(&error)).trim())
-    };
-    let metadata = producer.client().fetch_metadata(Some(TOPIC), PATIENCE).map_err(explain)?;
-    let led = topic::leaders(&metadata).map_err(|error| place.failed(what(), error))?;
-    // The connection that gave the metadata is the leader's, unless it goes by another address.
-    if led.brokers.iter().any(|address| *address != place.broker.to_string()) {
-        for partition in 0..led.partitions {
-            producer.client().fetch_watermarks(TOPIC, partition, PATIENCE).map_err(explain)?;
+    let producer: UserProducer = config
+        .create_with_context(hall.line(user))
+        .map_err(|error| place.failed(what(), reason(&error)))?;
+    let started = Instant::now();
+    loop {
+        let Err(error) = producer.client().fetch_watermarks(TOPIC, partition, ANSWER) else {
+            return Ok(producer);
+        };
+        if hall.closed() || started.elapsed() > PATIENCE {
+            // Why librdkafka could not is among its events.
+            (0..32).for_each(|_| producer.poll(Duration::ZERO));
+            let last = hall.last_error().map(|last| format!("; {last}")).unwrap_or_default();
+            return Err(place.failed(what(), reason(&error) + &last));
         }
     }
-    Ok(producer)
+}
+
+/// The partition to which a user always writes.
+fn partition(user: User, partitions: i32) -> i32 {
+    (user % partitions.unsigned_abs().max(1)).cast_signed()
 }
 
 fn next<I: Iterator>(items: &Mutex<I>) -> Option<I::Item> {

@@ -3,7 +3,7 @@
 //! Polling a thousand producers in turn costs most of a core, so it polls only those that have
 //! something in flight: `send` puts a producer on the list of the busy ones, and wakes the thread
 //! if it sleeps. An acknowledgement is stamped when its producer is polled, at most one pass
-//! ([`PASS`]) after librdkafka had it.
+//! after librdkafka had it.
 
 use std::{
     sync::{
@@ -23,13 +23,15 @@ use rdkafka::{
 
 use super::notes::Notes;
 use crate::{
-    backend::{Receipt, Reports},
+    backend::{Bundling, Receipt, Reports},
     clock::Clock,
     stamp::{Stamp, User},
 };
 
-/// Pause between two looks at the busy producers.
+/// Pause between two looks at the busy producers when each message goes out at once.
 const PASS: Duration = Duration::from_micros(100);
+/// The same when they are bundled: a thousand acknowledgements come together anyway.
+const BULK_PASS: Duration = Duration::from_millis(1);
 /// How often producers with nothing in flight are asked for errors.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -39,7 +41,8 @@ pub(super) type UserProducer = BaseProducer<Line>;
 /// What all producers of a fleet share.
 pub(super) struct Hall {
     clock: Clock,
-    reports: Arc<dyn Reports>,
+    pass: Duration,
+    pub(super) reports: Arc<dyn Reports>,
     notes: Arc<Notes>,
     /// Acknowledgements of the present pass.
     acked: Mutex<Vec<Receipt>>,
@@ -51,10 +54,14 @@ pub(super) struct Hall {
 }
 
 impl Hall {
-    pub(super) fn new(clock: Clock, reports: Arc<dyn Reports>) -> Arc<Self> {
+    pub(super) fn new(clock: Clock, bundling: Bundling, reports: Arc<dyn Reports>) -> Arc<Self> {
         let told = Arc::clone(&reports);
         Arc::new(Self {
             clock,
+            pass: match bundling {
+                Bundling::Single => PASS,
+                Bundling::Bulk => BULK_PASS,
+            },
             reports,
             notes: Notes::new(move |text| told.note(text)),
             acked: Mutex::default(),
@@ -85,12 +92,30 @@ impl Hall {
         }
     }
 
+    /// Takes everything that librdkafka holds ready for `producer`: one poll brings one response's.
+    fn empty(&self, producer: &UserProducer) {
+        let mut before = lock(&self.acked).len();
+        loop {
+            producer.poll(Duration::ZERO);
+            let now = lock(&self.acked).len();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
     /// What librdkafka last said went wrong.
     pub(super) fn last_error(&self) -> Option<String> {
         lock(&self.last_error).clone()
     }
 
-    /// Ends the poller's work after its present pass.
+    /// Whether [`Hall::close`] was called.
+    pub(super) fn closed(&self) -> bool {
+        self.over.load(SeqCst)
+    }
+
+    /// Ends the poller's work after its present pass, and that of those who still connect.
     pub(super) fn close(&self) {
         self.over.store(true, SeqCst);
         self.wake();
@@ -228,7 +253,7 @@ pub(super) fn serve(hall: &Hall, producers: &[UserProducer]) {
     let _ = hall.poller.set(thread::current());
     let mut busy: Vec<User> = Vec::new();
     let mut swept = Instant::now();
-    while !hall.over.load(SeqCst) {
+    while !hall.closed() {
         busy.append(&mut lock(&hall.woken));
         if busy.is_empty() {
             thread::park_timeout(SWEEP.saturating_sub(swept.elapsed()));
@@ -236,7 +261,7 @@ pub(super) fn serve(hall: &Hall, producers: &[UserProducer]) {
         let started = Instant::now();
         busy.retain(|user| {
             let producer = &producers[*user as usize];
-            producer.poll(Duration::ZERO);
+            hall.empty(producer);
             producer.context().stays()
         });
         if swept.elapsed() >= SWEEP {
@@ -248,7 +273,7 @@ pub(super) fn serve(hall: &Hall, producers: &[UserProducer]) {
         hall.report();
         if !busy.is_empty() {
             // At most a third of a core, however many wait for a slow broker.
-            thread::sleep(PASS.max(2 * started.elapsed()));
+            thread::sleep(hall.pass.max(2 * started.elapsed()));
         }
     }
 }

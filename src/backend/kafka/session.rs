@@ -6,7 +6,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rdkafka::{admin::AdminClient, error::KafkaError, util::get_rdkafka_version};
+use rdkafka::{
+    admin::AdminClient,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+    util::get_rdkafka_version,
+};
 use tokio::{net::TcpStream, time};
 
 use super::{
@@ -16,7 +21,8 @@ use super::{
     fleet::KafkaFleet,
     notes::{Listener, Notes},
     place::{Place, reason},
-    topic::{self, REQUEST, TOPIC, Wanted},
+    poller::Hall,
+    topic::{self, Wanted},
 };
 use crate::{
     backend::{BackendError, Bundling, Consumer, Fleet, Reports, ServerFacts, Session},
@@ -124,10 +130,13 @@ impl Session for KafkaSession {
     ) -> Result<Box<dyn Fleet>, BackendError> {
         let place = self.place.clone();
         let config = self.clients.producer(place.broker, bundling, users);
-        let (partitions, clock) = (self.wanted.partitions, self.clock);
-        let connect =
-            move || KafkaFleet::connect(&place, &config, users, partitions, clock, &reports);
-        Ok(Box::new(self.place.blocking(connect).await??))
+        let partitions = self.wanted.partitions;
+        let hall = Hall::new(self.clock, bundling, reports);
+        let abandoned = Abandoned(Some(Arc::clone(&hall)));
+        let connect = move || KafkaFleet::connect(&place, &config, users, partitions, hall);
+        let fleet = self.place.blocking(connect).await??;
+        abandoned.not_so();
+        Ok(Box::new(fleet))
     }
 
     async fn consumer(&self, _bundling: Bundling) -> Result<Box<dyn Consumer>, BackendError> {
@@ -143,6 +152,23 @@ impl Session for KafkaSession {
     }
 }
 
+/// Tells the threads that connect users when nobody waits for them any more.
+struct Abandoned(Option<Arc<Hall>>);
+
+impl Abandoned {
+    fn not_so(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(hall) = &self.0 {
+            hall.close();
+        }
+    }
+}
+
 fn unsupported(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode as Code;
     matches!(
@@ -154,15 +180,10 @@ fn unsupported(error: &KafkaError) -> bool {
 /// Messages that the topic holds by its offsets, asked over a connection of its own. Blocks.
 fn count(place: &Place) -> Result<u64, BackendError> {
     let failed = |error: KafkaError| place.failed("counting the messages", reason(&error));
-    let client: AdminClient<_> = Clients::control(place.broker)
+    let client: BaseConsumer<_> = Clients::control(place.broker)
         .create_with_context(Listener(Notes::to_log("count")))
         .map_err(failed)?;
-    let metadata = client.inner().fetch_metadata(Some(TOPIC), REQUEST).map_err(failed)?;
-    let led =
-        topic::leaders(&metadata).map_err(|error| place.failed("counting the messages", error))?;
-    (0..led.partitions).try_fold(0, |sum, partition| {
-        let (low, high) =
-            client.inner().fetch_watermarks(TOPIC, partition, REQUEST).map_err(failed)?;
-        Ok(sum + (high - low).unsigned_abs())
-    })
+    let held =
+        topic::held(client.client()).map_err(|last| place.failed("counting the messages", last))?;
+    Ok(held.iter().map(|partition| (partition.high - partition.low).unsigned_abs()).sum())
 }

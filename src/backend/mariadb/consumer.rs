@@ -1,10 +1,10 @@
 //! The reader: polls for new rows on a thread of its own, and for those that it had to skip.
 //!
-//! Each turn reads a page of rows beyond the highest id seen, then looks for open gaps whose time
-//! has come ([`Gaps`]). Old gaps are given up only on proof: every transaction that was active
-//! when an epoch began has ended ([`Epoch`]), and one more look found nothing. Where the server
-//! gives no such proof (the user may not see transactions, or the engine has none) a gap is looked
-//! for during [`WITHOUT_PROOF`] before it is given up.
+//! Each query asks for rows beyond the highest id seen and for open gaps ([`Gaps`]), in order of id
+//! and of one view of the table. Old gaps are given up only on proof: every transaction that was
+//! active when an epoch began has ended ([`Epoch`]), and one more look found nothing. Where the
+//! server gives no such proof (the user may not see transactions, or the engine has none) a gap is
+//! looked for during [`WITHOUT_PROOF`] before it is given up.
 
 use std::{cell::RefCell, pin::pin, time::Duration};
 
@@ -42,10 +42,10 @@ const PAGE_BYTES: u64 = 16 << 20;
 /// Rows after which the inbox is told to make them visible.
 const FLUSH_EVERY: usize = 256;
 
-/// Ranges in each of the statements that look for gaps. The last range fills up what is unused.
-const ARITIES: [usize; 3] = [1, 8, 64];
-/// Ranges looked for in one turn at most, so that new rows never wait long.
-const LOOKS: usize = 128;
+/// Open ranges that each of the statements looks for. Unused places repeat the last range.
+const ARITIES: [usize; 4] = [0, 1, 8, 64];
+/// Open ranges in one query at most.
+const LOOKS: usize = ARITIES[ARITIES.len() - 1];
 /// Open ranges that memory is spent on; more means that something else is wrong.
 const MOST_GAPS: usize = 250_000;
 /// How often active transactions are listed while old gaps are open.
@@ -72,16 +72,14 @@ pub struct Reader {
 /// What is asked of the server.
 struct Queries {
     page: usize,
-    fresh: String,
-    looks: [String; ARITIES.len()],
+    selects: [String; ARITIES.len()],
     may_prove: bool,
 }
 
 /// A connection and its prepared statements.
 struct Link {
     connection: Conn,
-    fresh: Statement,
-    looks: Vec<Statement>,
+    selects: Vec<Statement>,
     proves: bool,
 }
 
@@ -166,39 +164,30 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads what is new, then what was skipped. Whether there is certainly more to read.
+    /// Reads a page of what is new or was skipped. Whether there is more to read at once.
     async fn turn(&mut self, inbox: &RefCell<&mut dyn Inbox>) -> Result<bool, Halt> {
         let Some(link) = &mut self.link else {
             return Err(Halt::Lost("there is no connection".into()));
         };
         let pass = Pass { login: &self.login, clock: self.clock, inbox };
-        let page = self.queries.page;
-        let after = vec![Value::UInt(self.gaps.high())];
-        let rows = pass.query(&mut link.connection, &link.fresh, after, &mut self.gaps).await?;
+        if !self.gaps.is_empty() {
+            self.proof.gather(link, &pass, &mut self.gaps).await?;
+        }
+        let asked = self.clock.now();
+        let ranges = self.gaps.choose(asked, LOOKS);
+        let arity = ARITIES.iter().position(|arity| *arity >= ranges.len()).unwrap_or(0);
+        let bounds = bounds(self.gaps.high(), &ranges, ARITIES[arity]);
+        let (connection, select) = (&mut link.connection, &link.selects[arity]);
+        let read = pass.query(connection, select, bounds, &mut self.gaps).await?;
+        let full = read.rows == self.queries.page;
+        for range in ranges.into_iter().filter(|range| !full || range.1 <= read.last) {
+            self.gaps.looked(range, asked, self.poll);
+        }
         if self.gaps.len() > MOST_GAPS {
             let reason = format!("more than {MOST_GAPS} ranges of row numbers are missing");
             return Err(Halt::Fatal(self.login.operation("reading in order of commit", reason)));
         }
-        if self.gaps.is_empty() {
-            self.proof.epoch = None;
-            return Ok(rows == page);
-        }
-        self.proof.gather(link, &pass, &mut self.gaps).await?;
-        let due = self.gaps.due(self.clock.now(), LOOKS);
-        for ranges in due.chunks(ARITIES[ARITIES.len() - 1]) {
-            let asked = self.clock.now();
-            let arity = ARITIES.iter().position(|arity| *arity >= ranges.len()).unwrap_or(0);
-            let bounds = bounds(ranges, ARITIES[arity]);
-            let found = pass
-                .query(&mut link.connection, &link.looks[arity], bounds, &mut self.gaps)
-                .await?;
-            if found < page {
-                for range in ranges {
-                    self.gaps.looked(*range, asked);
-                }
-            }
-        }
-        Ok(rows == page)
+        Ok(full || self.gaps.overdue(self.clock.now(), LOOKS))
     }
 
     /// Connects again, for as long as it takes; reading goes on from the same place.
@@ -271,26 +260,20 @@ impl Queries {
         .clamp(1, most);
         let select = format!("SELECT id, stamp, payload FROM {TABLE} WHERE");
         let order = format!("ORDER BY id LIMIT {page}");
-        let looks = ARITIES.map(|ranges| {
-            let ranges = vec!["id BETWEEN ? AND ?"; ranges].join(" OR ");
-            format!("{select} {ranges} {order}")
+        let selects = ARITIES.map(|ranges| {
+            let ranges = " OR id BETWEEN ? AND ?".repeat(ranges);
+            format!("{select} id > ?{ranges} {order}")
         });
-        Self {
-            page,
-            fresh: format!("{select} id > ? {order}"),
-            looks,
-            may_prove: settings.transactional(),
-        }
+        Self { page, selects, may_prove: settings.transactional() }
     }
 }
 
 impl Link {
     async fn open(login: &Login, queries: &Queries) -> Result<Self, Error> {
         let mut connection = Conn::new(login.opts()).await?;
-        let fresh = connection.prep(queries.fresh.as_str()).await?;
-        let mut looks = Vec::with_capacity(ARITIES.len());
-        for query in &queries.looks {
-            looks.push(connection.prep(query.as_str()).await?);
+        let mut selects = Vec::with_capacity(ARITIES.len());
+        for query in &queries.selects {
+            selects.push(connection.prep(query.as_str()).await?);
         }
         // Without this privilege the list of transactions is empty instead of forbidden.
         let privileges: Option<u64> = connection
@@ -300,7 +283,7 @@ impl Link {
             )
             .await?;
         let proves = queries.may_prove && privileges.unwrap_or(0) > 0;
-        Ok(Self { connection, fresh, looks, proves })
+        Ok(Self { connection, selects, proves })
     }
 
     async fn active(&mut self) -> Result<Vec<Transaction>, Error> {
@@ -352,6 +335,14 @@ impl Proof {
     }
 }
 
+/// What a query gave.
+#[derive(Default)]
+struct Read {
+    rows: usize,
+    /// Id of the last row.
+    last: u64,
+}
+
 /// What every query of a turn needs.
 struct Pass<'a, 'i> {
     login: &'a Login,
@@ -360,40 +351,42 @@ struct Pass<'a, 'i> {
 }
 
 impl Pass<'_, '_> {
-    /// Runs a query and tells the inbox each row that is seen for the first time. Returns how many
-    /// rows there were.
+    /// Runs a query and tells the inbox each row that is seen for the first time.
     async fn query(
         &self,
         connection: &mut Conn,
         statement: &Statement,
         parameters: Vec<Value>,
         gaps: &mut Gaps,
-    ) -> Result<usize, Halt> {
+    ) -> Result<Read, Halt> {
         self.ask(async {
             let mut result = connection.exec_iter(statement, parameters).await?;
-            let mut rows = 0;
+            let mut read = Read::default();
             while let Some(row) = result.next().await? {
-                rows += 1;
-                self.deliver(&row, gaps);
-                if rows % FLUSH_EVERY == 0 {
+                read.rows += 1;
+                read.last = self.deliver(&row, gaps).unwrap_or(read.last);
+                if read.rows.is_multiple_of(FLUSH_EVERY) {
                     self.inbox.borrow_mut().flush();
                 }
             }
-            Ok(rows)
+            Ok(read)
         })
         .await
     }
 
-    fn deliver(&self, row: &Row, gaps: &mut Gaps) {
+    /// Returns the row's id, if it is a row of ours.
+    fn deliver(&self, row: &Row, gaps: &mut Gaps) -> Option<u64> {
         let at = self.clock.now();
         let (Some(id), Some(stamp), Some(Value::Bytes(payload))) =
             (unsigned(row, 0), unsigned(row, 1), row.as_ref(2))
         else {
-            return self.inbox.borrow_mut().foreign();
+            self.inbox.borrow_mut().foreign();
+            return None;
         };
         if gaps.take(id, at) {
             self.inbox.borrow_mut().arrived(at, Stamp::from_number(stamp), payload);
         }
+        Some(id)
     }
 
     async fn ask<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Halt> {
@@ -448,14 +441,13 @@ fn is_final(error: &Error) -> bool {
         || matches!(error, Error::Server(server) if !PASSING.contains(&server.code))
 }
 
-/// The parameters of a statement that looks for `arity` ranges.
-fn bounds(ranges: &[Range], arity: usize) -> Vec<Value> {
+/// The parameters of a statement for rows beyond `high`, and for `arity` ranges.
+fn bounds(high: u64, ranges: &[Range], arity: usize) -> Vec<Value> {
     let padding = ranges.last().into_iter().cycle();
-    ranges
-        .iter()
-        .chain(padding)
-        .take(arity)
-        .flat_map(|(first, last)| [Value::UInt(*first), Value::UInt(*last)])
+    let ranges = ranges.iter().chain(padding).take(arity);
+    std::iter::once(high)
+        .chain(ranges.flat_map(|(first, last)| [*first, *last]))
+        .map(Value::UInt)
         .collect()
 }
 
@@ -469,9 +461,9 @@ mod tests {
         let numbers = |values: Vec<Value>| -> Vec<u64> {
             values.into_iter().map(mysql_async::from_value).collect()
         };
-        assert_eq!(numbers(bounds(&[(1, 2)], 1)), [1, 2]);
-        assert_eq!(numbers(bounds(&[(1, 2), (5, 9)], 4)), [1, 2, 5, 9, 5, 9, 5, 9]);
-        assert!(bounds(&[], 8).is_empty());
+        assert_eq!(numbers(bounds(20, &[], 0)), [20]);
+        assert_eq!(numbers(bounds(20, &[(1, 2)], 1)), [20, 1, 2]);
+        assert_eq!(numbers(bounds(20, &[(1, 2), (5, 9)], 4)), [20, 1, 2, 5, 9, 5, 9, 5, 9]);
     }
 
     #[test]
@@ -488,8 +480,8 @@ mod tests {
     fn every_arity_asks_for_that_many_ranges() {
         let setup = test_setup(1, 100);
         let queries = Queries::new(Bundling::Single, &Settings::read(&setup).0, 100);
-        for (query, arity) in queries.looks.iter().zip(ARITIES) {
-            assert_eq!(query.matches('?').count(), 2 * arity);
+        for (query, arity) in queries.selects.iter().zip(ARITIES) {
+            assert_eq!(query.matches('?').count(), 1 + 2 * arity);
         }
     }
 

@@ -17,7 +17,7 @@
 //! order after all and counted as given up. A message without payload cannot be corrupted and is
 //! stored as it came. The order is judged among intact messages.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 mod liar;
 pub mod records;
@@ -80,16 +80,9 @@ impl Default for Lies {
 }
 
 /// Lies that cannot be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct BadLies(String);
-
-impl fmt::Display for BadLies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for BadLies {}
 
 impl FromStr for Lies {
     type Err = BadLies;

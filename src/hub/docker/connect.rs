@@ -14,6 +14,8 @@ const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 const DEFAULT_PORT: u16 = 2375;
 /// How long an engine may take to answer its first calls.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The oldest API that has everything asked of it.
+const OLDEST_API: (usize, usize) = (1, 41);
 /// bollard's own limit; every call has a shorter one of ours.
 const LONGEST_CALL: u64 = 300;
 
@@ -92,10 +94,20 @@ impl Address {
             }
         };
         let client = client.map_err(|error| self.none(words(&error)))?;
-        within(patience, client.negotiate_version()).await.map_err(|error| match error {
+        let client = within(patience, client.negotiate_version()).await.map_err(|e| match e {
             EngineError::RequestTimeoutError => self.silent(patience),
             error => self.none(format!("it does not answer as an engine: {}", words(&error))),
-        })
+        })?;
+        let spoken = client.client_version();
+        let (major, minor) = (spoken.major_version, spoken.minor_version);
+        if (major, minor) < OLDEST_API {
+            return Err(self.none(format!(
+                "it speaks version {major}.{minor} of the engine's API; {}.{} or later is needed, \
+                 which comes with Docker 20.10",
+                OLDEST_API.0, OLDEST_API.1
+            )));
+        }
+        Ok(client)
     }
 
     /// The address at which ports published on the hub are reached.
@@ -249,6 +261,26 @@ mod tests {
         drop(listener);
         let dead = refused(&address).await;
         assert!(dead.to_string().contains("nothing listens"), "{dead}");
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_too_old_is_refused() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.sock");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut caller, _)) = listener.accept().await {
+                let answer =
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{\"ApiVersion\":\"1.40\"}";
+                let _ = caller.read(&mut [0; 1024]).await;
+                let _ = caller.write_all(answer).await;
+            }
+        });
+        let address = Address::Unix(path);
+        let error = address.connect_within(Duration::from_secs(5)).await.unwrap_err();
+        assert!(error.to_string().contains("1.40"), "{error}");
     }
 
     #[tokio::test]

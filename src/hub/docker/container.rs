@@ -132,7 +132,7 @@ impl Engine {
                 ports: ports.clone(),
             };
             let body = self.body(&spec.role, container, limits, &left_out, &placeholders);
-            match self.once(container, &spec.role, body, ports).await {
+            match self.once(container, &spec.role, limits, body, ports).await {
                 Ok(running) => return Ok(running),
                 Err(reason) => last = reason,
             }
@@ -170,6 +170,7 @@ impl Engine {
         &self,
         container: &ContainerSpec,
         role: &str,
+        limits: &Limits,
         body: ContainerCreateBody,
         ports: BTreeMap<u16, u16>,
     ) -> Result<Running, String> {
@@ -177,8 +178,9 @@ impl Engine {
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let id = match within(WORK, self.client.create_container(Some(options), body)).await {
             Ok(created) => {
-                for warning in created.warnings {
-                    tracing::warn!("{role}: {warning}");
+                if let Some(broken) = broken_promise(&created.warnings, limits) {
+                    self.discard(&created.id).await;
+                    return Err(broken);
                 }
                 created.id
             }
@@ -214,7 +216,13 @@ impl Engine {
             let why = if out_of_memory { ", killed for want of memory" } else { "" };
             return Err(format!("it ended at once{code}{why}"));
         }
-        Ok(Found { address: bridge_address(&inspect), image: inspect.image })
+        let address = match self.reach {
+            Reach::Container => {
+                bridge_address(&inspect).ok_or("it got no address on any network")?
+            }
+            Reach::Published(host) => host,
+        };
+        Ok(Found { address, image: inspect.image })
     }
 
     async fn running(
@@ -225,10 +233,6 @@ impl Engine {
         ports: BTreeMap<u16, u16>,
         found: &Found,
     ) -> Running {
-        let address = match self.reach {
-            Reach::Container => found.address.unwrap_or(self.reach.host()),
-            Reach::Published(host) => host,
-        };
         let digest = match (&found.image, &container.image) {
             (Some(id), Image::Named(_)) => {
                 self.pulled_digest(id).await.or_else(|| found.image.clone())
@@ -238,7 +242,7 @@ impl Engine {
         Running {
             role: role.to_owned(),
             id,
-            address,
+            address: found.address,
             ports,
             image: container.image.reference().to_owned(),
             digest,
@@ -436,8 +440,19 @@ impl Engine {
 
 /// What is known of a container once it runs.
 struct Found {
-    address: Option<IpAddr>,
+    address: IpAddr,
     image: Option<String>,
+}
+
+/// A limit that was asked for and that the engine has silently let go, in the engine's words.
+fn broken_promise(warnings: &[String], limits: &Limits) -> Option<String> {
+    warnings.iter().map(|warning| (warning, warning.to_lowercase())).find_map(|(said, words)| {
+        let asked = (limits.memory.is_some() && words.contains("memory limit"))
+            || (limits.cpus.is_some() && words.contains("cpu"))
+            || (limits.disk_write.is_some() && words.contains("bps"));
+        (asked && words.contains("discarded"))
+            .then(|| format!("a limit cannot be held there: {}", said.trim()))
+    })
 }
 
 fn life_of(inspect: &ContainerInspectResponse) -> Life {
@@ -512,6 +527,21 @@ mod tests {
         assert!(!Refusable::BlockCounting.is_ours(&limited));
         assert!(Refusable::BlockCounting.is_ours(&Limits::default()));
         assert!(Refusable::OpenFiles.is_ours(&limited));
+    }
+
+    #[test]
+    fn a_limit_that_the_engine_lets_go_is_an_error_only_where_it_was_asked_for() {
+        let warnings = [
+            "Your kernel does not support BPS Block I/O write limit or the cgroup is not mounted. \
+             Block I/O BPS write limit discarded."
+                .to_owned(),
+            "Your kernel does not support swap limit capabilities. Memory limited without swap."
+                .to_owned(),
+        ];
+        let memory = Limits { memory: Some(crate::units::Bytes(1 << 30)), ..Limits::default() };
+        assert_eq!(broken_promise(&warnings, &memory), None);
+        let disk = Limits { disk_write: Some(crate::units::ByteRate(1e6)), ..memory };
+        assert!(broken_promise(&warnings, &disk).is_some_and(|text| text.contains("BPS")));
     }
 
     #[test]

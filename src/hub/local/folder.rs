@@ -151,7 +151,11 @@ fn namespace() -> io::Result<String> {
 pub fn sweep(root: &Path) -> io::Result<Vec<String>> {
     let (boot, namespace) = (boot()?, namespace()?);
     let mut removed = Vec::new();
-    for entry in fs::read_dir(root)? {
+    let entries = match fs::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(removed),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         let Some(owner) = owner_of(&path) else { continue };
         if owner.namespace != namespace {
@@ -167,8 +171,12 @@ pub fn sweep(root: &Path) -> io::Result<Vec<String>> {
                 }
             }
         }
-        fs::remove_dir_all(&path)?;
-        removed.push(path.display().to_string());
+        match fs::remove_dir_all(&path) {
+            Ok(()) => removed.push(path.display().to_string()),
+            // Another run sweeps at the same time.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(removed)
 }

@@ -1,7 +1,7 @@
 //! The local hub: servers as child processes on this machine, no container.
 //!
-//! Each server has a fresh temporary folder ([`folder`]), is started through the [`guard`] so that
-//! it cannot outlive us, and is read from `/proc` ([`usage`]). Resource limits need containers:
+//! Each server has a fresh temporary folder (`folder`), is started through the [`guard`] so that
+//! it cannot outlive us, and is read from `/proc` (`usage`). Resource limits need containers:
 //! they are refused here, not ignored.
 
 use std::{
@@ -155,7 +155,13 @@ impl Hub for LocalHub {
             return Err(refused(role, "limits need a container: choose the docker hub"));
         }
         let program = program::find(&process.program)?;
-        let mut folder = Folder::make(&self.root).map_err(not_started(role))?;
+        let mut folder = Folder::make(&self.root).map_err(|error| {
+            let root = self.root.display();
+            refused(
+                role,
+                &format!("no folder can be made in {root} ({error}): set {ROOT_VARIABLE}"),
+            )
+        })?;
         let (ports, reserved) = reserve(&spec.ports).map_err(not_started(role))?;
         let filled = Placeholders::new(&folder.data(), &spec.ports, &ports);
         for (name, content) in &process.files {

@@ -1,16 +1,18 @@
 //! The state of the screen, and how it changes. Pure: what shall be done leaves as [`Effect`]s.
 
 mod done;
+mod field;
 mod live;
 mod setup;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-pub use done::{Finished, Range};
+pub use done::{Done, Finished, Range};
+pub use field::{Field, FieldKind, durability, exact_bytes, hub};
 pub use live::{Ending, Live};
-pub use setup::{Editing, Field, FieldKind, Pane, Preview, Setup, durability, exact_bytes};
-pub use watch::Watch;
+pub use setup::{Editing, Pane, Preview, Setup};
+pub use watch::{Progress, Watch};
 
 use super::{
     msg::{Effect, Msg},
@@ -180,8 +182,9 @@ impl Model {
     fn over(&mut self, overlay: Overlay, msg: &Msg) -> Vec<Effect> {
         match (overlay, msg) {
             (Overlay::Help(line), Msg::Down) => {
-                self.overlay =
-                    Some(Overlay::Help(line.saturating_add(1).min(super::view::HELP_LINES)));
+                self.overlay = Some(Overlay::Help(
+                    line.saturating_add(1).min(crate::tui::view::last_row_of_help()),
+                ));
             }
             (Overlay::Help(line), Msg::Up) => {
                 self.overlay = Some(Overlay::Help(line.saturating_sub(1)));

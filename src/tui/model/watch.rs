@@ -102,6 +102,11 @@ impl Watch {
         push(&mut self.log, (level, text), KEPT_LINES);
     }
 
+    /// Whether there is a snapshot of this repetition.
+    pub const fn is_measured(&self) -> bool {
+        self.snapshot.ledger.planned > 0
+    }
+
     /// Whether messages may still arrive, so that none can be called lost.
     pub fn under_way(&self) -> bool {
         !matches!(self.phase, Some((Phase::Collect | Phase::Cleanup, ..)))

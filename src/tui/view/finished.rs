@@ -21,10 +21,6 @@ use crate::{
 pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let [header, body, keys] = frame_of(area, 1);
-    let left = Line::from(vec![
-        Span::styled(" hubmark  ", theme.label()),
-        Span::styled(finished.plan.profile.clone(), theme.title()),
-    ]);
     let (word, style) = match &finished.end {
         End::Complete => ("complete", Style::new()),
         End::Stopped => ("stopped", theme.warn()),
@@ -33,22 +29,35 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let all = finished.plan.schedule.len();
     let right = Line::from(vec![
         Span::raw(format!(
-            "{} of {all} repetitions, took {}  ",
+            "{} of {all} repetitions, {}  ",
             finished.done.len() + finished.resumed,
             format::span(finished.seconds)
         )),
         Span::styled(format!(" {word} "), style),
+    ]);
+    let room = usize::from(header.width).saturating_sub(right.width() + 12);
+    let left = Line::from(vec![
+        Span::styled(" hubmark  ", theme.label()),
+        Span::styled(format::fit(&finished.plan.profile, room), theme.title()),
     ]);
     both_ends(left, right, frame, header);
 
     let answer = answer(finished, model);
     let width = body.width.saturating_sub(4);
     let answer_rows = answer.iter().map(|line| rows(line, width)).sum::<u16>() + 2;
+    let nothing = finished.done.is_empty();
+    // A run that came to nothing has only its reason to tell, and all the room to tell it.
+    let (answer_rows, detail_rows) = match (nothing, body.height) {
+        (true, all) => (all, 0),
+        (false, 30..) => (answer_rows, 14),
+        (false, _) => (answer_rows, 8),
+    };
+    let most = if nothing { body.height } else { body.height.saturating_sub(11).max(4) };
     let [top, points, detail] = body.layout(
         &Layout::vertical([
-            Constraint::Length(answer_rows.clamp(4, body.height.saturating_sub(11).max(4))),
-            Constraint::Fill(1),
-            Constraint::Length(8),
+            Constraint::Length(answer_rows.min(most).max(4)),
+            Constraint::Fill(u16::from(!nothing)),
+            Constraint::Length(detail_rows),
         ])
         .spacing(Spacing::Overlap(1)),
     );
@@ -56,8 +65,10 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let inner = block.inner(top).inner(Margin::new(1, 0));
     frame.render_widget(block, top);
     frame.render_widget(Paragraph::new(answer).wrap(Wrap { trim: true }), inner);
-    table(finished, model, frame, points);
-    details(finished, model, frame, detail);
+    if !nothing {
+        table(finished, model, frame, points);
+        details(finished, model, frame, detail);
+    }
     footer(
         &[
             ("↑↓", "point"),
@@ -146,9 +157,9 @@ fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let throughput = throughput(finished);
     let name = if throughput {
-        "points: mean over repetitions, MB/s and ms"
+        "points: mean over repetitions; MB/s, delivery in ms, cpu in cores"
     } else {
-        "points: mean over repetitions, delivery in ms"
+        "points: mean over repetitions; delivery in ms, cpu in cores"
     };
     let block = panel(theme, title(theme, name));
     let inner = block.inner(area);
@@ -163,8 +174,8 @@ fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     frame.render_widget(Line::from(head).style(theme.label()), Rect { height: 1, ..inner });
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     let first = (finished.selected + 1).saturating_sub(usize::from(rows.height));
-    let points = finished.plan.points.iter().enumerate().skip(first);
-    for ((place, point), row) in points.zip(rows.rows()) {
+    let names = words::points(&finished.plan);
+    for ((place, name), row) in names.iter().enumerate().skip(first).zip(rows.rows()) {
         let mean = |figure: &str, divisor: f64| {
             format::optional(finished.range(place, figure).map(|range| range.mean / divisor))
         };
@@ -182,7 +193,7 @@ fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         let lost_text = if count == 0 { MISSING.to_owned() } else { format::count(lost) };
         let text = format!(
             " {:<width$}{count:>5}{leading:>7}{:>7}{:>7}{:>7}{lost_text:>7} {sign}",
-            format::fit(&words::point(point), width),
+            format::fit(name, width),
             mean("delivery.p50", 1e3),
             mean("delivery.p99", 1e3),
             mean("server_cores", 1.0),
@@ -200,9 +211,18 @@ fn details(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let place = finished.selected;
     let Some(point) = finished.plan.points.get(place) else { return };
-    let block = panel(theme, title(theme, &words::point(point)));
+    let count = finished.of_point(place).count() as u64;
+    let over = format!("mean [min, max] of {count} {}", words::plural(count, "repetition"));
+    let over = Line::from(Span::styled(format!(" {over} "), theme.label())).right_aligned();
+    let room = usize::from(area.width).saturating_sub(over.width() + 5);
+    let name = format::fit(&words::point(point), room);
+    let block = panel(theme, title(theme, &name)).title(over);
     let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
+    if count == 0 {
+        let text = Span::styled("no repetition of this point was finished", theme.label());
+        return frame.render_widget(Line::from(text), inner);
+    }
     let ranged = |figure: &str, divisor: f64| {
         finished.range(place, figure).map_or_else(
             || format!("{MISSING:>24}"),
@@ -237,20 +257,35 @@ fn details(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     .filter(|(_, text, _)| text.trim() != MISSING);
     let mut spans = Vec::new();
     for (name, text, unit) in rates {
-        spans.push(Span::styled(format!("{name:<10}   "), theme.label()));
-        spans.push(Span::raw(text));
-        spans.push(Span::styled(format!(" {unit}  "), theme.label()));
+        spans.push(Span::styled(format!("{name} "), theme.label()));
+        spans.push(Span::raw(text.trim().to_owned()));
+        spans.push(Span::styled(format!(" {unit}   "), theme.label()));
     }
     lines.push(Line::from(spans));
-    let mut reasons: Vec<&str> = Vec::new();
-    for done in finished.of_point(place) {
-        reasons.extend(done.verdict.reasons.iter().map(|reason| reason.text.as_str()));
+    let rows = usize::from(inner.height).saturating_sub(lines.len());
+    let reasons = reasons(finished, place);
+    // The last row says how many reasons had no room.
+    let shown = if reasons.len() > rows { rows.saturating_sub(1) } else { rows };
+    for reason in reasons.iter().take(shown.max(1)) {
+        let more = if shown == 0 { format!(" (+{})", reasons.len() - 1) } else { String::new() };
+        let room = usize::from(inner.width).saturating_sub(2 + more.len());
+        let text = format!("! {}{more}", format::fit(reason, room));
+        lines.push(Line::from(Span::styled(text, theme.warn())));
     }
-    let more = reasons.len().saturating_sub(1);
-    if let Some(first) = reasons.first() {
-        let tail = if more > 0 { format!(" (+{more})") } else { String::new() };
-        let text = format::fit(first, usize::from(inner.width).saturating_sub(2 + tail.len()));
-        lines.push(Line::from(Span::styled(format!("! {text}{tail}"), theme.warn())));
+    if shown > 0 && reasons.len() > shown {
+        lines.push(Line::from(format!("  and {} more in the record", reasons.len() - shown)));
     }
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// Every reason for doubt of a point, with its repetition.
+fn reasons(finished: &Finished, point: usize) -> Vec<String> {
+    let of = |done: &crate::tui::model::Done| {
+        let repetition = done.step.repetition + 1;
+        let reasons = done.verdict.reasons.iter();
+        reasons
+            .map(|reason| format!("repetition {repetition}: {}", reason.text))
+            .collect::<Vec<_>>()
+    };
+    finished.of_point(point).flat_map(of).collect()
 }

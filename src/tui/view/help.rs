@@ -13,55 +13,99 @@ use crate::tui::theme::Theme;
 /// Words and their meaning; an empty meaning makes a headline.
 const TEXT: &[(&str, &str)] = &[
     ("The four durations of a message", ""),
-    ("lag", "sent − due: hubmark's own lateness. Large lag: doubt the rest."),
+    ("lag", "sent − due: hubmark's own lateness. Where it is large, doubt the rest."),
     ("ack", "acknowledged − sent: how long the server took to promise."),
-    ("delivery", "received − sent: the way from device to reader (the study's latency)."),
-    ("response", "received − due: what a device's owner feels. It counts the waiting"),
-    ("", "that a late sender hides (coordinated omission)."),
-    ("p50, p99 …", "this share of messages, in percent, was faster. Shown only where at"),
-    ("", "least 10 messages lie beyond it, otherwise –. – is not measured."),
+    ("delivery", "received − sent: from the device to the reader; the study's latency."),
+    (
+        "response",
+        "received − due: what a device's owner feels. It counts the waiting that a late sender \
+         hides (coordinated omission).",
+    ),
+    (
+        "p50, p99",
+        "half, 99 of 100 messages were faster. Shown only where at least 10 messages lie beyond \
+         it. – is not measured, 0 is 0.",
+    ),
     ("The ledger", ""),
-    ("on the way", "sent, and neither arrived nor refused yet. What is still missing after"),
-    ("", "the drain is lost."),
+    ("on the way", "sent, and neither arrived nor refused yet. After the drain: lost."),
+    ("lost", "sent, not refused, never arrived."),
     ("failed", "certainly refused by the server, and never arrived."),
-    ("corrupt", "arrived with a wrong stamp or wrong bytes. duplicate: arrived again."),
+    ("corrupt", "arrived with a wrong stamp or wrong bytes."),
+    ("duplicate", "arrived again."),
     ("The verdict", ""),
     ("valid", "nothing speaks against the numbers of this repetition."),
-    ("suspect", "measured to the end, with a reason for doubt: messages lost, hubmark"),
-    ("", "itself too busy, a server held back by heat or limits, samples missing."),
-    ("failed", "not measured to the end."),
+    (
+        "suspect",
+        "measured to the end, with a reason for doubt: messages lost, hubmark too busy, a server \
+         held back by heat or limits, samples missing.",
+    ),
+    ("failed", "not measured to the end; not in the figures."),
+    ("hubmark", ""),
+    ("lag p99", "how late hubmark itself sent, in microseconds. cpu: cores that it used."),
+    ("dropped", "pictures of the run that this screen was too slow to take. The load never waits."),
     ("Servers", ""),
-    ("cpu", "cores in use, of those the hub has or the limit allows."),
-    ("mem", "as docker stats counts it; + is growth over the idle baseline."),
-    ("disk", "bytes written; behind it the source: engine (its counters), data (the"),
-    ("", "folder's growth), host (everything the machine wrote), proc (process)."),
+    ("cpu", "cores in use, of those that the hub has or the limit allows."),
+    ("mem", "as docker stats counts it; + is growth over the idle baseline, which is drawn."),
+    (
+        "disk",
+        "bytes written, and where the figure comes from: engine (its counters), data (growth of \
+         the data folder), host (all that the machine wrote), proc (the process).",
+    ),
     ("net", "received ↓ and sent ↑ by the server."),
     ("Phases", ""),
-    ("warm-up", "of the server: load before the measured one (0 s: cold, as the study);"),
-    ("", "of the load: its first seconds, sent and not measured."),
+    (
+        "warm-up",
+        "of the server: load before the measured one; 0 s is a cold server, as the study. Of the \
+         load: its first seconds, sent and not measured.",
+    ),
+    ("baseline", "the servers idle, so that the load's share of memory and cpu can be told."),
     ("drain", "after the last send, until everything arrived or the time is over."),
-    ("durability", "what an acknowledgement promises: default (each system's own), memory,"),
-    ("", "disk."),
+    ("durability", "what an acknowledgement promises: default (each system's own), memory, disk."),
     ("Keys", ""),
     ("f", "holds the display; the run goes on."),
-    ("s", "asks how to stop. q asks before it leaves a run. ctrl-c twice: stop"),
-    ("", "now and leave."),
+    ("s, q", "ask how to stop, and whether to leave. ctrl-c twice: stop now and leave."),
 ];
 
-/// The last line that may be the first one shown.
-pub const LINES: u16 = TEXT.len() as u16 - 10;
+/// Columns of the words, and of their meanings.
+const COLUMNS: (usize, usize) = (12, 64);
+/// Rows for text at the smallest size of the screen.
+const ROWS: u16 = 22;
+
+/// The text in rows: word and a part of its meaning that fits.
+fn rows() -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    for (word, meaning) in TEXT {
+        let mut row = (*word, String::new());
+        for part in meaning.split(' ') {
+            if !row.1.is_empty() && row.1.chars().count() + 1 + part.chars().count() > COLUMNS.1 {
+                rows.push(std::mem::take(&mut row));
+            }
+            if !row.1.is_empty() {
+                row.1.push(' ');
+            }
+            row.1.push_str(part);
+        }
+        rows.push(row);
+    }
+    rows
+}
+
+/// The last row that may be the first one shown.
+pub fn last_first_row() -> u16 {
+    (rows().len() as u16).saturating_sub(ROWS)
+}
 
 /// Draws the help from a line on.
 pub fn draw(line: u16, theme: Theme, frame: &mut Frame, area: Rect) {
-    let lines: Vec<Line> = TEXT
-        .iter()
+    let lines: Vec<Line> = rows()
+        .into_iter()
         .map(|(word, meaning)| {
             if meaning.is_empty() {
-                return Line::from(Span::styled(*word, theme.title()));
+                return Line::from(Span::styled(word, theme.title()));
             }
             Line::from(vec![
-                Span::styled(format!("{word:<11}"), theme.accent()),
-                Span::raw(*meaning),
+                Span::styled(format!("{word:<width$}", width = COLUMNS.0), theme.accent()),
+                Span::raw(meaning),
             ])
         })
         .collect();

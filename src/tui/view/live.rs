@@ -4,17 +4,17 @@ use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect, Spacing},
     text::{Line, Span},
-    widgets::{Clear, Paragraph},
+    widgets::Paragraph,
 };
 
-use super::{both_ends, footer, frame_of, panel, panels, title, words};
+use super::{SMALLEST, both_ends, footer, frame_of, panel, panels, title, words};
 use crate::format::{self, Unit};
 use crate::{
     event::Phase,
     measure::Spread,
     plan::{Scenario, Workload},
     tui::{
-        model::{Ending, Live, Model, Watch},
+        model::{Ending, Live, Model, Progress, Watch},
         outside::Stop,
         theme::Theme,
         widgets::{Histogram, Lines, meter},
@@ -120,18 +120,28 @@ impl Scene<'_> {
         let point = self.live.point();
         let right = self.watch.step.map_or_else(
             || "starting ".to_owned(),
-            |step| format!("rep {} of {} ", step.repetition + 1, self.live.plan.repetitions),
+            |step| format!("rep {}/{} ", step.repetition + 1, self.live.plan.repetitions),
         );
         let point = point.map_or_else(String::new, words::point);
-        let used = " hubmark    ".len() + point.chars().count() + right.len() + 2;
+        let used = " hubmark    ".len() + point.chars().count() + right.len();
         let profile =
             format::fit(&self.live.plan.profile, usize::from(area.width).saturating_sub(used));
+        let room = usize::from(area.width).saturating_sub(used + profile.chars().count() + 4);
         let left = Line::from(vec![
             Span::styled(" hubmark  ", self.theme.label()),
             Span::styled(format!("{profile}  "), self.theme.title()),
             Span::raw(point),
+            Span::styled(self.hub(room), self.theme.label()),
         ]);
         both_ends(left, Line::from(right), frame, area);
+    }
+
+    /// The hub, in at most `room` columns, or not at all.
+    fn hub(&self, room: usize) -> String {
+        let Some((place, facts)) = &self.watch.hub else { return String::new() };
+        let model = facts.model.as_ref().map_or(String::new(), |model| format!(", {model}"));
+        let words = [format!("  on {place}{model}"), format!("  on {place}")];
+        words.into_iter().find(|words| words.chars().count() <= room).unwrap_or_default()
     }
 
     fn progress(&self, frame: &mut Frame, area: Rect) {
@@ -142,29 +152,27 @@ impl Scene<'_> {
             &Layout::horizontal([
                 Constraint::Length(21),
                 Constraint::Fill(2),
-                Constraint::Length(19),
+                Constraint::Length(17),
                 Constraint::Fill(1),
-                Constraint::Length(25),
+                Constraint::Length(23),
             ])
             .spacing(1),
         );
         frame.render_widget(Line::from(Span::styled(format!(" {phase}"), theme.title())), name);
         frame.render_widget(meter(progress.share, bar.width, theme.data(), theme.label()), bar);
-        let seconds = match progress.expected {
-            Some(expected) => {
-                let elapsed = progress.elapsed.min(expected);
-                format!("{} of {}", format::span(elapsed), format::span(expected))
-            }
-            None => format::span(progress.elapsed),
-        };
-        frame.render_widget(Line::from(seconds), time);
+        frame.render_widget(Line::from(time_of(&progress, usize::from(time.width))), time);
         let (done, all) = (self.watch.position, self.live.plan.schedule.len());
         let share = (all > 0).then(|| {
             let part = progress.share.unwrap_or(0.0) * f64::from(u8::from(self.in_load()));
             (done as f64 + part) / all as f64
         });
         frame.render_widget(meter(share, run_bar.width, theme.data(), theme.label()), run_bar);
-        let left = format!("{done}/{all}  {} left ", format::span(self.live.seconds_left()));
+        let left = match self.live.ending {
+            Ending::GoOn => {
+                format!("{done}/{all}  {} left ", format::span(self.live.seconds_left()))
+            }
+            Ending::Show(_) | Ending::Leave(_) => format!("{done}/{all}  stopping "),
+        };
         frame.render_widget(Line::from(left).right_aligned(), run);
     }
 
@@ -196,9 +204,14 @@ impl Scene<'_> {
         let theme = self.theme;
         let unit = self.watch.unit;
         let (name, spread) = self.main_spread();
-        let mut block = panel(theme, title(theme, &format!("{name} ({})", unit.sign())));
+        let name =
+            if spread.count > 0 { format!("{name} ({})", unit.sign()) } else { name.to_owned() };
+        let mut block = panel(theme, title(theme, &name));
         if spread.count > 0 {
-            block = block.title(Line::from(percentiles(spread, unit, theme)).right_aligned());
+            let beside = percentiles(spread, unit, theme);
+            // Where the table stands beside it, the count is enough.
+            let from = if area.width < SMALLEST.0 { beside.len() - 2 } else { 0 };
+            block = block.title(Line::from(beside[from..].to_vec()).right_aligned());
         }
         let inner = block.inner(area);
         frame.render_widget(block, area);
@@ -208,7 +221,7 @@ impl Scene<'_> {
             return frame.render_widget(text.centered(), middle);
         }
         let marks: Vec<(f64, &'static str)> = if inner.height >= 6 {
-            [(spread.p50, "▾"), (spread.p99, "▾")]
+            [(spread.p50, "p50"), (spread.p99, "p99")]
                 .into_iter()
                 .filter_map(|(value, sign)| value.map(|value| (value, sign)))
                 .collect()
@@ -261,7 +274,6 @@ impl Scene<'_> {
         let unit = self.watch.unit;
         let block = panel(theme, title(theme, &format!("durations ({})", unit.sign())));
         let inner = block.inner(area);
-        frame.render_widget(Clear, area);
         frame.render_widget(block, area);
         let head = format!(
             " {:<9}{:>10}{:>7}{:>7}{:>7}{:>7}{:>7}{:>7}{:>7}",
@@ -328,7 +340,7 @@ impl Scene<'_> {
             points(|second| second.delivery_p50)
         };
         let p99 = points(|second| second.delivery_p99);
-        let (dots, name) = match (ack, p99.is_empty()) {
+        let (dots, dots_name) = match (ack, p99.is_empty()) {
             (true, _) => (Vec::new(), ""),
             (false, false) => (p99, "  ⠂ p99"),
             (false, true) => (points(|second| second.delivery_max), "  ⠂ max"),
@@ -339,18 +351,18 @@ impl Scene<'_> {
             .planned_seconds
             .unwrap_or_else(|| super::super::widgets::ceiling(last.max(10.0)));
         let what = if ack { "acknowledgement" } else { "delivery" };
-        let block = panel(
-            theme,
+        let name = if line.is_empty() {
+            title(theme, &format!("{what} over time"))
+        } else {
+            let over = format!(" {what} over {} ({}, log)  ", format::span(until), unit.sign());
             Line::from(vec![
-                Span::styled(
-                    format!(" {what} over 0–{} ({})  ", format::span(until), unit.sign()),
-                    theme.title(),
-                ),
+                Span::styled(over, theme.title()),
                 Span::styled("⠤ p50", theme.data()),
-                Span::styled(name, theme.second()),
+                Span::styled(dots_name, theme.second()),
                 Span::raw(" "),
-            ]),
-        );
+            ])
+        };
+        let block = panel(theme, name);
         let inner = block.inner(area);
         frame.render_widget(block, area);
         let lines = Lines {
@@ -365,6 +377,14 @@ impl Scene<'_> {
             frame.render_widget(lines, inner);
         }
     }
+}
+
+/// Seconds of a phase in at most `width` columns.
+fn time_of(progress: &Progress, width: usize) -> String {
+    let Some(expected) = progress.expected else { return format::span(progress.elapsed) };
+    let elapsed = progress.elapsed.min(expected);
+    let whole = format!("{} of {}", format::span(elapsed), format::span(expected));
+    if whole.len() <= width { whole } else { format!("{} left", format::span(expected - elapsed)) }
 }
 
 /// Percentiles in columns that do not move.

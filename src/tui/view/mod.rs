@@ -5,6 +5,7 @@ mod finished;
 mod help;
 mod live;
 mod panels;
+mod servers;
 mod setup;
 mod words;
 
@@ -17,7 +18,7 @@ use ratatui::{
     widgets::{Block, Paragraph, Wrap},
 };
 
-pub use help::LINES as HELP_LINES;
+pub use help::last_first_row as last_row_of_help;
 
 use super::{
     model::{Model, Overlay, Screen},

@@ -9,12 +9,15 @@ use ratatui::{
 
 use super::{both_ends, footer, frame_of, panel, title, words};
 use crate::format;
-use crate::tui::model::{Editing, Field, FieldKind, Model, Pane, Preview};
+use crate::{
+    server::HubKind,
+    tui::model::{Editing, Field, FieldKind, Model, Pane, Preview, hub},
+};
 
 /// Columns of the list of profiles.
 const PROFILES: u16 = 29;
 /// Columns of a field's label.
-const LABEL: usize = 16;
+const LABEL: usize = 15;
 /// Rows of the form at the smallest size.
 const FORM: u16 = 14;
 /// Rows of the help on the selected field.
@@ -78,7 +81,7 @@ const fn keys_of(model: &Model) -> &'static [(&'static str, &'static str)] {
             ("←→", "choose"),
             ("del", "reset"),
             ("F5", "start"),
-            ("w", "warm/cold"),
+            ("w", "warm"),
             ("?", "help"),
             ("q", "quit"),
         ],
@@ -128,7 +131,7 @@ fn fields(model: &Model, frame: &mut Frame, area: Rect) {
     let fixed = words::fixed(plan);
     let left = usize::from(inner.height).saturating_sub(Field::ALL.len());
     let shown = if fixed.len() > left { left.saturating_sub(1) } else { left };
-    let value_width = usize::from(inner.width).saturating_sub(LABEL + 2);
+    let value_width = usize::from(inner.width).saturating_sub(LABEL + 1);
     for ((label, value), row) in fixed.iter().take(shown).zip(rows.by_ref()) {
         let line = format!(" {label:<LABEL$}{}", format::fit(value, value_width));
         frame.render_widget(Line::from(line).style(theme.label()), row);
@@ -138,7 +141,7 @@ fn fields(model: &Model, frame: &mut Frame, area: Rect) {
     {
         let rest: Vec<String> =
             fixed.iter().skip(shown).map(|(label, _)| label.to_lowercase()).collect();
-        let text = format::fit(&format!("in a taller window: {}", rest.join(", ")), value_width);
+        let text = format::fit(&format!("taller window: {}", rest.join(", ")), value_width);
         let line = format!(" {:<LABEL$}{text}", "More");
         frame.render_widget(Line::from(line).style(theme.label()), row);
     }
@@ -148,7 +151,7 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
     let theme = model.theme;
     let setup = &model.setup;
     let selected = setup.pane == Pane::Form && setup.selected() == field;
-    let width = usize::from(row.width).saturating_sub(LABEL + 2);
+    let width = usize::from(row.width).saturating_sub(LABEL + 1);
     let star = if setup.is_field_changed(field) { "*" } else { " " };
     let label = Span::raw(format!("{star}{:<LABEL$}", field.label()));
 
@@ -163,6 +166,11 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
         return;
     }
     let value = match (setup.value(field), field) {
+        (Some(_), Field::Engine)
+            if setup.value(Field::Hub).as_deref() == Some(hub(HubKind::Local)) =>
+        {
+            "not used".to_owned()
+        }
         (Some(value), Field::Engine) if value.is_empty() => "the default".to_owned(),
         (Some(value), _) => value,
         (None, _) => format::MISSING.to_owned(),

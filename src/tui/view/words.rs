@@ -8,20 +8,41 @@ use crate::{
     units::Bytes,
 };
 
+/// What tells a point from others: backend, users, payload, scenario, durability.
+fn parts(point: &Point) -> [String; 5] {
+    let users = u64::from(point.workload.users());
+    [
+        point.backend.to_string(),
+        format!("{} {}", format::count(users), plural(users, "user")),
+        exact_bytes(point.workload.payload().0),
+        match &point.workload {
+            Workload::Throughput(workload) => scenario(workload.scenario).to_owned(),
+            Workload::Latency(_) => String::new(),
+        },
+        match point.durability {
+            crate::plan::Durability::Default => String::new(),
+            other => durability(other).to_owned(),
+        },
+    ]
+}
+
+fn joined<'a>(parts: impl Iterator<Item = &'a String>) -> String {
+    let parts: Vec<&str> = parts.map(String::as_str).filter(|part| !part.is_empty()).collect();
+    parts.join(" · ")
+}
+
 /// A point in one line: `kafka 2.8.0 · 400 users · 100 B`.
 pub fn point(point: &Point) -> String {
-    let users = point.workload.users();
-    let users = format!("{} {}", format::count(users.into()), plural(users.into(), "user"));
-    let payload = exact_bytes(point.workload.payload().0);
-    let scenario = match &point.workload {
-        Workload::Throughput(workload) => format!(" · {}", scenario(workload.scenario)),
-        Workload::Latency(_) => String::new(),
-    };
-    let promise = match point.durability {
-        crate::plan::Durability::Default => String::new(),
-        other => format!(" · {}", durability(other)),
-    };
-    format!("{} · {users} · {payload}{scenario}{promise}", point.backend)
+    joined(parts(point).iter())
+}
+
+/// The points of a plan, each with its backend and what differs between them.
+pub fn points(plan: &Plan) -> Vec<String> {
+    let all: Vec<[String; 5]> = plan.points.iter().map(parts).collect();
+    let differs = |part: usize| all.iter().any(|parts| parts[part] != all[0][part]);
+    let kept: Vec<usize> =
+        (0..5).filter(|part| *part == 0 || all.len() == 1 || differs(*part)).collect();
+    all.iter().map(|parts| joined(kept.iter().map(|part| &parts[*part]))).collect()
 }
 
 /// `word`, or its plural.
@@ -90,11 +111,9 @@ fn time(duration: std::time::Duration) -> String {
 
 fn arrival(arrival: Arrival) -> String {
     match arrival {
-        Arrival::Normal { mean, deviation } => {
-            format!("every {} ± {}, normal", time(mean), time(deviation))
-        }
-        Arrival::Constant { mean } => format!("every {}, constant", time(mean)),
-        Arrival::Poisson { mean } => format!("every {}, poisson", time(mean)),
+        Arrival::Normal { mean, deviation } => format!("{} ± {}", time(mean), time(deviation)),
+        Arrival::Constant { mean } => format!("{} constant", time(mean)),
+        Arrival::Poisson { mean } => format!("{} poisson", time(mean)),
     }
 }
 
@@ -120,15 +139,13 @@ fn different(values: impl Iterator<Item = String>) -> String {
 pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
     let workload = different(plan.points.iter().map(|point| match &point.workload {
         Workload::Latency(w) => {
-            format!("latency, {} messages a user", format::count(w.messages.into()))
+            let each = format::count(w.messages.into());
+            format!("latency, {each} each, {}", arrival(w.arrival))
         }
+
         Workload::Throughput(w) => {
             format!("throughput, {}, {}", exact_bytes(w.volume.0), scenario(w.scenario))
         }
-    }));
-    let arrivals = different(plan.points.iter().filter_map(|point| match &point.workload {
-        Workload::Latency(w) => Some(arrival(w.arrival)),
-        Workload::Throughput(_) => None,
     }));
     let phases = different(plan.points.iter().map(|point| {
         let warmup = match &point.workload {
@@ -142,12 +159,8 @@ pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
         Order::Blocked => "blocked",
     };
     let mut lines = vec![("Workload".to_owned(), workload)];
-    if !arrivals.is_empty() {
-        lines.push(("Messages".to_owned(), arrivals));
-    }
     lines.push(("Phases".to_owned(), phases));
     lines.push(("Order".to_owned(), format!("{order}, seed {}", plan.seed)));
-    lines.push(("Limits".to_owned(), limits(&plan.hub.limits)));
     let thresholds: Vec<String> = plan
         .thresholds
         .iter()
@@ -160,8 +173,8 @@ pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
             format!("{} ≤ {limit}", threshold.metric)
         })
         .collect();
-    let thresholds = if thresholds.is_empty() { "none".to_owned() } else { thresholds.join(", ") };
-    lines.push(("Thresholds".to_owned(), thresholds));
+    let limits = std::iter::once(format!("hub {}", limits(&plan.hub.limits))).chain(thresholds);
+    lines.push(("Limits".to_owned(), limits.collect::<Vec<_>>().join(", ")));
     for (name, settings) in &plan.settings {
         let text: Vec<String> =
             settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();

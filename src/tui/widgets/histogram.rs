@@ -25,7 +25,7 @@ pub struct Histogram<'a> {
     pub style: Style,
     /// Style of the axis.
     pub axis: Style,
-    /// Values, in microseconds, to mark on the axis, each with a letter or sign.
+    /// Values, in microseconds, to name in a row above the columns.
     pub marks: &'a [(f64, &'static str)],
 }
 
@@ -56,6 +56,16 @@ fn rebin(bars: &[u64], width: usize) -> Vec<f64> {
 }
 
 impl Histogram<'_> {
+    fn name_marks(&self, extent: (usize, usize), area: Rect, buffer: &mut Buffer) {
+        for (micros, name) in self.marks {
+            let Some(column) = place(extent, area.width, *micros) else { continue };
+            let room = usize::from(area.width - column);
+            let text = format!("▾{name}");
+            let text = if room > name.len() { text } else { "▾".to_owned() };
+            buffer.set_string(area.left() + column, area.top(), text, self.axis);
+        }
+    }
+
     /// Labels of the axis: column and text.
     fn labels(&self, (start, end): (usize, usize), width: u16) -> Vec<(u16, String)> {
         let decades = (end - start) as f64 / BARS_PER_DECADE as f64;
@@ -101,7 +111,8 @@ impl Widget for Histogram<'_> {
         if area.height < 2 || area.width < 2 {
             return;
         }
-        let plot = Rect { height: area.height - 1, ..area };
+        let above = u16::from(!self.marks.is_empty() && area.height > 2);
+        let plot = Rect { y: area.y + above, height: area.height - 1 - above, ..area };
         let axis = area.bottom() - 1;
         let columns = rebin(&self.bars[extent.0..extent.1], usize::from(area.width));
         let highest = columns.iter().copied().fold(0.0, f64::max);
@@ -111,12 +122,8 @@ impl Widget for Histogram<'_> {
         for (column, text) in self.labels(extent, area.width) {
             buffer.set_string(area.left() + column, axis, text, self.axis);
         }
-        for (micros, sign) in self.marks {
-            if let Some(column) = place(extent, area.width, *micros)
-                && let Some(cell) = buffer.cell_mut((area.left() + column, plot.top()))
-            {
-                cell.set_symbol(sign).set_style(self.axis);
-            }
+        if above > 0 {
+            self.name_marks(extent, area, buffer);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A line and a row of dots over time, in braille, with the scale at the right.
+//! A line and dots over time, in braille, on a logarithmic scale that is named at the right.
 
 use ratatui::{
     buffer::Buffer,
@@ -38,11 +38,13 @@ pub fn ceiling(value: f64) -> f64 {
         return 1.0;
     }
     let decade = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|step| step * decade)
-        .find(|step| *step >= value * 0.999_999)
-        .unwrap_or(value)
+    let mut steps = [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * decade);
+    steps.find(|step| *step >= value * 0.999_999).unwrap_or(value)
+}
+
+/// The largest of 1, 2, 5, 10, 20 … that is not above `value`.
+fn floor(value: f64) -> f64 {
+    1.0 / ceiling(1.0 / value.max(1e-9))
 }
 
 /// At most `slots` points: each the largest of its share of the time.
@@ -58,17 +60,23 @@ impl Widget for Lines<'_> {
         if area.width <= SCALE || area.height == 0 {
             return;
         }
-        let highest = self.line.iter().chain(self.dots).map(|point| point.1).fold(0.0, f64::max);
-        let top = ceiling(highest);
+        let values = || self.line.iter().chain(self.dots).map(|point| point.1);
+        let top = ceiling(values().fold(0.0, f64::max));
+        let least = values().filter(|value| *value > 0.0).fold(top, f64::min);
+        let bottom = floor(least).min(top / 10.0).max(top / 1e6);
         let plot = Rect { width: area.width - SCALE, ..area };
         let slots = usize::from(plot.width) * 2;
-        let line = thinned(self.line, slots);
-        let dots = thinned(self.dots, slots);
+        let on_scale = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            let points = thinned(points, slots);
+            points.into_iter().map(|(time, value)| (time, value.max(bottom).log10())).collect()
+        };
+        let line = on_scale(self.line);
+        let dots = on_scale(self.dots);
         let colour = |style: Style| style.fg.unwrap_or(Color::Reset);
         Canvas::default()
             .marker(Marker::Braille)
             .x_bounds([0.0, self.until.max(1.0)])
-            .y_bounds([0.0, top])
+            .y_bounds([bottom.log10(), top.log10()])
             .paint(|canvas| {
                 canvas.draw(&Points { coords: &dots, color: colour(self.dots_style) });
                 for pair in line.windows(2) {
@@ -86,7 +94,7 @@ impl Widget for Lines<'_> {
         };
         label(area.top(), top);
         if area.height > 1 {
-            label(area.bottom() - 1, 0.0);
+            label(area.bottom() - 1, bottom);
         }
     }
 }
@@ -103,6 +111,13 @@ mod tests {
             [(0.0, 1.0), (0.13, 0.2), (2.1, 5.0), (5.0, 5.0), (5.1, 10.0), (31.0, 50.0)]
         {
             assert!((ceiling(value) - top).abs() < 1e-9, "{value}: {}", ceiling(value));
+        }
+    }
+
+    #[test]
+    fn the_scale_begins_at_a_round_number() {
+        for (value, bottom) in [(2.1, 2.0), (2.0, 2.0), (0.13, 0.1), (6.0, 5.0), (31.0, 20.0)] {
+            assert!((floor(value) - bottom).abs() < 1e-9, "{value}: {}", floor(value));
         }
     }
 

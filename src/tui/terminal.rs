@@ -1,0 +1,87 @@
+//! The terminal's lifetime: taken at the start, given back on every way out.
+//!
+//! ratatui's own start and end print to stderr when the terminal is gone, which panics when stderr
+//! is that same terminal: a lost SSH session would abort the run. Here a terminal that is gone is
+//! left alone in silence.
+
+use std::{
+    io::{self, IsTerminal, stdout},
+    mem::ManuallyDrop,
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use crossterm::{
+    cursor::Show,
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+};
+use ratatui::{DefaultTerminal, Frame, Terminal, prelude::CrosstermBackend};
+
+/// A terminal that shows the screen, until it is dropped.
+pub struct ScreenTerminal {
+    // Never dropped: ratatui would print when it cannot show the cursor.
+    terminal: ManuallyDrop<DefaultTerminal>,
+    taken: Taken,
+}
+
+impl ScreenTerminal {
+    /// Whether there is a terminal that can place characters.
+    pub fn is_there() -> bool {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        !dumb && io::stdin().is_terminal() && stdout().is_terminal()
+    }
+
+    /// Takes the terminal. A panic on this thread gives it back before the panic is told; a panic
+    /// on another one would only be scribbled over the screen, and goes to the log.
+    pub fn take() -> io::Result<Self> {
+        let taken = Taken(Arc::new(AtomicBool::new(true)));
+        let (shown, screen) = (Arc::clone(&taken.0), thread::current().id());
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if thread::current().id() == screen {
+                give_back(&shown);
+            }
+            if shown.load(Ordering::Relaxed) {
+                tracing::error!("{info}");
+            } else {
+                before(info);
+            }
+        }));
+        enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen)?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(Self { terminal: ManuallyDrop::new(terminal), taken })
+    }
+
+    /// Draws a frame.
+    pub fn draw(&mut self, view: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        self.terminal.draw(view).map(|_| ())
+    }
+
+    /// Forgets a terminal that is gone.
+    pub fn forget(self) {
+        self.taken.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Whether the terminal is taken; gives it back when dropped.
+struct Taken(Arc<AtomicBool>);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        give_back(&self.0);
+    }
+}
+
+fn give_back(taken: &AtomicBool) {
+    if taken.swap(false, Ordering::Relaxed) {
+        // A terminal that is gone cannot be restored, and nobody is there to be told.
+        let _ = disable_raw_mode();
+        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+    }
+}
