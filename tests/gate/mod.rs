@@ -7,6 +7,7 @@ use std::{
     io::{self, Read, Write},
     net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
+    panic::catch_unwind,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
@@ -63,7 +64,9 @@ fn pass(client: UnixStream, look: Look, keep: &Mutex<Vec<u64>>) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         if let Some(container) = removed(&buffer[..length]) {
-            keep.lock().unwrap().extend(look(&container));
+            // What a look comes to must not keep the request from the engine.
+            let figure = catch_unwind(|| if runs(&container) { look(&container) } else { None });
+            keep.lock().unwrap().extend(figure.ok().flatten());
         }
         if engine.write_all(&buffer[..length]).is_err() {
             break;
@@ -77,6 +80,11 @@ fn removed(request: &[u8]) -> Option<String> {
     let line = String::from_utf8_lossy(request.split(|&byte| byte == b'\r').next()?);
     let path = line.strip_prefix("DELETE ")?.split_once("/containers/")?.1;
     Some(path.split(['?', ' ']).next()?.to_owned())
+}
+
+/// A container may also be given up before it ever ran.
+fn runs(container: &str) -> bool {
+    docker(&["inspect", "--format", "{{.State.Running}}", container]).starts_with(b"true")
 }
 
 /// What a docker command printed.
