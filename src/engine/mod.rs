@@ -24,6 +24,8 @@ mod run;
 mod sampler;
 mod servers;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod verdict;
 mod warmup;

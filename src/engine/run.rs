@@ -97,12 +97,18 @@ impl Engine {
             backends.iter().find(|b| b.info().name == name).map(|b| b.needs(users))
         })?;
         check_settings(plan, &backends)?;
-        let facts = hub.facts().await?;
+        let client = machine::this_machine();
+        let mut facts = hub.facts().await?;
+        if facts.shared_with_client {
+            // An engine does not know the machine under it; on this one we can see for ourselves.
+            facts.model = facts.model.or_else(|| client.model.clone());
+            facts.cpu = facts.cpu.or_else(|| client.cpu.clone());
+        }
         let mut record = match request.resume {
             Some(record) => resumable(record, plan, &request.path)?,
             None => begin(plan, &request.profile, run),
         };
-        record.provenance.client = machine::this_machine();
+        record.provenance.client = client;
         record.provenance.hub = facts.clone();
         let done = record.points.iter().map(|point| point.repetitions.len()).sum();
         store::save(&record, &request.path)?;
