@@ -31,7 +31,7 @@ mod verdict;
 mod warmup;
 
 pub use recorder::Recorder;
-pub use run::{Engine, Outcome, Request, images};
+pub use run::{Engine, Outcome, Request, check, images};
 
 use crate::{backend::BackendError, hub::HubError, record::store::StoreError};
 

@@ -158,7 +158,7 @@ impl Play<'_> {
             reader = Some(verifier);
         }
         self.recorder.close();
-        let (disks, stored) = self.collect(disks).await;
+        let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
         fleet.close().await?;
         if let Some(reader) = reader {
             reader.end().await?;
@@ -195,7 +195,7 @@ impl Play<'_> {
         let throughput = self.throughput(first, self.recorder.arrivals().map(|(_, last)| last));
         self.course.enter(Phase::Collect, None);
         self.recorder.close();
-        let (disks, stored) = self.collect(disks).await;
+        let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
         reader.end().await?;
         Ok(Span { before, after, throughput, generator, server_age, disks, stored })
     }
