@@ -470,7 +470,7 @@ mod tests {
     fn a_page_of_large_rows_is_short() {
         let setup = test_setup(1, 100);
         let settings = Settings::read(&setup).0;
-        assert_eq!(Queries::new(Bundling::Bulk, &settings, 1_000).page, 1_000);
+        assert_eq!(Queries::new(Bundling::Bulk, &settings, 1_000).page, settings.batch);
         assert_eq!(Queries::new(Bundling::Bulk, &settings, 4 << 20).page, 4);
         assert_eq!(Queries::new(Bundling::Bulk, &settings, 1 << 40).page, 1);
         assert_eq!(Queries::new(Bundling::Single, &settings, 0).page, SINGLE_PAGE);
