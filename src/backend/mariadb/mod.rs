@@ -8,14 +8,17 @@
 //! | [`login`] | connections and what refusals mean |
 //! | [`session`] | ready or not, the table, facts, counts |
 //! | [`fleet`] | the users |
-//! | [`consumer`], [`gaps`] | the reader |
+//! | [`consumer`], [`select`] | the reader |
+//! | [`gaps`], [`epoch`] | which rows may still come, and when that is known to be over |
 
 mod consumer;
+mod epoch;
 mod fleet;
-pub mod gaps;
+mod gaps;
 mod image;
 mod launch;
 mod login;
+mod select;
 mod session;
 mod settings;
 
