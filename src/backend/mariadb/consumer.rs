@@ -17,7 +17,7 @@ use super::{
     epoch::Epoch,
     gaps::Gaps,
     login::{LOGIN, Login, words},
-    select::{Halt, LOOKS, Link, Pass, Queries, Transaction, is_final, unless_stopped},
+    select::{Halt, LOOKS, Link, Pass, Queries, Seen, Transaction, is_final, unless_stopped},
     settings::Settings,
 };
 use crate::{
@@ -47,7 +47,7 @@ pub struct Reader {
     clock: Clock,
     poll: Duration,
     link: Option<Link>,
-    gaps: Gaps,
+    seen: Seen,
     proof: Proof,
 }
 
@@ -85,7 +85,7 @@ impl Reader {
                 clock,
                 poll,
                 link: None,
-                gaps: Gaps::default(),
+                seen: Seen::default(),
                 proof: Proof::default(),
             };
             reader.link = Some(link?);
@@ -128,24 +128,25 @@ impl Reader {
             return Err(Halt::Lost("there is no connection".into()));
         };
         let pass = Pass { login: &self.login, clock: self.clock, inbox };
-        if !self.gaps.is_empty() {
-            self.proof.gather(link, &pass, &mut self.gaps).await?;
+        if !self.seen.gaps.is_empty() {
+            self.proof.gather(link, &pass, &mut self.seen.gaps).await?;
         }
         let asked = self.clock.now();
-        let ranges = self.gaps.choose(asked, LOOKS);
-        let read = pass.page(link, &ranges, &mut self.gaps).await?;
+        let ranges = self.seen.gaps.choose(asked, LOOKS);
+        let read = pass.page(link, &ranges, &mut self.seen).await?;
         let full = read.rows == self.queries.page;
         for range in ranges.into_iter().filter(|range| !full || range.1 <= read.last) {
-            self.gaps.looked(range, asked, self.poll);
+            self.seen.gaps.looked(range, asked, self.poll);
         }
-        if self.gaps.len() > MOST_GAPS {
+        if self.seen.gaps.len() > MOST_GAPS {
             let reason = format!("more than {MOST_GAPS} ranges of row numbers are missing");
             return Err(Halt::Fatal(self.login.operation("reading in order of commit", reason)));
         }
-        Ok(full || self.gaps.overdue(self.clock.now(), LOOKS))
+        Ok(full || self.seen.gaps.overdue(self.clock.now(), LOOKS))
     }
 
-    /// Connects again, for as long as it takes; reading goes on from the same place.
+    /// Connects again, for as long as it takes; reading goes on from the same place, but for rows
+    /// that the server has forgotten ([`Recent`](super::recent::Recent)): their ids may come again.
     fn restore(
         &mut self,
         runtime: &Runtime,
@@ -158,10 +159,19 @@ impl Reader {
         let mut last = reason.to_owned();
         tracing::warn!(reason, "the consumer lost its connection");
         loop {
-            let opening = Link::open(&self.login, &self.queries);
+            let floor = self.seen.recent.floor();
+            let opening = async {
+                let mut link = Link::open(&self.login, &self.queries).await?;
+                let held = link.rows_beyond(floor).await?;
+                Ok((link, held))
+            };
             match runtime.block_on(unless_stopped(inbox, LOGIN, opening)) {
-                Ok(Ok(link)) => {
+                Ok(Ok((link, held))) => {
                     self.link = Some(link);
+                    let now = self.clock.now();
+                    for id in self.seen.recent.lost(held) {
+                        self.seen.gaps.reopen(id, now);
+                    }
                     return Ok(());
                 }
                 Ok(Err(error)) if is_final(&error) => {

@@ -92,6 +92,14 @@ impl Gaps {
         true
     }
 
+    /// A row that was taken is not there any more: its id may come again.
+    pub fn reopen(&mut self, id: u64, now: Micros) {
+        let covered = self.open.range(..=id).next_back().is_some_and(|(_, gap)| gap.last >= id);
+        if id <= self.high && !covered {
+            self.insert(id, Gap { last: id, opened: now, look: now, doomed: false });
+        }
+    }
+
     /// The ranges to look for now: all of them while there are at most `limit`; otherwise so many
     /// of those whose time has come, the longest waiting first.
     pub fn choose(&self, now: Micros, limit: usize) -> Vec<Range> {
@@ -188,6 +196,19 @@ mod tests {
         assert!(gaps.take(2, T0) && gaps.take(4, T0));
         assert!(gaps.is_empty());
         assert_eq!(gaps.high(), 5);
+    }
+
+    #[test]
+    fn an_id_that_comes_again_is_taken_again() {
+        let mut gaps = Gaps::default();
+        (1..=4).for_each(|id| assert!(gaps.take(id, T0)));
+        gaps.reopen(3, T0);
+        gaps.reopen(3, T0);
+        gaps.reopen(9, T0);
+        assert_eq!(gaps.choose(T0, 9), [(3, 3)]);
+        assert!(gaps.take(3, T0));
+        assert!(!gaps.take(3, T0));
+        assert!(gaps.is_empty() && gaps.agenda.is_empty());
     }
 
     #[test]

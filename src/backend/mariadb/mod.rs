@@ -10,6 +10,7 @@
 //! | [`fleet`] | the users |
 //! | [`consumer`], [`select`] | the reader |
 //! | [`gaps`], [`epoch`] | which rows may still come, and when that is known to be over |
+//! | [`recent`] | which rows a server that died has forgotten |
 
 mod consumer;
 mod epoch;
@@ -18,6 +19,7 @@ mod gaps;
 mod image;
 mod launch;
 mod login;
+mod recent;
 mod select;
 mod session;
 mod settings;

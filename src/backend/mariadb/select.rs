@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::{
     gaps::{Gaps, Range},
     login::{Login, TABLE, refuses_login, words},
+    recent::{self, Recent},
     settings::Settings,
 };
 use crate::{
@@ -103,6 +104,12 @@ impl Link {
         Ok(Self { connection, selects, proves })
     }
 
+    /// The rows beyond an id, without their payloads.
+    pub async fn rows_beyond(&mut self, id: u64) -> Result<Vec<recent::Row>, Error> {
+        let query = format!("SELECT id, stamp FROM {TABLE} WHERE id > ?");
+        self.connection.exec(query, (id,)).await
+    }
+
     /// The transactions that are active now; those of the last tenth of a second may be missing.
     pub async fn active(&mut self) -> Result<Vec<Transaction>, Error> {
         self.connection
@@ -112,6 +119,15 @@ impl Link {
             )
             .await
     }
+}
+
+/// Which rows were read.
+#[derive(Default)]
+pub struct Seen {
+    /// All of them, by what is missing among them.
+    pub gaps: Gaps,
+    /// The last ones.
+    pub recent: Recent,
 }
 
 /// What a query gave.
@@ -140,16 +156,16 @@ impl Pass<'_, '_> {
         &self,
         link: &mut Link,
         ranges: &[Range],
-        gaps: &mut Gaps,
+        seen: &mut Seen,
     ) -> Result<Read, Halt> {
         let arity = ARITIES.iter().position(|arity| *arity >= ranges.len()).unwrap_or(0);
-        let bounds = bounds(gaps.high(), ranges, ARITIES[arity]);
+        let bounds = bounds(seen.gaps.high(), ranges, ARITIES[arity]);
         self.ask(async {
             let mut result = link.connection.exec_iter(&link.selects[arity], bounds).await?;
             let mut read = Read::default();
             while let Some(row) = result.next().await? {
                 read.rows += 1;
-                read.last = self.deliver(&row, gaps).unwrap_or(read.last);
+                read.last = self.deliver(&row, seen).unwrap_or(read.last);
                 if read.rows.is_multiple_of(FLUSH_EVERY) {
                     self.inbox.borrow_mut().flush();
                 }
@@ -160,7 +176,7 @@ impl Pass<'_, '_> {
     }
 
     /// Returns the row's id, if it is a row of ours.
-    fn deliver(&self, row: &Row, gaps: &mut Gaps) -> Option<u64> {
+    fn deliver(&self, row: &Row, seen: &mut Seen) -> Option<u64> {
         let at = self.clock.now();
         let (Some(id), Some(stamp), Some(Value::Bytes(payload))) =
             (unsigned(row, 0), unsigned(row, 1), row.as_ref(2))
@@ -168,7 +184,8 @@ impl Pass<'_, '_> {
             self.inbox.borrow_mut().foreign();
             return None;
         };
-        if gaps.take(id, at) {
+        if seen.gaps.take(id, at) {
+            seen.recent.push((id, stamp));
             self.inbox.borrow_mut().arrived(at, Stamp::from_number(stamp), payload);
         }
         Some(id)
