@@ -10,7 +10,7 @@
 pub mod control;
 mod course;
 mod generator;
-mod inbox;
+pub mod inbox;
 pub mod ledger;
 pub mod load;
 mod observer;
