@@ -1,6 +1,9 @@
 //! hubmark: arguments, reports of errors, exit status. Everything else is in the library.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use hubmark::{
@@ -10,13 +13,31 @@ use hubmark::{
 
 fn main() -> ExitCode {
     if let Err(error) = color_eyre::install() {
-        eprintln!("hubmark: {error}");
+        complain(&error.to_string());
     }
     match commands::execute(Cli::parse()) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("hubmark: {error:#}");
+            complain(&in_words(&error));
             Exit::Failed.into()
         }
     }
+}
+
+/// An error and its causes; a cause that the words before it already say is not said again.
+fn in_words(error: &color_eyre::Report) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
+        if said.contains(&cause) {
+            said
+        } else if said.is_empty() {
+            cause
+        } else {
+            format!("{said}: {cause}")
+        }
+    })
+}
+
+fn complain(text: &str) {
+    // A closed stderr leaves nobody to tell.
+    let _ = writeln!(io::stderr(), "hubmark: {text}");
 }

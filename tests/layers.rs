@@ -57,9 +57,9 @@ fn sources() -> Vec<Source> {
     let sources = files.into_iter().map(|path| {
         let below = path.strip_prefix(&root).unwrap();
         let first = Path::new(below.components().next().unwrap().as_os_str());
-        let room = first.file_stem().unwrap().to_str().unwrap().to_owned();
+        let stem = first.file_stem().unwrap().to_str().unwrap().to_owned();
         let code = code_of(&fs::read_to_string(&path).unwrap());
-        Source { room, path: below.to_owned(), code }
+        Source { room: stem, path: below.to_owned(), code }
     });
     let (tests, sources): (Vec<_>, Vec<_>) =
         sources.partition(|source| only_for_tests(&source.path));

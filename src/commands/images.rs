@@ -1,6 +1,9 @@
 //! `hubmark images` and `hubmark clean`: what this program keeps on a hub.
 
-use std::fmt::Write;
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+};
 
 use color_eyre::eyre::Result;
 use tokio::sync::mpsc;
@@ -12,7 +15,9 @@ use crate::{
     cli::{HubArg, Images},
     engine,
     hub::{self, Hub, docker::DockerHub, local::LocalHub},
+    paths,
     profile::{self, Profile},
+    record::store,
     server::HubKind,
 };
 
@@ -72,7 +77,8 @@ async fn build(name: &str, hub: HubArg) -> Result<Exit> {
     let relay = tokio::spawn(async move {
         while let Some(hub::ImageProgress { image, step, percent }) = told.recv().await {
             let percent = percent.map_or_else(String::new, |percent| format!(" {percent} %"));
-            eprintln!("{image}:{percent} {step}");
+            // Progress that nobody reads is no reason to stop.
+            let _ = writeln!(io::stderr(), "{image}:{percent} {step}");
         }
     });
     for image in &images {
@@ -112,6 +118,8 @@ async fn remove(images: Vec<String>, hub: &HubArg) -> Result<Exit> {
 /// Executes `hubmark clean`: the engine, where there is one, and this machine.
 pub async fn clean(hub: HubArg) -> Result<Exit> {
     let mut removed = LocalHub::open()?.sweep().await?;
+    let unfinished = store::sweep(&paths::records()?)?;
+    removed.extend(unfinished.iter().map(|path| path.display().to_string()));
     let engine = hub::open(
         &crate::plan::HubRequest {
             kind: HubKind::Docker,

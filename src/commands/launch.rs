@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    engine::{Engine, EngineError, Outcome, Request, control::Control},
+    engine::{self, Engine, EngineError, Outcome, Request, control::Control},
     event::{Events, channel},
-    hub::{self, Hub},
+    hub::{self, Hub, HubError},
     paths,
     plan::Plan,
     record::store,
@@ -49,17 +49,23 @@ impl Launch {
     /// # Errors
     /// What kept the run from beginning.
     pub async fn run(&self, request: Request) -> Result<Outcome, EngineError> {
-        let run = identity();
+        engine::check(&request.plan)?;
+        let run = request.resume.as_ref().map_or_else(identity, |record| record.run.clone());
         let hub = hub::open(&request.plan.hub, &run).await?;
         self.hub.send_replace(Some(Arc::clone(&hub)));
         self.engine.run(request, hub, run).await
     }
 
-    /// Removes the servers that are up: for an end that cannot wait.
-    pub async fn remove_servers(&self) {
+    /// Removes the servers that are up: for an end that cannot wait. The run's own future must have
+    /// been dropped.
+    ///
+    /// # Errors
+    /// What may have been left behind.
+    pub async fn abandon(&self) -> Result<(), HubError> {
         let hub = self.hub.borrow().clone();
-        if let Some(hub) = hub {
-            self.engine.remove_servers(hub.as_ref()).await;
+        match hub {
+            Some(hub) => hub.abandon().await,
+            None => Ok(()),
         }
     }
 }

@@ -87,12 +87,14 @@ pub fn execute(cli: Cli) -> Result<Exit> {
         Some(Command::Images(command)) => runtime.block_on(images::execute(command)),
         Some(Command::Clean(hub)) => runtime.block_on(images::clean(hub)),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "hubmark", &mut io::stdout());
-            Ok(Exit::Well)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hubmark", &mut script);
+            print_bytes(&script).map(|()| Exit::Well)
         }
         Some(Command::Man) => {
-            clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
-            Ok(Exit::Well)
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print_bytes(&page).map(|()| Exit::Well)
         }
         Some(Command::Broker(_) | Command::Guard(_)) => unreachable!("handled above"),
     };
@@ -107,11 +109,16 @@ fn complain(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "hubmark: {text}");
 }
 
+/// Prints a result.
+fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
 /// Prints a result; a closed pipe is its reader's choice, not a failure.
-fn print(text: &str) -> io::Result<()> {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+fn print_bytes(text: &[u8]) -> Result<()> {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        result => result.wrap_err("the result could not be printed"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use color_eyre::eyre::Result as Report;
 
-use super::{Exit, complain};
+use super::{Exit, complain, print_bytes};
 use crate::{
     backend, cli,
     profile::{Catalogue, Library, LibraryError, Problems, Profile, builtin},
@@ -33,15 +33,15 @@ pub enum ProfilesError {
 pub fn execute(command: &cli::Profiles) -> Report<Exit> {
     let library = Library::open()?;
     let catalogue = backend::catalogue();
-    let out = &mut io::stdout().lock();
+    let mut out = Vec::new();
     let done = match command {
-        cli::Profiles::List => list(&library, &catalogue, out),
-        cli::Profiles::Show { name } => show(&library, name, out),
-        cli::Profiles::Check { file } => check(&library, file, &catalogue, out),
-        cli::Profiles::Copy { name, file } => copy(&library, name, file, out),
+        cli::Profiles::List => list(&library, &catalogue, &mut out),
+        cli::Profiles::Show { name } => show(&library, name, &mut out),
+        cli::Profiles::Check { file } => check(&library, file, &catalogue, &mut out),
+        cli::Profiles::Copy { name, file } => copy(&library, name, file, &mut out),
     };
     match done {
-        Ok(()) => Ok(Exit::Well),
+        Ok(()) => print_bytes(&out).map(|()| Exit::Well),
         Err(ProfilesError::Problems(problems)) => {
             complain(format!("the profile has problems:\n{problems}"));
             Ok(Exit::Usage)

@@ -1,8 +1,12 @@
 //! `hubmark run`: a run without a screen.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
 
-use color_eyre::eyre::{Result, eyre};
+use color_eyre::eyre::{Result, WrapErr, eyre};
 
 use super::{Exit, complain, launch, print, signals::Signals};
 use crate::{
@@ -41,13 +45,18 @@ pub async fn run(args: Run) -> Result<Exit> {
         return Ok(Exit::Well);
     }
     if !args.quiet {
-        eprintln!("{plan}");
+        // Progress that nobody reads is no reason not to run.
+        let _ = writeln!(io::stderr(), "{plan}");
     }
     let path = match &args.out {
         Some(path) => path.clone(),
         None => launch::record_path(&plan)?,
     };
-    let resume = if args.resume { Some(store::load(&path)?) } else { None };
+    let resume = if args.resume {
+        Some(store::load(&path).wrap_err("there is nothing to go on with")?)
+    } else {
+        None
+    };
     let request = Request { plan, profile: profile.to_toml(), path: path.clone(), resume };
     let Some(outcome) = Box::pin(execute(request, args.quiet)).await else {
         return Ok(Exit::Interrupted);
@@ -97,8 +106,12 @@ async fn execute(request: Request, quiet: bool) -> Option<Result<Outcome, Engine
             }
         }
     };
-    if outcome.is_none() && tokio::time::timeout(REMOVAL, launch.remove_servers()).await.is_err() {
-        complain("servers could not be removed in time: run hubmark clean");
+    if outcome.is_none() {
+        match tokio::time::timeout(REMOVAL, launch.abandon()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => complain(format!("{error}\n  run hubmark clean")),
+            Err(_) => complain("servers could not be removed in time: run hubmark clean"),
+        }
     }
     drop(launch);
     // The engine is gone, and with it the last sender: the follower ends by itself.
@@ -111,7 +124,8 @@ fn finish(outcome: Result<Outcome, EngineError>, path: &Path, format: Format) ->
         Ok(outcome) => outcome,
         Err(error) => return Ok(refusal(&error)),
     };
-    print(&render(&outcome.record, path, format)?)?;
+    print(&render(&outcome.record, path, format)?)
+        .wrap_err_with(|| format!("the run is over and its record is {}", path.display()))?;
     let exit = judge(&outcome.record);
     match &outcome.error {
         None => Ok(exit),

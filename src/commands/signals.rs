@@ -1,5 +1,7 @@
 //! Signals: the first asks a run to end in order, the second ends it at once.
 
+use nix::libc::SIGHUP;
+use procfs::process::Process;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Resolves at the next SIGINT, SIGTERM or SIGHUP.
@@ -11,13 +13,13 @@ pub struct Signals {
 
 impl Signals {
     /// From now on these signals are ours. One that cannot be taken keeps its default, which ends
-    /// the program.
+    /// the program. A hangup that whoever started us wants ignored (nohup) stays ignored.
     pub fn take() -> Self {
         let take = |kind| signal(kind).ok();
         Self {
             interrupt: take(SignalKind::interrupt()),
             terminate: take(SignalKind::terminate()),
-            hangup: take(SignalKind::hangup()),
+            hangup: if is_ignored(SIGHUP) { None } else { take(SignalKind::hangup()) },
         }
     }
 
@@ -37,4 +39,10 @@ impl Signals {
             () = one(&mut self.hangup) => {}
         }
     }
+}
+
+/// Whether this process ignores a signal. One that cannot be found out about is not ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign >> (signal - 1) & 1 == 1)
 }

@@ -10,7 +10,7 @@
 pub mod control;
 mod course;
 mod generator;
-mod inbox;
+pub mod inbox;
 pub mod ledger;
 pub mod load;
 mod observer;
@@ -31,7 +31,7 @@ mod verdict;
 mod warmup;
 
 pub use recorder::Recorder;
-pub use run::{Engine, Outcome, Request, images};
+pub use run::{Engine, Outcome, Request, check, images};
 
 use crate::{backend::BackendError, hub::HubError, record::store::StoreError};
 

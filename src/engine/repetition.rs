@@ -13,7 +13,7 @@ use super::{
     recorder::Recorder,
     results::{self, Circumstances},
     sampler::Sampler,
-    servers::{Alive, Servers},
+    servers::Servers,
     stage::Stage,
     warmup,
 };
@@ -32,13 +32,16 @@ use crate::{
 /// How often a server that starts is asked whether it still lives.
 const LIFE_GLANCE: Duration = Duration::from_millis(250);
 
+/// How long after a failure the news may come that a server has died: connections to it break
+/// before its hub knows.
+const BAD_NEWS: Duration = Duration::from_secs(2);
+
 /// Everything that all repetitions of a run share.
 pub struct Shared<'a> {
     pub plan: &'a Plan,
     pub hub: &'a Arc<dyn Hub>,
     pub teller: &'a Teller,
     pub control: &'a Control,
-    pub alive: &'a Alive,
     /// This machine's cores.
     pub cores: f64,
     /// Whether the hub is this machine.
@@ -135,8 +138,7 @@ impl Work<'_> {
             Err(error) => return (Vec::new(), Err(error.into())),
         };
         let limits = &self.shared.plan.hub.limits;
-        let servers = match Servers::start(self.shared.hub, self.shared.alive, &specs, limits).await
-        {
+        let servers = match Servers::start(self.shared.hub, &specs, limits).await {
             Ok(servers) => servers,
             Err(error) => return (Vec::new(), Err(error.into())),
         };
@@ -144,7 +146,7 @@ impl Work<'_> {
         let mut result = self.measured(backend, &servers, started).await;
         if result.is_err()
             && !matches!(result, Err(EngineError::Stopped | EngineError::ServerEnded(_)))
-            && let Some(obituary) = servers.obituary().await
+            && let Some(obituary) = servers.obituary_within(BAD_NEWS).await
         {
             // A dead server is the better explanation for whatever else failed.
             result = Err(EngineError::ServerEnded(obituary));

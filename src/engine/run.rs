@@ -13,7 +13,6 @@ use super::{
     control::Control,
     preflight, provenance,
     repetition::{self, Done, Shared},
-    servers::Alive,
 };
 use crate::{
     backend::{self, Backend, Setup},
@@ -57,27 +56,12 @@ pub struct Engine {
     pub teller: Teller,
     /// How it is stopped.
     pub control: Control,
-    alive: Alive,
 }
 
 impl Engine {
     /// An engine that tells `teller`.
     pub fn new(teller: Teller, control: Control) -> Self {
-        Self { teller, control, alive: Alive::default() }
-    }
-
-    /// Removes the servers that are up, at once: for an end that cannot wait for the repetition.
-    pub async fn remove_servers(&self, hub: &dyn Hub) {
-        for server in self.alive.list() {
-            if let Err(error) = hub.remove(&server).await {
-                tracing::error!(%error, "a server was left behind");
-            }
-        }
-    }
-
-    /// Servers that are up now.
-    pub fn servers_up(&self) -> usize {
-        self.alive.list().len()
+        Self { teller, control }
     }
 
     /// Executes `request` on `hub`. Whatever happens after the first save, the record is on disk
@@ -92,11 +76,7 @@ impl Engine {
         run: String,
     ) -> Result<Outcome, EngineError> {
         let plan = &request.plan;
-        let backends = backends(plan)?;
-        preflight::check(plan, |name, users| {
-            backends.iter().find(|b| b.info().name == name).map(|b| b.needs(users))
-        })?;
-        check_settings(plan, &backends)?;
+        let backends = checked(plan)?;
         let client = machine::this_machine();
         let mut facts = hub.facts().await?;
         if facts.shared_with_client {
@@ -104,6 +84,7 @@ impl Engine {
             facts.model = facts.model.or_else(|| client.model.clone());
             facts.cpu = facts.cpu.or_else(|| client.cpu.clone());
         }
+        let anew = request.resume.is_none();
         let mut record = match request.resume {
             Some(record) => resumable(record, plan, &request.path)?,
             None => begin(plan, &request.profile, run),
@@ -111,7 +92,8 @@ impl Engine {
         record.provenance.client = client;
         record.provenance.hub = facts.clone();
         let done = record.points.iter().map(|point| point.repetitions.len()).sum();
-        store::save(&record, &request.path)?;
+        let save = if anew { store::create } else { store::save };
+        save(&record, &request.path)?;
         self.teller.tell(Event::Started {
             plan: Box::new(plan.clone()),
             record: request.path.clone(),
@@ -130,6 +112,23 @@ impl Engine {
         let error = walk.walk(&request.plan).await.err();
         Ok(walk.end(error))
     }
+}
+
+/// Whether `plan` can be executed by this program on this machine, before any hub is asked.
+///
+/// # Errors
+/// Every setting that is refused, or what this machine lacks.
+pub fn check(plan: &Plan) -> Result<(), EngineError> {
+    checked(plan).map(drop)
+}
+
+fn checked(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
+    let backends = backends(plan)?;
+    check_settings(plan, &backends)?;
+    preflight::check(plan, |name, users| {
+        backends.iter().find(|b| b.info().name == name).map(|b| b.needs(users))
+    })?;
+    Ok(backends)
 }
 
 fn backends(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
@@ -303,7 +302,9 @@ impl Walk<'_> {
         });
         let token = self.engine.control.token();
         for image in &wanted {
-            self.hub.provide(image, tell.clone(), token.clone()).await?;
+            self.hub.provide(image, tell.clone(), token.clone()).await.map_err(|error| {
+                if token.is_cancelled() { EngineError::Stopped } else { error.into() }
+            })?;
         }
         drop(tell);
         let _ = relay.await;
@@ -322,7 +323,6 @@ impl Walk<'_> {
             hub: &self.hub,
             teller: &teller,
             control: &self.engine.control,
-            alive: &self.engine.alive,
             cores: f64::from(self.record.provenance.client.cores.unwrap_or(1)),
             on_hub: self.record.provenance.hub.shared_with_client,
         };

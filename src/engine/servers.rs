@@ -1,35 +1,20 @@
 //! The servers of one repetition: started clean, watched, removed whatever happens.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
 
 use crate::{
     hub::{Hub, HubError},
     server::{Life, Limits, Running, ServerSpec},
 };
 
-/// Every server of the run that is up, so that an end at once can still remove them.
-#[derive(Debug, Clone, Default)]
-pub struct Alive(Arc<Mutex<Vec<Running>>>);
-
-impl Alive {
-    fn add(&self, server: &Running) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(server.clone());
-    }
-
-    fn forget(&self, server: &Running) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other.id != server.id);
-    }
-
-    /// Those that are up now.
-    pub fn list(&self) -> Vec<Running> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
+/// How often servers that may have died are asked.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// The servers of one repetition.
 pub struct Servers {
     hub: Arc<dyn Hub>,
-    alive: Alive,
     /// Those that were started, in the order of their start.
     pub running: Vec<Running>,
 }
@@ -42,17 +27,13 @@ impl Servers {
     /// What the hub says.
     pub async fn start(
         hub: &Arc<dyn Hub>,
-        alive: &Alive,
         specs: &[ServerSpec],
         limits: &Limits,
     ) -> Result<Self, HubError> {
-        let mut servers = Self { hub: Arc::clone(hub), alive: alive.clone(), running: Vec::new() };
+        let mut servers = Self { hub: Arc::clone(hub), running: Vec::new() };
         for spec in specs {
             match hub.start(spec, limits, &servers.running).await {
-                Ok(running) => {
-                    alive.add(&running);
-                    servers.running.push(running);
-                }
+                Ok(running) => servers.running.push(running),
                 Err(error) => {
                     if let Err(left) = servers.remove().await {
                         tracing::error!(%left, "a server was left behind");
@@ -89,6 +70,19 @@ impl Servers {
         None
     }
 
+    /// The same, for a failure whose cause may become known only a moment later.
+    pub async fn obituary_within(&self, patience: Duration) -> Option<String> {
+        let news = async {
+            loop {
+                if let Some(obituary) = self.obituary().await {
+                    return obituary;
+                }
+                sleep(GLANCE).await;
+            }
+        };
+        timeout(patience, news).await.ok()
+    }
+
     /// Removes all servers, the last started first. Tries all of them before it reports a failure.
     ///
     /// # Errors
@@ -96,10 +90,7 @@ impl Servers {
     pub async fn remove(self) -> Result<(), HubError> {
         let mut result = Ok(());
         for server in self.running.iter().rev() {
-            match self.hub.remove(server).await {
-                Ok(()) => self.alive.forget(server),
-                Err(error) => result = result.and(Err(error)),
-            }
+            result = result.and(self.hub.remove(server).await);
         }
         result
     }

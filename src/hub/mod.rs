@@ -164,6 +164,10 @@ pub trait Hub: Send + Sync {
     /// Removes a server with its data. Succeeds when it is already gone.
     async fn remove(&self, server: &Running) -> Result<(), HubError>;
 
+    /// Removes every server of this run at once, those included that are just being started or
+    /// removed: for an end that cannot wait. Nothing can be started afterwards.
+    async fn abandon(&self) -> Result<(), HubError>;
+
     /// Removes what dead runs of this program left behind, and nothing else. Returns what it removed.
     async fn sweep(&self) -> Result<Vec<String>, HubError>;
 }

@@ -1,12 +1,21 @@
 //! Records on disk: saved whole or not at all, read with a clear word when they cannot be.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use tempfile::{NamedTempFile, PersistError};
+
 use super::{Record, SCHEMA};
+
+/// How the name of a record that is being written begins and ends.
+const TEMPORARY: (&str, &str) = (".hubmark-", ".json.tmp");
+/// Far more than a save takes.
+const LONGEST_SAVE: Duration = Duration::from_mins(1);
 
 /// A record that could not be saved or read.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +30,14 @@ pub enum StoreError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A file is in the way of a new record.
+    #[error(
+        "{path} exists already: go on with it by --resume, or choose another place with --out FILE"
+    )]
+    Exists {
+        /// The file.
+        path: PathBuf,
     },
     /// The file could not be read.
     #[error("the record {path} cannot be read: {source}")]
@@ -56,24 +73,86 @@ pub enum StoreError {
 /// # Errors
 /// [`StoreError::Write`]; the file is then as it was.
 pub fn save(record: &Record, path: &Path) -> Result<(), StoreError> {
-    write(record, path).map_err(|source| StoreError::Write { path: path.to_owned(), source })
+    write(record, path, NamedTempFile::persist)
+        .map_err(|source| StoreError::Write { path: path.to_owned(), source })
 }
 
-fn write(record: &Record, path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+/// Saves `record` as `path` for the first time. A file that is already there stays as it is: it
+/// may be the record of hours.
+///
+/// # Errors
+/// [`StoreError::Exists`] and [`StoreError::Write`].
+pub fn create(record: &Record, path: &Path) -> Result<(), StoreError> {
+    let path = path.to_owned();
+    match write(record, &path, NamedTempFile::persist_noclobber) {
+        Ok(()) => {
+            if let Err(error) = sweep(folder_of(&path)) {
+                tracing::warn!(%error, "leftovers not looked for");
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Exists { path })
+        }
+        Err(source) => Err(StoreError::Write { path, source }),
+    }
+}
+
+/// How a finished temporary file gets its name.
+type Persist = fn(NamedTempFile, PathBuf) -> Result<File, PersistError>;
+
+fn write(record: &Record, path: &Path, persist: Persist) -> io::Result<()> {
+    let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     let mut file =
-        tempfile::Builder::new().prefix(".hubmark-").suffix(".json.tmp").tempfile_in(folder)?;
+        tempfile::Builder::new().prefix(TEMPORARY.0).suffix(TEMPORARY.1).tempfile_in(folder)?;
     let mut text = serde_json::to_vec_pretty(record)?;
     text.push(b'\n');
     file.write_all(&text)?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    persist(file, path.to_owned()).map_err(|error| error.error)?;
     // The rename itself is on the disk only when its folder is.
     File::open(folder)?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Removes from `folder` what saves left behind that were killed in the middle, and returns their
+/// files. One that a living run may be writing just now is too young to be taken for a leftover.
+///
+/// # Errors
+/// When the folder exists and cannot be read.
+pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut swept = Vec::new();
+    for path in files(folder)? {
+        let temporary = path
+            .file_name()
+            .and_then(OsStr::to_str)
+            .is_some_and(|name| name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1));
+        let age = || fs::metadata(&path).ok()?.modified().ok()?.elapsed().ok();
+        if temporary
+            && age().is_some_and(|age| age > LONGEST_SAVE)
+            && fs::remove_file(&path).is_ok()
+        {
+            swept.push(path);
+        }
+    }
+    Ok(swept)
+}
+
+/// The files in `folder`; none when it does not exist.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let read = |source| StoreError::Read { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(read)?,
+    };
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(read)).collect()
 }
 
 /// Reads the record at `path`.
@@ -110,27 +189,18 @@ pub struct Listed {
 /// # Errors
 /// When the folder exists and cannot be read.
 pub fn list(folder: &Path) -> Result<Vec<Listed>, StoreError> {
-    let read = |source| StoreError::Read { path: folder.to_owned(), source };
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(read)?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(read)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
-        }
-    }
+    let mut paths = files(folder)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     paths.sort();
     Ok(paths.into_iter().map(|path| Listed { record: load(&path), path }).collect())
 }
 
-/// The file name of a run of `profile` that started at `started`: sorts by time.
+/// The file name of a run of `profile` that started at `started`: sorts by time, and is another
+/// one for a run that starts a moment later.
 pub fn file_name(profile: &str, started: jiff::Timestamp) -> String {
     let safe: String = profile
         .chars()
         .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
         .collect();
-    format!("{}-{safe}.json", started.strftime("%Y-%m-%dT%H-%M-%SZ"))
+    format!("{}-{safe}.json", started.strftime("%Y-%m-%dT%H-%M-%S%.3fZ"))
 }

@@ -92,6 +92,14 @@ impl Gaps {
         true
     }
 
+    /// A row that was taken is not there any more: its id may come again.
+    pub fn reopen(&mut self, id: u64, now: Micros) {
+        let covered = self.open.range(..=id).next_back().is_some_and(|(_, gap)| gap.last >= id);
+        if id <= self.high && !covered {
+            self.insert(id, Gap { last: id, opened: now, look: now, doomed: false });
+        }
+    }
+
     /// The ranges to look for now: all of them while there are at most `limit`; otherwise so many
     /// of those whose time has come, the longest waiting first.
     pub fn choose(&self, now: Micros, limit: usize) -> Vec<Range> {
@@ -154,39 +162,6 @@ impl Gaps {
     }
 }
 
-/// Proof that old transactions are gone, from looking at the active ones now and then.
-///
-/// An **epoch** begins by noting which transactions are active; it ends when none of these is any
-/// more. Whoever was handed an id [`Epoch::SETTLED`] before the epoch began was active at its
-/// beginning or had ended; at its end it has certainly ended.
-#[derive(Debug)]
-pub struct Epoch<T> {
-    before: Micros,
-    active: BTreeSet<T>,
-}
-
-impl<T: Ord> Epoch<T> {
-    /// Time between the hand-out of an id and the moment at which its transaction is certainly
-    /// listed as active. The server does both within one statement, microseconds apart, and the
-    /// list may be a tenth of a second old; this is generous, since the statement's thread may be
-    /// kept from running meanwhile.
-    pub const SETTLED: Duration = Duration::from_secs(5);
-
-    /// An epoch that begins at `now`, when these transactions are active.
-    pub fn begin(now: Micros, active: impl IntoIterator<Item = T>) -> Self {
-        let settled = i64::try_from(Self::SETTLED.as_micros()).unwrap_or(i64::MAX);
-        Self { before: Micros(now.0.saturating_sub(settled)), active: active.into_iter().collect() }
-    }
-
-    /// These transactions are active now. When the epoch is over: the instant before which nobody
-    /// who was handed an id can still be active.
-    pub fn observe(&mut self, active: impl IntoIterator<Item = T>) -> Option<Micros> {
-        let now: BTreeSet<T> = active.into_iter().collect();
-        self.active.retain(|one| now.contains(one));
-        self.active.is_empty().then_some(self.before)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -194,6 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::backend::mariadb::epoch::Epoch;
 
     const T0: Micros = Micros(0);
     const PAUSE: Duration = Duration::from_millis(1);
@@ -220,6 +196,19 @@ mod tests {
         assert!(gaps.take(2, T0) && gaps.take(4, T0));
         assert!(gaps.is_empty());
         assert_eq!(gaps.high(), 5);
+    }
+
+    #[test]
+    fn an_id_that_comes_again_is_taken_again() {
+        let mut gaps = Gaps::default();
+        (1..=4).for_each(|id| assert!(gaps.take(id, T0)));
+        gaps.reopen(3, T0);
+        gaps.reopen(3, T0);
+        gaps.reopen(9, T0);
+        assert_eq!(gaps.choose(T0, 9), [(3, 3)]);
+        assert!(gaps.take(3, T0));
+        assert!(!gaps.take(3, T0));
+        assert!(gaps.is_empty() && gaps.agenda.is_empty());
     }
 
     #[test]
@@ -267,15 +256,6 @@ mod tests {
         assert_eq!(gaps.len(), 1);
         assert!(!gaps.take(1, second(5)));
         assert!(gaps.take(3, second(5)));
-    }
-
-    #[test]
-    fn an_epoch_ends_with_the_last_of_its_transactions() {
-        let mut epoch = Epoch::begin(second(9), ["a", "b"]);
-        assert_eq!(epoch.observe(["a", "b", "c"]), None);
-        assert_eq!(epoch.observe(["a", "c"]), None);
-        assert_eq!(epoch.observe(["c"]), Some(second(4)));
-        assert_eq!(Epoch::<u8>::begin(second(9), []).observe([1]), Some(second(4)));
     }
 
     /// What happens on the server, one step at a time.

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::super::{
     control::Control,
     repetition::{self, Done, Shared},
-    servers::Alive,
 };
 use crate::{
     backend::{
@@ -355,6 +354,9 @@ impl Hub for Nowhere {
     async fn remove(&self, _server: &Running) -> Result<(), HubError> {
         Ok(())
     }
+    async fn abandon(&self) -> Result<(), HubError> {
+        Ok(())
+    }
     async fn sweep(&self) -> Result<Vec<String>, HubError> {
         Ok(Vec::new())
     }
@@ -390,14 +392,7 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
     };
     let hub: Arc<dyn Hub> = Arc::new(Nowhere::default());
     let (teller, _events) = event::channel();
-    let shared = Shared {
-        plan: &plan,
-        hub: &hub,
-        teller: &teller,
-        control,
-        alive: &Alive::default(),
-        cores: 2.0,
-        on_hub: true,
-    };
+    let shared =
+        Shared { plan: &plan, hub: &hub, teller: &teller, control, cores: 2.0, on_hub: true };
     repetition::execute(&shared, &mock, &setup, step, 0).await
 }

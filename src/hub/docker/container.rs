@@ -101,10 +101,11 @@ impl Engine {
         earlier: Vec<Running>,
     ) -> Result<Running, HubError> {
         let (tell, told) = oneshot::channel();
-        tokio::spawn(async move {
-            let started = self.launch(&spec, &limits, &earlier).await;
+        let engine = Arc::clone(&self);
+        self.starts.spawn(async move {
+            let started = engine.launch(&spec, &limits, &earlier).await;
             if let Err(Ok(orphan)) = tell.send(started) {
-                self.discard(&orphan.id).await;
+                engine.discard(&orphan.id).await;
             }
         });
         told.await.unwrap_or(Err(HubError::Cancelled))

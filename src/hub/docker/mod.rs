@@ -31,11 +31,12 @@ use std::{
 use async_trait::async_trait;
 use bollard::{
     Docker,
+    errors::Error as EngineError,
     models::{ContainerSummary, SystemInfo, SystemVersion},
     query_parameters::ListContainersOptionsBuilder,
 };
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     call::{ASK, failed, within},
@@ -74,6 +75,8 @@ struct Engine {
     reach: Reach,
     /// Options that this engine was seen to refuse: they are not tried again.
     refused: Mutex<BTreeSet<Refusable>>,
+    /// The starts in progress.
+    starts: TaskTracker,
 }
 
 /// How this program reaches a container's ports.
@@ -128,6 +131,7 @@ impl DockerHub {
             disk: root.and_then(|root| Disk::under(Path::new(root))),
             reach,
             refused: Mutex::default(),
+            starts: TaskTracker::new(),
             client,
             address,
         };
@@ -240,6 +244,10 @@ impl Hub for DockerHub {
         self.engine.remove(&server.id).await.map_err(failed(what))
     }
 
+    async fn abandon(&self) -> Result<(), HubError> {
+        self.engine.abandon().await
+    }
+
     async fn sweep(&self) -> Result<Vec<String>, HubError> {
         self.engine.sweep().await
     }
@@ -263,14 +271,31 @@ impl Engine {
         i32::try_from(inspect.state?.pid?).ok().filter(|&pid| pid > 0)
     }
 
+    /// Removes all containers of this run. What is being started when nobody waits for it any more
+    /// is removed by its own task; only then nothing new can appear on the list.
+    async fn abandon(&self) -> Result<(), HubError> {
+        self.starts.close();
+        self.starts.wait().await;
+        let label = format!("{}={}", owner::RUN, self.run);
+        for container in self.labelled(&label).await.map_err(failed("looking for servers"))? {
+            let Some(id) = container.id else { continue };
+            self.remove(&id).await.map_err(failed(format!("removing the container {id}")))?;
+        }
+        Ok(())
+    }
+
+    /// Every container with a label, the stopped ones included.
+    async fn labelled(&self, label: &str) -> Result<Vec<ContainerSummary>, EngineError> {
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        within(ASK, self.client.list_containers(Some(options))).await
+    }
+
     /// Removes the containers of runs whose process is dead on this machine.
     async fn sweep(&self) -> Result<Vec<String>, HubError> {
         let Some(judge) = &self.owner else { return Ok(Vec::new()) };
-        let filters = HashMap::from([("label", vec![owner::RUN])]);
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let containers = within(ASK, self.client.list_containers(Some(options)))
-            .await
-            .map_err(failed("looking for leftovers of dead runs"))?;
+        let what = failed("looking for leftovers of dead runs");
+        let containers = self.labelled(owner::RUN).await.map_err(what)?;
         let mut removed = Vec::new();
         for (id, name) in containers.iter().filter_map(|one| leftover(one, judge)) {
             self.remove(id).await.map_err(failed(format!("removing the leftover {name}")))?;

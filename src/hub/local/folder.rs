@@ -18,7 +18,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, Uid},
 };
-use procfs::process::Process;
+use procfs::process::{ProcState, Process};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -103,7 +103,7 @@ impl Folder {
 
     /// Removes the folder with everything in it.
     pub fn remove(self) -> io::Result<()> {
-        self.dir.close()
+        discard(self.dir.path())
     }
 
     fn save_owner(&self) -> io::Result<()> {
@@ -111,6 +111,27 @@ impl Folder {
         fs::write(&fresh, serde_json::to_vec(&self.owner)?)?;
         fs::rename(fresh, self.dir.path().join(OWNER))
     }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder that was removed already is not there to complain about.
+        let _ = discard(self.dir.path());
+    }
+}
+
+/// Removes a folder, the note of its owner last: a removal that is cut short leaves a folder that
+/// the next sweep still recognises.
+fn discard(folder: &Path) -> io::Result<()> {
+    let content = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    for entry in content.into_iter().filter(|entry| entry.file_name() != OWNER) {
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::remove_dir_all(folder)
 }
 
 impl Owner {
@@ -130,8 +151,13 @@ impl Being {
         Ok(Self { pid, started: Process::new(pid)?.stat()?.starttime })
     }
 
+    /// One that has ended and that nobody has waited for is dead.
     fn lives(self) -> bool {
-        Self::of(self.pid).is_ok_and(|now| now == self)
+        let now = Process::new(self.pid).and_then(|process| process.stat());
+        now.is_ok_and(|now| {
+            let ended = matches!(now.state(), Ok(ProcState::Zombie | ProcState::Dead));
+            now.starttime == self.started && !ended
+        })
     }
 }
 
@@ -171,7 +197,7 @@ pub fn sweep(root: &Path) -> io::Result<Vec<String>> {
                 }
             }
         }
-        match fs::remove_dir_all(&path) {
+        match discard(&path) {
             Ok(()) => removed.push(path.display().to_string()),
             // Another run sweeps at the same time.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -19,7 +19,7 @@ use std::{
 use async_trait::async_trait;
 use nix::sys::signal::Signal;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Hub, HubError, ImageProgress, PATIENCE, Sampled, machine, own_program};
 use crate::{
@@ -60,11 +60,21 @@ pub struct LocalHub {
     root: PathBuf,
     nursery: Nursery,
     servers: Mutex<HashMap<String, Server>>,
+    /// The removals in progress.
+    removals: TaskTracker,
 }
 
 struct Server {
     process: Offspring,
     folder: Folder,
+}
+
+impl Server {
+    /// Waits for the process, ends what it may have left in its group, removes the folder.
+    fn bury(self) -> io::Result<()> {
+        drop(self.process);
+        self.folder.remove()
+    }
 }
 
 impl LocalHub {
@@ -76,7 +86,8 @@ impl LocalHub {
     /// A hub whose guard is `own_program`, with its temporary folders in `root`.
     pub fn with(own_program: PathBuf, root: PathBuf) -> Result<Self, HubError> {
         let nursery = Nursery::open().map_err(operation("starting a thread"))?;
-        Ok(Self { own_program, root, nursery, servers: Mutex::default() })
+        let (servers, removals) = (Mutex::default(), TaskTracker::new());
+        Ok(Self { own_program, root, nursery, servers, removals })
     }
 
     fn servers(&self) -> MutexGuard<'_, HashMap<String, Server>> {
@@ -253,19 +264,24 @@ impl Hub for LocalHub {
 
     async fn remove(&self, server: &Running) -> Result<(), HubError> {
         let known = self.servers().remove(&server.id);
-        let Some(Server { mut process, folder }) = known else { return Ok(()) };
+        let Some(mut known) = known else { return Ok(()) };
         let what = format!("removing {}", server.role);
-        process.signal(Signal::SIGTERM);
-        let ended = process.end(FAREWELL).await.map_err(operation(&what))?;
+        known.process.signal(Signal::SIGTERM);
+        let ended = known.process.end(FAREWELL).await.map_err(operation(&what))?;
         if ended.is_none() {
-            process.signal(Signal::SIGKILL);
+            known.process.signal(Signal::SIGKILL);
         }
-        let gone = tokio::task::spawn_blocking(move || {
-            // Waits for it, and ends what it may have left in its group.
-            drop(process);
-            folder.remove()
-        });
+        let gone = self.removals.spawn_blocking(|| known.bury());
         gone.await.map_err(io::Error::other).flatten().map_err(operation(&what))
+    }
+
+    async fn abandon(&self) -> Result<(), HubError> {
+        let left: Vec<_> = self.servers().drain().map(|(_, server)| server).collect();
+        let buried = self.removals.spawn_blocking(|| left.into_iter().try_for_each(Server::bury));
+        self.removals.close();
+        self.removals.wait().await;
+        let what = operation("removing the servers");
+        buried.await.map_err(io::Error::other).flatten().map_err(what)
     }
 
     async fn sweep(&self) -> Result<Vec<String>, HubError> {
