@@ -129,22 +129,25 @@ fn produce(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     rate(since)
 }
 
+/// A fleet that sends nothing: the books alone learn of the messages.
+struct Nothing;
+
+impl backend::Fleet for Nothing {
+    fn send(
+        &mut self,
+        _: u32,
+        _: hubmark::stamp::Stamp,
+        _: &[u8],
+    ) -> Result<(), backend::SendError> {
+        Ok(())
+    }
+    fn flush(&mut self) {}
+}
+
 /// From the start of reading to the last arrival, in MB/s; every byte verified.
 fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     let recorder = recorder();
     // The books must know what was sent, or every arrival is foreign to them.
-    struct Nothing;
-    impl backend::Fleet for Nothing {
-        fn send(
-            &mut self,
-            _: u32,
-            _: hubmark::stamp::Stamp,
-            _: &[u8],
-        ) -> Result<(), backend::SendError> {
-            Ok(())
-        }
-        fn flush(&mut self) {}
-    }
     let stop = AtomicBool::new(false);
     Load { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut Nothing }
         .unpaced(&workload())
