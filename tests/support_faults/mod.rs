@@ -25,7 +25,7 @@ use nix::{
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; reached only by a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at something that is to happen.
 const GLANCE: Duration = Duration::from_millis(20);
 
