@@ -174,6 +174,8 @@ pub enum BlockSource {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reading {
     /// Processor time used since the start, of all cores together.
+    #[serde(default, with = "crate::units::optional_seconds")]
+    #[schemars(with = "Option<f64>")]
     pub cpu: Option<Duration>,
     /// Memory as `docker stats` counts it: without inactive page cache.
     pub memory: Option<Bytes>,
@@ -192,6 +194,8 @@ pub struct Reading {
     /// Threads or tasks.
     pub tasks: Option<u64>,
     /// Time for which the server was held back by its CPU limit.
+    #[serde(default, with = "crate::units::optional_seconds")]
+    #[schemars(with = "Option<f64>")]
     pub throttled: Option<Duration>,
 }
 

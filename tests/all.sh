@@ -16,10 +16,12 @@ for tool in "cargo" "cargo fmt" "cargo clippy"; do
   $tool --version >/dev/null 2>&1 || die "missing: $tool (rustup component add rustfmt clippy)"
 done
 
-# What building needs beside Rust: librdkafka and what it links with are built from their C and C++ sources.
+# What building needs beside Rust (librdkafka and what it links with are built from their C and C++ sources), and
+# the database server that the local hub starts as a child process.
 missing=()
 command -v g++ >/dev/null || missing+=(g++)
 command -v make >/dev/null || missing+=(make)
+PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || missing+=(mariadb-server-core)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || die "missing: ${missing[*]} (Debian's names; install them by hand)"
   root=()

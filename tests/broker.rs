@@ -284,7 +284,7 @@ async fn promises_that_memory_cannot_keep_are_refused() {
 
 #[tokio::test]
 async fn data_that_nobody_read_is_never_dropped() {
-    let broker = Broker::start(&["--retention", "1000000"]);
+    let broker = Broker::start(&["--retention", "1 MB"]);
     broker.create(1).await.unwrap();
     let producer = broker.producer(&[("linger.ms", "0"), ("batch.num.messages", "1")]);
     for _ in 0..200 {
@@ -304,7 +304,7 @@ async fn data_that_nobody_read_is_never_dropped() {
 
 #[tokio::test]
 async fn settings_in_force_are_told() {
-    let broker = Broker::start(&["--retention", "123456789"]);
+    let broker = Broker::start(&["--retention", "123456789 B"]);
     broker.create(1).await.unwrap();
     let resources = [ResourceSpecifier::Broker(1), ResourceSpecifier::Topic(TOPIC)];
     let described =

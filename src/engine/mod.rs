@@ -10,7 +10,7 @@
 pub mod control;
 mod course;
 mod generator;
-mod inbox;
+pub mod inbox;
 pub mod ledger;
 pub mod load;
 mod observer;
@@ -24,6 +24,8 @@ mod run;
 mod sampler;
 mod servers;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod verdict;
 mod warmup;

@@ -34,14 +34,16 @@ pub struct Observer<'a> {
     pub teller: &'a Teller,
     /// What is played.
     pub point: &'a Point,
-    /// Start of the load.
-    pub start: Micros,
+    /// Start of the load; before it, of the watching.
+    start: Micros,
+    /// Whether the load has been started.
+    playing: bool,
     /// Length of the load by plan.
-    pub planned_seconds: Option<f64>,
+    planned_seconds: Option<f64>,
     /// This machine's cores.
-    pub cores: f64,
+    cores: f64,
     /// Whether the hub is this machine.
-    pub shared: bool,
+    shared: bool,
     /// The seconds closed so far.
     pub timeline: Vec<Second>,
     counts: Second,
@@ -64,6 +66,7 @@ impl<'a> Observer<'a> {
             teller,
             point,
             start: recorder.clock().now(),
+            playing: false,
             planned_seconds: None,
             cores: machine.0,
             shared: machine.1,
@@ -72,6 +75,15 @@ impl<'a> Observer<'a> {
             generator: Generator::default(),
             watch: SelfWatch::start(),
         }
+    }
+
+    /// The measured time begins at `start`: the timeline counts from here.
+    pub fn begin(&mut self, start: Micros, planned_seconds: Option<f64>) {
+        self.start = start;
+        self.planned_seconds = planned_seconds;
+        self.playing = true;
+        self.timeline.clear();
+        self.counts = self.recorder.turn_second(0);
     }
 
     /// Watches until the future is dropped.
@@ -84,14 +96,22 @@ impl<'a> Observer<'a> {
         loop {
             ticks.tick().await;
             number += 1;
-            if number.is_multiple_of(TICKS_PER_SECOND) && self.seconds() > 0.0 {
-                self.close_second();
+            if number.is_multiple_of(TICKS_PER_SECOND) {
+                if self.playing && self.seconds() > 0.0 {
+                    self.close_second();
+                } else {
+                    self.generator = self.watch.lap();
+                }
             }
             self.teller.snapshot(self.snapshot());
         }
     }
 
+    /// Seconds of the load; 0 before it.
     fn seconds(&self) -> f64 {
+        if !self.playing {
+            return 0.0;
+        }
         self.recorder.clock().now().since(self.start) as f64 / 1e6
     }
 

@@ -183,10 +183,9 @@ impl Play<'_> {
         let mut watch = SelfWatch::start();
         let server_age = self.servers_started.elapsed().as_secs_f64();
         self.course.enter(Phase::Load, None);
-        observer.timeline.clear();
-        observer.start = self.recorder.clock().now();
-        self.recorder.begin(observer.start, Micros(i64::MIN));
         let first = self.recorder.clock().now();
+        self.recorder.begin(first, Micros(i64::MIN));
+        observer.begin(first, None);
         let mut reader = Reader::spawn(consumer, self.recorder)?;
         self.drain(observer, Some(&mut reader), true).await?;
         observer.close_second();
@@ -211,8 +210,7 @@ impl Play<'_> {
             Workload::Throughput(_) => (Micros(i64::MIN), None),
         };
         self.recorder.begin(start, measure_from);
-        observer.start = start;
-        observer.planned_seconds = seconds;
+        observer.begin(start, seconds);
         self.course.enter(Phase::Load, seconds);
         start
     }

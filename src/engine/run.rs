@@ -77,13 +77,19 @@ impl Engine {
     ) -> Result<Outcome, EngineError> {
         let plan = &request.plan;
         let backends = checked(plan)?;
-        let facts = hub.facts().await?;
+        let client = machine::this_machine();
+        let mut facts = hub.facts().await?;
+        if facts.shared_with_client {
+            // An engine does not know the machine under it; on this one we can see for ourselves.
+            facts.model = facts.model.or_else(|| client.model.clone());
+            facts.cpu = facts.cpu.or_else(|| client.cpu.clone());
+        }
         let anew = request.resume.is_none();
         let mut record = match request.resume {
             Some(record) => resumable(record, plan, &request.path)?,
             None => begin(plan, &request.profile, run),
         };
-        record.provenance.client = machine::this_machine();
+        record.provenance.client = client;
         record.provenance.hub = facts.clone();
         let done = record.points.iter().map(|point| point.repetitions.len()).sum();
         let save = if anew { store::create } else { store::save };

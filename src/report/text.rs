@@ -76,7 +76,7 @@ const fn durability(durability: Durability) -> &'static str {
 fn point_columns(point: &PointResult) -> String {
     let workload = &point.point.workload;
     format!(
-        "{:<16.16} {:>6} {:>8} {:<8}",
+        "{:<15.15} {:>6} {:>7} {:<7}",
         point.point.backend.to_string(),
         count(u64::from(workload.users())),
         bytes(workload.payload().0 as f64),
@@ -84,7 +84,7 @@ fn point_columns(point: &PointResult) -> String {
     )
 }
 
-const POINT_HEAD: &str = "backend           users  payload durable ";
+const POINT_HEAD: &str = "backend          users payload durable";
 
 /// `2.14 [2.01, 2.27]`: mean of the repetitions and its 95 % interval, where there is one.
 fn with_interval(estimate: Option<&Estimate>, divisor: f64) -> String {
@@ -161,7 +161,7 @@ fn resources(text: &mut String, record: &Record) {
     let _ = writeln!(text, "\nresources over the load (mean of repetitions)");
     let _ = writeln!(
         text,
-        "{POINT_HEAD}  {:<10} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "{POINT_HEAD}  {:<9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "server", "cpu cores", "memory +", "written", "received", "sent"
     );
     for (point, summary) in points {
@@ -175,7 +175,7 @@ fn resources(text: &mut String, record: &Record) {
             let size = |figure: &str| mean(figure).map_or_else(|| optional(None), bytes);
             let _ = writeln!(
                 text,
-                "{}  {role:<10.10} {:>9} {:>9} {:>9} {:>9} {:>9}",
+                "{}  {role:<9.9} {:>9} {:>9} {:>9} {:>9} {:>9}",
                 point_columns(point),
                 optional(mean("cpu_cores")),
                 size("memory_growth_bytes"),

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
+pub mod witness;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -68,9 +70,16 @@ impl Server {
     pub fn start(setup: &Setup) -> Self {
         let spec = backend().servers(setup).expect("a specification").remove(0);
         match &spec.launch {
-            Launch::Container(_) => container(&spec),
+            Launch::Container(_) => container(&spec, None),
             Launch::Process(_) => process(&spec),
         }
+    }
+
+    /// Starts a container that keeps its place over a restart: its own address may go to another
+    /// container meanwhile.
+    pub fn start_published(setup: &Setup) -> Self {
+        let spec = backend().servers(setup).expect("a specification").remove(0);
+        container(&spec, Some(free_port()))
     }
 
     /// A session on it.
@@ -111,11 +120,18 @@ impl Drop for Server {
     }
 }
 
-fn container(spec: &ServerSpec) -> Server {
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn container(spec: &ServerSpec, publish: Option<u16>) -> Server {
     let Launch::Container(container) = &spec.launch else { panic!("not a container") };
     // Variables go through the environment: arguments are in every process list.
     let mut command = Command::new("docker");
     command.args(["run", "-d", "--pull", "never", "--label", "hubmark.test=mariadb"]);
+    if let Some(port) = publish {
+        command.args(["-p", &format!("127.0.0.1:{port}:{}", spec.ports[0])]);
+    }
     for (name, value) in &container.environment {
         command.args(["-e", name]).env(name, value);
     }
@@ -127,16 +143,17 @@ fn container(spec: &ServerSpec) -> Server {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let id = String::from_utf8(output.stdout).expect("an id").trim().to_owned();
     let address = docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", &id]);
-    Server {
-        running: running(spec, id.clone(), address.trim(), spec.ports[0], None),
-        life: Life::Container(id),
-    }
+    let (address, port) = match publish {
+        Some(port) => ("127.0.0.1", port),
+        None => (address.trim(), spec.ports[0]),
+    };
+    Server { running: running(spec, id.clone(), address, port, None), life: Life::Container(id) }
 }
 
 fn process(spec: &ServerSpec) -> Server {
     let Launch::Process(process) = &spec.launch else { panic!("not a process") };
     let dir = tempfile::tempdir().expect("a folder");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let fill = |text: &String| {
         text.replace("{dir}", &dir.path().display().to_string())
             .replace("{port}", &port.to_string())

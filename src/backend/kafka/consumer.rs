@@ -11,7 +11,7 @@ use rdkafka::{
 use super::{
     notes::{Listener, Notes},
     place::{Place, reason},
-    topic::{self, REQUEST, TOPIC},
+    topic::{self, TOPIC},
 };
 use crate::{
     backend::{BackendError, Consumer, Inbox},
@@ -46,17 +46,15 @@ impl KafkaConsumer {
         let failed = |error: KafkaError| place.failed("connecting the consumer", reason(&error));
         let listener = Listener(Notes::to_log("consumer"));
         let consumer: BaseConsumer<_> = config.create_with_context(listener).map_err(failed)?;
-        let metadata = consumer.fetch_metadata(Some(TOPIC), REQUEST).map_err(failed)?;
-        let partitions = topic::partitions(&metadata)
-            .map_err(|error| place.failed("connecting the consumer", error))?;
+        let held = topic::held(consumer.client())
+            .map_err(|last| place.failed("connecting the consumer", last))?;
         let mut start = TopicPartitionList::new();
-        let mut empty = true;
-        for partition in 0..partitions {
-            let (low, high) =
-                consumer.fetch_watermarks(TOPIC, partition, REQUEST).map_err(failed)?;
-            start.add_partition_offset(TOPIC, partition, Offset::Offset(low)).map_err(failed)?;
-            empty &= low == high;
+        for (partition, held) in (0..).zip(&held) {
+            start
+                .add_partition_offset(TOPIC, partition, Offset::Offset(held.low))
+                .map_err(failed)?;
         }
+        let empty = held.iter().all(|held| held.low == held.high);
         let mut connected = Self { place: place.clone(), consumer, start: Some(start), clock };
         if empty {
             connected.assign()?;

@@ -182,7 +182,7 @@ fn connect_one(
         };
         if hall.closed() || started.elapsed() > PATIENCE {
             // Why librdkafka could not is among its events.
-            hall.empty(&producer);
+            (0..32).for_each(|_| producer.poll(Duration::ZERO));
             let last = hall.last_error().map(|last| format!("; {last}")).unwrap_or_default();
             return Err(place.failed(what(), reason(&error) + &last));
         }

@@ -93,7 +93,7 @@ impl Hall {
     }
 
     /// Takes everything that librdkafka holds ready for `producer`: one poll brings one response's.
-    pub(super) fn empty(&self, producer: &UserProducer) {
+    fn empty(&self, producer: &UserProducer) {
         let mut before = lock(&self.acked).len();
         loop {
             producer.poll(Duration::ZERO);

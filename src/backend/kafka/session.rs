@@ -22,7 +22,7 @@ use super::{
     notes::{Listener, Notes},
     place::{Place, reason},
     poller::Hall,
-    topic::{self, REQUEST, TOPIC, Wanted},
+    topic::{self, Wanted},
 };
 use crate::{
     backend::{BackendError, Bundling, Consumer, Fleet, Reports, ServerFacts, Session},
@@ -183,11 +183,7 @@ fn count(place: &Place) -> Result<u64, BackendError> {
     let client: BaseConsumer<_> = Clients::control(place.broker)
         .create_with_context(Listener(Notes::to_log("count")))
         .map_err(failed)?;
-    let metadata = client.fetch_metadata(Some(TOPIC), REQUEST).map_err(failed)?;
-    let partitions = topic::partitions(&metadata)
-        .map_err(|error| place.failed("counting the messages", error))?;
-    (0..partitions).try_fold(0, |sum, partition| {
-        let (low, high) = client.fetch_watermarks(TOPIC, partition, REQUEST).map_err(failed)?;
-        Ok(sum + (high - low).unsigned_abs())
-    })
+    let held =
+        topic::held(client.client()).map_err(|last| place.failed("counting the messages", last))?;
+    Ok(held.iter().map(|partition| (partition.high - partition.low).unsigned_abs()).sum())
 }

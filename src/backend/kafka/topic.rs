@@ -1,14 +1,17 @@
-//! The topic: made anew for every repetition, looked at by its leaders.
+//! The topic: made anew for every repetition, and what its leaders hold.
 
 use std::{
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
+    ClientContext,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::Client,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code},
-    metadata::Metadata,
+    metadata::MetadataPartition,
 };
 
 use super::{
@@ -22,8 +25,10 @@ use crate::{backend::BackendError, plan::Durability};
 pub(super) const TOPIC: &str = "hubmark";
 /// Longest time for a topic to be gone and there again.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Longest time for one request.
+/// Longest time for one request, and for one question asked again and again.
 pub(super) const REQUEST: Duration = Duration::from_secs(5);
+/// Longest wait for one answer before it is asked for again.
+const ANSWER: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How a topic shall be made.
@@ -44,8 +49,30 @@ impl Wanted {
     }
 }
 
-/// The number of the topic's partitions; an error while one of them has no leader.
-pub(super) fn partitions(metadata: &Metadata) -> Result<i32, String> {
+/// The offsets that one partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Of its first message.
+    pub low: i64,
+    /// After its last message.
+    pub high: i64,
+}
+
+/// Asks the leaders of all partitions what they hold; returns once all have answered. Blocks.
+///
+/// A broker may be named as the leader a moment before it knows, so it is asked again for a while.
+pub(super) fn held(client: &Client<impl ClientContext>) -> Result<Vec<Held>, String> {
+    let started = Instant::now();
+    loop {
+        match ask(client) {
+            Err(_) if started.elapsed() < REQUEST => thread::sleep(PAUSE),
+            answer => return answer,
+        }
+    }
+}
+
+fn ask(client: &Client<impl ClientContext>) -> Result<Vec<Held>, String> {
+    let metadata = client.fetch_metadata(Some(TOPIC), ANSWER).map_err(|error| reason(&error))?;
     let topic = metadata
         .topics()
         .iter()
@@ -54,13 +81,21 @@ pub(super) fn partitions(metadata: &Metadata) -> Result<i32, String> {
     if let Some(error) = topic.error() {
         return Err(Code::from(error).to_string());
     }
+    if topic.partitions().is_empty() {
+        return Err("the topic has no partitions yet".into());
+    }
     if let Some(partition) = topic.partitions().iter().find(|partition| partition.leader() < 0) {
         return Err(format!("partition {} has no leader", partition.id()));
     }
-    match i32::try_from(topic.partitions().len()) {
-        Ok(0) | Err(_) => Err("the topic has no partitions yet".into()),
-        Ok(partitions) => Ok(partitions),
-    }
+    let mut ids: Vec<_> = topic.partitions().iter().map(MetadataPartition::id).collect();
+    ids.sort_unstable();
+    ids.into_iter()
+        .map(|id| {
+            let (low, high) =
+                client.fetch_watermarks(TOPIC, id, ANSWER).map_err(|error| reason(&error))?;
+            Ok(Held { low, high })
+        })
+        .collect()
 }
 
 /// Deletes the topic, if there is one, and makes it anew; returns when it can be written to.
@@ -93,7 +128,9 @@ pub(super) async fn make_anew(
         }
         tokio::time::sleep(PAUSE).await;
     }
-    wait_for_leaders(admin, place, deadline).await
+    let asked = Arc::clone(admin);
+    let led = place.blocking(move || held(asked.inner())).await?;
+    led.map(|_| ()).map_err(|last| place.failed("waiting for the topic's leader", last))
 }
 
 fn refused(place: &Place, wanted: &Wanted, error: &KafkaError) -> BackendError {
@@ -133,27 +170,4 @@ async fn delete(admin: &AdminClient<Listener>) -> KafkaResult<()> {
         Ok(_) | Err((_, Code::UnknownTopicOrPartition)) => Ok(()),
         Err((_, code)) => Err(KafkaError::AdminOp(code)),
     })
-}
-
-async fn wait_for_leaders(
-    admin: &Arc<AdminClient<Listener>>,
-    place: &Place,
-    deadline: Instant,
-) -> Result<(), BackendError> {
-    loop {
-        let asked = Arc::clone(admin);
-        let state = place
-            .blocking(move || {
-                let metadata = asked.inner().fetch_metadata(Some(TOPIC), REQUEST);
-                metadata.map_err(|error| reason(&error)).and_then(|found| partitions(&found))
-            })
-            .await?;
-        match state {
-            Ok(_) => return Ok(()),
-            Err(last) if Instant::now() > deadline => {
-                return Err(place.failed("waiting for the topic's leader", last));
-            }
-            Err(_) => tokio::time::sleep(PAUSE).await,
-        }
-    }
 }

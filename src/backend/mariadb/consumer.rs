@@ -1,60 +1,42 @@
 //! The reader: polls for new rows on a thread of its own, and for those that it had to skip.
 //!
-//! Each turn reads a page of rows beyond the highest id seen, then looks for open gaps whose time
-//! has come ([`Gaps`]). Old gaps are given up only on proof: every transaction that was active
-//! when an epoch began has ended ([`Epoch`]), and one more look found nothing. Where the server
-//! gives no such proof (the user may not see transactions, or the engine has none) a gap is looked
-//! for during [`WITHOUT_PROOF`] before it is given up.
+//! Each query asks for rows beyond the highest id seen and for open gaps ([`Gaps`]), in order of id
+//! and of one view of the table. Old gaps are given up only on proof: every transaction that was
+//! active when an epoch began has ended ([`Epoch`]), and one more look found nothing. Where the
+//! server gives no such proof (the user may not see transactions, or the engine has none) a gap is
+//! looked for during [`WITHOUT_PROOF`] before it is given up.
 
-use std::{cell::RefCell, pin::pin, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
-use mysql_async::{Conn, Error, Row, Statement, Value, prelude::Queryable};
 use tokio::{
     runtime::{Builder, Runtime},
     time::timeout,
 };
 
 use super::{
-    gaps::{Epoch, Gaps, Range},
-    login::{LOGIN, Login, TABLE, refuses_login, words},
+    epoch::Epoch,
+    gaps::Gaps,
+    login::{LOGIN, Login, words},
+    select::{Halt, LOOKS, Link, Pass, Queries, Seen, Transaction, is_final, unless_stopped},
     settings::Settings,
 };
 use crate::{
     backend::{BackendError, Bundling, Consumer, Inbox},
     clock::{Clock, Micros},
-    stamp::Stamp,
 };
 
-/// How often the inbox is asked whether to stop while the server is waited for.
-const STOP_CHECK: Duration = Duration::from_millis(20);
-/// A server that takes longer for one answer has not answered: another connection is tried.
-const ANSWER: Duration = Duration::from_secs(30);
 /// A stop while an answer is overdue for so long leaves the reading incomplete.
 const OVERDUE: Duration = Duration::from_secs(1);
 /// Pause between attempts to reach a lost server; doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Rows of one page in the latency workload, where a poll finds a few.
-const SINGLE_PAGE: usize = 1_000;
-/// A page holds about this many bytes at most, so that a stop does not wait for more.
-const PAGE_BYTES: u64 = 16 << 20;
-/// Rows after which the inbox is told to make them visible.
-const FLUSH_EVERY: usize = 256;
-
-/// Ranges in each of the statements that look for gaps. The last range fills up what is unused.
-const ARITIES: [usize; 3] = [1, 8, 64];
-/// Ranges looked for in one turn at most, so that new rows never wait long.
-const LOOKS: usize = 128;
 /// Open ranges that memory is spent on; more means that something else is wrong.
 const MOST_GAPS: usize = 250_000;
 /// How often active transactions are listed while old gaps are open.
 const PROOF_EVERY: Duration = Duration::from_secs(1);
 /// How long a gap is looked for where no proof can be had.
 const WITHOUT_PROOF: Duration = Duration::from_mins(10);
-
-/// A transaction's identity for as long as it lasts: its connection, and its start.
-type Transaction = (u64, String);
 
 /// The consumer, connected.
 pub struct Reader {
@@ -65,24 +47,8 @@ pub struct Reader {
     clock: Clock,
     poll: Duration,
     link: Option<Link>,
-    gaps: Gaps,
+    seen: Seen,
     proof: Proof,
-}
-
-/// What is asked of the server.
-struct Queries {
-    page: usize,
-    fresh: String,
-    looks: [String; ARITIES.len()],
-    may_prove: bool,
-}
-
-/// A connection and its prepared statements.
-struct Link {
-    connection: Conn,
-    fresh: Statement,
-    looks: Vec<Statement>,
-    proves: bool,
 }
 
 /// What is known of old transactions.
@@ -90,16 +56,6 @@ struct Link {
 struct Proof {
     epoch: Option<Epoch<Transaction>>,
     next: Micros,
-}
-
-/// Why a turn did not come to its end.
-enum Halt {
-    /// The inbox wants no more; for so long an answer was waited for.
-    Stopped(Duration),
-    /// The connection is of no more use.
-    Lost(String),
-    /// There is no sense in going on.
-    Fatal(BackendError),
 }
 
 impl Reader {
@@ -129,7 +85,7 @@ impl Reader {
                 clock,
                 poll,
                 link: None,
-                gaps: Gaps::default(),
+                seen: Seen::default(),
                 proof: Proof::default(),
             };
             reader.link = Some(link?);
@@ -166,42 +122,31 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads what is new, then what was skipped. Whether there is certainly more to read.
+    /// Reads a page of what is new or was skipped. Whether there is more to read at once.
     async fn turn(&mut self, inbox: &RefCell<&mut dyn Inbox>) -> Result<bool, Halt> {
         let Some(link) = &mut self.link else {
             return Err(Halt::Lost("there is no connection".into()));
         };
         let pass = Pass { login: &self.login, clock: self.clock, inbox };
-        let page = self.queries.page;
-        let after = vec![Value::UInt(self.gaps.high())];
-        let rows = pass.query(&mut link.connection, &link.fresh, after, &mut self.gaps).await?;
-        if self.gaps.len() > MOST_GAPS {
+        if !self.seen.gaps.is_empty() {
+            self.proof.gather(link, &pass, &mut self.seen.gaps).await?;
+        }
+        let asked = self.clock.now();
+        let ranges = self.seen.gaps.choose(asked, LOOKS);
+        let read = pass.page(link, &ranges, &mut self.seen).await?;
+        let full = read.rows == self.queries.page;
+        for range in ranges.into_iter().filter(|range| !full || range.1 <= read.last) {
+            self.seen.gaps.looked(range, asked, self.poll);
+        }
+        if self.seen.gaps.len() > MOST_GAPS {
             let reason = format!("more than {MOST_GAPS} ranges of row numbers are missing");
             return Err(Halt::Fatal(self.login.operation("reading in order of commit", reason)));
         }
-        if self.gaps.is_empty() {
-            self.proof.epoch = None;
-            return Ok(rows == page);
-        }
-        self.proof.gather(link, &pass, &mut self.gaps).await?;
-        let due = self.gaps.due(self.clock.now(), LOOKS);
-        for ranges in due.chunks(ARITIES[ARITIES.len() - 1]) {
-            let asked = self.clock.now();
-            let arity = ARITIES.iter().position(|arity| *arity >= ranges.len()).unwrap_or(0);
-            let bounds = bounds(ranges, ARITIES[arity]);
-            let found = pass
-                .query(&mut link.connection, &link.looks[arity], bounds, &mut self.gaps)
-                .await?;
-            if found < page {
-                for range in ranges {
-                    self.gaps.looked(*range, asked);
-                }
-            }
-        }
-        Ok(rows == page)
+        Ok(full || self.seen.gaps.overdue(self.clock.now(), LOOKS))
     }
 
-    /// Connects again, for as long as it takes; reading goes on from the same place.
+    /// Connects again, for as long as it takes; reading goes on from the same place, but for rows
+    /// that the server has forgotten ([`Recent`](super::recent::Recent)): their ids may come again.
     fn restore(
         &mut self,
         runtime: &Runtime,
@@ -214,10 +159,19 @@ impl Reader {
         let mut last = reason.to_owned();
         tracing::warn!(reason, "the consumer lost its connection");
         loop {
-            let opening = Link::open(&self.login, &self.queries);
+            let floor = self.seen.recent.floor();
+            let opening = async {
+                let mut link = Link::open(&self.login, &self.queries).await?;
+                let held = link.rows_beyond(floor).await?;
+                Ok((link, held))
+            };
             match runtime.block_on(unless_stopped(inbox, LOGIN, opening)) {
-                Ok(Ok(link)) => {
+                Ok(Ok((link, held))) => {
                     self.link = Some(link);
+                    let now = self.clock.now();
+                    for id in self.seen.recent.lost(held) {
+                        self.seen.gaps.reopen(id, now);
+                    }
                     return Ok(());
                 }
                 Ok(Err(error)) if is_final(&error) => {
@@ -243,8 +197,7 @@ impl Consumer for Reader {
         let result = self.read(&runtime, inbox);
         if let Some(link) = self.link.take() {
             // The server notices a closed connection with or without a good-bye.
-            let _ =
-                runtime.block_on(async { timeout(OVERDUE, link.connection.disconnect()).await });
+            let _ = runtime.block_on(async { timeout(OVERDUE, link.close()).await });
         }
         runtime.shutdown_background();
         result
@@ -258,58 +211,6 @@ impl Drop for Reader {
             // Unlike its own drop this may happen on a thread that must not block.
             runtime.shutdown_background();
         }
-    }
-}
-
-impl Queries {
-    fn new(bundling: Bundling, settings: &Settings, payload: u64) -> Self {
-        let most = (PAGE_BYTES / payload.max(1)).clamp(1, u64::from(u32::MAX)) as usize;
-        let page = match bundling {
-            Bundling::Single => SINGLE_PAGE,
-            Bundling::Bulk => settings.batch,
-        }
-        .clamp(1, most);
-        let select = format!("SELECT id, stamp, payload FROM {TABLE} WHERE");
-        let order = format!("ORDER BY id LIMIT {page}");
-        let looks = ARITIES.map(|ranges| {
-            let ranges = vec!["id BETWEEN ? AND ?"; ranges].join(" OR ");
-            format!("{select} {ranges} {order}")
-        });
-        Self {
-            page,
-            fresh: format!("{select} id > ? {order}"),
-            looks,
-            may_prove: settings.transactional(),
-        }
-    }
-}
-
-impl Link {
-    async fn open(login: &Login, queries: &Queries) -> Result<Self, Error> {
-        let mut connection = Conn::new(login.opts()).await?;
-        let fresh = connection.prep(queries.fresh.as_str()).await?;
-        let mut looks = Vec::with_capacity(ARITIES.len());
-        for query in &queries.looks {
-            looks.push(connection.prep(query.as_str()).await?);
-        }
-        // Without this privilege the list of transactions is empty instead of forbidden.
-        let privileges: Option<u64> = connection
-            .query_first(
-                "SELECT COUNT(*) FROM information_schema.user_privileges \
-                 WHERE privilege_type = 'PROCESS'",
-            )
-            .await?;
-        let proves = queries.may_prove && privileges.unwrap_or(0) > 0;
-        Ok(Self { connection, fresh, looks, proves })
-    }
-
-    async fn active(&mut self) -> Result<Vec<Transaction>, Error> {
-        self.connection
-            .query(
-                "SELECT trx_mysql_thread_id, CAST(trx_started AS CHAR) \
-                 FROM information_schema.innodb_trx",
-            )
-            .await
     }
 }
 
@@ -349,162 +250,5 @@ impl Proof {
             }
         }
         Ok(())
-    }
-}
-
-/// What every query of a turn needs.
-struct Pass<'a, 'i> {
-    login: &'a Login,
-    clock: Clock,
-    inbox: &'a RefCell<&'i mut dyn Inbox>,
-}
-
-impl Pass<'_, '_> {
-    /// Runs a query and tells the inbox each row that is seen for the first time. Returns how many
-    /// rows there were.
-    async fn query(
-        &self,
-        connection: &mut Conn,
-        statement: &Statement,
-        parameters: Vec<Value>,
-        gaps: &mut Gaps,
-    ) -> Result<usize, Halt> {
-        self.ask(async {
-            let mut result = connection.exec_iter(statement, parameters).await?;
-            let mut rows = 0;
-            while let Some(row) = result.next().await? {
-                rows += 1;
-                self.deliver(&row, gaps);
-                if rows % FLUSH_EVERY == 0 {
-                    self.inbox.borrow_mut().flush();
-                }
-            }
-            Ok(rows)
-        })
-        .await
-    }
-
-    fn deliver(&self, row: &Row, gaps: &mut Gaps) {
-        let at = self.clock.now();
-        let (Some(id), Some(stamp), Some(Value::Bytes(payload))) =
-            (unsigned(row, 0), unsigned(row, 1), row.as_ref(2))
-        else {
-            return self.inbox.borrow_mut().foreign();
-        };
-        if gaps.take(id, at) {
-            self.inbox.borrow_mut().arrived(at, Stamp::from_number(stamp), payload);
-        }
-    }
-
-    async fn ask<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Halt> {
-        match unless_stopped(self.inbox, ANSWER, work).await? {
-            Ok(value) => Ok(value),
-            Err(error) if is_final(&error) => {
-                Err(Halt::Fatal(self.login.explain("reading", &error)))
-            }
-            Err(error) => Err(Halt::Lost(words(&error))),
-        }
-    }
-}
-
-/// An unsigned column; the library gives what fits as a signed number.
-fn unsigned(row: &Row, column: usize) -> Option<u64> {
-    match row.as_ref(column)? {
-        Value::UInt(number) => Some(*number),
-        Value::Int(number) => u64::try_from(*number).ok(),
-        _ => None,
-    }
-}
-
-/// Waits for `work`, but no longer than `patience`, and not once the inbox wants no more.
-async fn unless_stopped<T>(
-    inbox: &RefCell<&mut dyn Inbox>,
-    patience: Duration,
-    work: impl Future<Output = T>,
-) -> Result<T, Halt> {
-    let mut work = pin!(work);
-    let mut waited = Duration::ZERO;
-    loop {
-        if let Ok(value) = timeout(STOP_CHECK, &mut work).await {
-            return Ok(value);
-        }
-        waited += STOP_CHECK;
-        if inbox.borrow().stopped() {
-            return Err(Halt::Stopped(waited));
-        }
-        if waited >= patience {
-            return Err(Halt::Lost(format!("no answer within {patience:.0?}")));
-        }
-    }
-}
-
-/// Codes of errors that another attempt may not meet: too many connections, shutting down,
-/// interrupted, connection killed, lock wait, deadlock.
-const PASSING: &[u16] = &[1040, 1053, 1317, 1927, 1205, 1213];
-
-/// Whether trying again cannot help: the server refuses us, or what we ask for.
-fn is_final(error: &Error) -> bool {
-    refuses_login(error)
-        || matches!(error, Error::Server(server) if !PASSING.contains(&server.code))
-}
-
-/// The parameters of a statement that looks for `arity` ranges.
-fn bounds(ranges: &[Range], arity: usize) -> Vec<Value> {
-    let padding = ranges.last().into_iter().cycle();
-    ranges
-        .iter()
-        .chain(padding)
-        .take(arity)
-        .flat_map(|(first, last)| [Value::UInt(*first), Value::UInt(*last)])
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::mariadb::test_setup;
-
-    #[test]
-    fn unused_places_repeat_the_last_range() {
-        let numbers = |values: Vec<Value>| -> Vec<u64> {
-            values.into_iter().map(mysql_async::from_value).collect()
-        };
-        assert_eq!(numbers(bounds(&[(1, 2)], 1)), [1, 2]);
-        assert_eq!(numbers(bounds(&[(1, 2), (5, 9)], 4)), [1, 2, 5, 9, 5, 9, 5, 9]);
-        assert!(bounds(&[], 8).is_empty());
-    }
-
-    #[test]
-    fn a_page_of_large_rows_is_short() {
-        let setup = test_setup(1, 100);
-        let settings = Settings::read(&setup).0;
-        assert_eq!(Queries::new(Bundling::Bulk, &settings, 1_000).page, 1_000);
-        assert_eq!(Queries::new(Bundling::Bulk, &settings, 4 << 20).page, 4);
-        assert_eq!(Queries::new(Bundling::Bulk, &settings, 1 << 40).page, 1);
-        assert_eq!(Queries::new(Bundling::Single, &settings, 0).page, SINGLE_PAGE);
-    }
-
-    #[test]
-    fn every_arity_asks_for_that_many_ranges() {
-        let setup = test_setup(1, 100);
-        let queries = Queries::new(Bundling::Single, &Settings::read(&setup).0, 100);
-        for (query, arity) in queries.looks.iter().zip(ARITIES) {
-            assert_eq!(query.matches('?').count(), 2 * arity);
-        }
-    }
-
-    #[test]
-    fn a_missing_table_is_final_and_a_lost_connection_is_not() {
-        let server = |code| {
-            Error::Server(mysql_async::ServerError {
-                code,
-                message: String::new(),
-                state: String::new(),
-            })
-        };
-        assert!(is_final(&server(1146)));
-        assert!(is_final(&server(1045)));
-        assert!(!is_final(&server(1053)));
-        assert!(!is_final(&Error::Io(std::io::Error::other("reset").into())));
     }
 }

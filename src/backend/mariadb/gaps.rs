@@ -3,13 +3,18 @@
 //! A row's id is handed out before its transaction commits, so ids become visible out of order:
 //! reading `id > highest seen` alone loses whatever commits late. [`Gaps`] therefore remembers
 //! every id below the highest one seen that was not seen itself, as ranges. Each range is looked
-//! for again, often while it is young and ever more rarely as it ages, until
+//! for again until
 //!
 //! * it fills: the rows are taken, once each, or
 //! * its owner is known to be gone: every transaction that could have been handed one of these ids
 //!   has ended ([`Gaps::doom`] says so), and one more look *after* that found nothing.
 //!
 //! A range is never given up for its age alone: the reader decides what proof it has.
+//!
+//! While there are few ranges, every query looks for all of them *and* for new rows. Its rows then
+//! are one view of the table in order of id, so a message can never overtake one that its user sent
+//! before. Thousands of ranges are looked for in turns instead, the older the more rarely, and rows
+//! that commit very late may then arrive after their successors.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +26,7 @@ use crate::clock::Micros;
 /// A range of ids, both ends included.
 pub type Range = (u64, u64);
 
-/// A range is looked for again after an eighth of its age, but at least this often.
+/// The time of an old range comes at least this often.
 const RAREST_LOOK: Duration = Duration::from_secs(1);
 
 /// The ids seen so far: all up to the highest, but for the open ranges.
@@ -87,8 +92,20 @@ impl Gaps {
         true
     }
 
-    /// Up to `limit` ranges whose time has come, those that wait longest first.
-    pub fn due(&self, now: Micros, limit: usize) -> Vec<Range> {
+    /// A row that was taken is not there any more: its id may come again.
+    pub fn reopen(&mut self, id: u64, now: Micros) {
+        let covered = self.open.range(..=id).next_back().is_some_and(|(_, gap)| gap.last >= id);
+        if id <= self.high && !covered {
+            self.insert(id, Gap { last: id, opened: now, look: now, doomed: false });
+        }
+    }
+
+    /// The ranges to look for now: all of them while there are at most `limit`; otherwise so many
+    /// of those whose time has come, the longest waiting first.
+    pub fn choose(&self, now: Micros, limit: usize) -> Vec<Range> {
+        if self.open.len() <= limit {
+            return self.open.iter().map(|(first, gap)| (*first, gap.last)).collect();
+        }
         self.agenda
             .iter()
             .take_while(|(look, _)| *look <= now)
@@ -97,16 +114,22 @@ impl Gaps {
             .collect()
     }
 
+    /// Whether there are more than `limit` ranges and the time of some has come.
+    pub fn overdue(&self, now: Micros, limit: usize) -> bool {
+        self.open.len() > limit && self.agenda.first().is_some_and(|(look, _)| *look <= now)
+    }
+
     /// The server was asked for every id of `range` at `asked`, and all rows that it had were
-    /// taken. What is still missing is looked for later, or given up if it was doomed by then.
-    pub fn looked(&mut self, range: Range, asked: Micros) {
+    /// taken. What is still missing is given up if it was doomed by then; otherwise its time comes
+    /// again after an eighth of its age, though no sooner than after `pause`.
+    pub fn looked(&mut self, range: Range, asked: Micros, pause: Duration) {
         let pieces: Vec<u64> =
             self.open.range(range.0..=range.1).map(|(first, _)| *first).collect();
         for first in pieces {
             let Some(mut gap) = self.remove(first) else { continue };
             if !gap.doomed {
                 let age = Duration::from_micros(asked.since(gap.opened).max(0) as u64);
-                gap.look = asked.after((age / 8).min(RAREST_LOOK));
+                gap.look = asked.after((age / 8).min(RAREST_LOOK).max(pause));
                 self.insert(first, gap);
             }
         }
@@ -139,39 +162,6 @@ impl Gaps {
     }
 }
 
-/// Proof that old transactions are gone, from looking at the active ones now and then.
-///
-/// An **epoch** begins by noting which transactions are active; it ends when none of these is any
-/// more. Whoever was handed an id [`Epoch::SETTLED`] before the epoch began was active at its
-/// beginning or had ended; at its end it has certainly ended.
-#[derive(Debug)]
-pub struct Epoch<T> {
-    before: Micros,
-    active: BTreeSet<T>,
-}
-
-impl<T: Ord> Epoch<T> {
-    /// Time between the hand-out of an id and the moment at which its transaction is certainly
-    /// listed as active. The server does both within one statement, microseconds apart, and the
-    /// list may be a tenth of a second old; this is generous, since the statement's thread may be
-    /// kept from running meanwhile.
-    pub const SETTLED: Duration = Duration::from_secs(5);
-
-    /// An epoch that begins at `now`, when these transactions are active.
-    pub fn begin(now: Micros, active: impl IntoIterator<Item = T>) -> Self {
-        let settled = i64::try_from(Self::SETTLED.as_micros()).unwrap_or(i64::MAX);
-        Self { before: Micros(now.0.saturating_sub(settled)), active: active.into_iter().collect() }
-    }
-
-    /// These transactions are active now. When the epoch is over: the instant before which nobody
-    /// who was handed an id can still be active.
-    pub fn observe(&mut self, active: impl IntoIterator<Item = T>) -> Option<Micros> {
-        let now: BTreeSet<T> = active.into_iter().collect();
-        self.active.retain(|one| now.contains(one));
-        self.active.is_empty().then_some(self.before)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -179,11 +169,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::backend::mariadb::epoch::Epoch;
 
     const T0: Micros = Micros(0);
+    const PAUSE: Duration = Duration::from_millis(1);
 
     fn second(n: i64) -> Micros {
         Micros(n * 1_000_000)
+    }
+
+    /// Ranges whose time has come by `now`, however few there are.
+    fn due(gaps: &Gaps, now: Micros) -> Vec<Range> {
+        gaps.choose(now, gaps.len().saturating_sub(1))
     }
 
     #[test]
@@ -191,28 +188,57 @@ mod tests {
         let mut gaps = Gaps::default();
         assert!(gaps.take(1, T0));
         assert!(gaps.take(5, T0));
-        assert_eq!(gaps.due(T0, 10), [(2, 4)]);
+        assert_eq!(gaps.choose(T0, 10), [(2, 4)]);
         assert!(gaps.take(3, T0));
         assert!(!gaps.take(3, T0), "a second sight of a row of a gap");
         assert!(!gaps.take(1, T0), "a second sight of a row");
-        assert_eq!(gaps.due(T0, 10), [(2, 2), (4, 4)]);
+        assert_eq!(gaps.choose(T0, 10), [(2, 2), (4, 4)]);
         assert!(gaps.take(2, T0) && gaps.take(4, T0));
         assert!(gaps.is_empty());
         assert_eq!(gaps.high(), 5);
     }
 
     #[test]
+    fn an_id_that_comes_again_is_taken_again() {
+        let mut gaps = Gaps::default();
+        (1..=4).for_each(|id| assert!(gaps.take(id, T0)));
+        gaps.reopen(3, T0);
+        gaps.reopen(3, T0);
+        gaps.reopen(9, T0);
+        assert_eq!(gaps.choose(T0, 9), [(3, 3)]);
+        assert!(gaps.take(3, T0));
+        assert!(!gaps.take(3, T0));
+        assert!(gaps.is_empty() && gaps.agenda.is_empty());
+    }
+
+    #[test]
+    fn few_gaps_are_looked_for_each_time_and_many_in_turns() {
+        let mut gaps = Gaps::default();
+        for id in [2, 4, 6] {
+            gaps.take(id, T0);
+        }
+        gaps.looked((1, 1), T0, PAUSE);
+        assert_eq!(gaps.choose(T0, 3), [(1, 1), (3, 3), (5, 5)]);
+        assert!(!gaps.overdue(T0, 3));
+        assert_eq!(gaps.choose(T0, 2), [(3, 3), (5, 5)], "the first was looked for just now");
+        assert!(gaps.overdue(T0, 2));
+    }
+
+    #[test]
     fn an_old_gap_is_looked_for_ever_more_rarely_but_at_least_each_second() {
         let mut gaps = Gaps::default();
         gaps.take(2, T0);
-        gaps.looked((1, 1), T0);
-        assert_eq!(gaps.due(T0, 1), [(1, 1)]);
-        gaps.looked((1, 1), second(4));
-        assert!(gaps.due(Micros(4_499_999), 1).is_empty());
-        assert_eq!(gaps.due(Micros(4_500_000), 1), [(1, 1)]);
-        gaps.looked((1, 1), second(4_000));
-        assert!(gaps.due(Micros(4_000_999_999), 1).is_empty());
-        assert_eq!(gaps.due(second(4_001), 1), [(1, 1)]);
+        gaps.take(4, T0);
+        gaps.looked((3, 3), second(8_000), PAUSE);
+        gaps.looked((1, 1), T0, PAUSE);
+        assert!(due(&gaps, T0).is_empty(), "not before the next poll");
+        assert_eq!(due(&gaps, T0.after(PAUSE)), [(1, 1)]);
+        gaps.looked((1, 1), second(4), PAUSE);
+        assert!(due(&gaps, Micros(4_499_999)).is_empty());
+        assert_eq!(due(&gaps, Micros(4_500_000)), [(1, 1)]);
+        gaps.looked((1, 1), second(4_000), PAUSE);
+        assert!(due(&gaps, Micros(4_000_999_999)).is_empty());
+        assert_eq!(due(&gaps, second(4_001)), [(1, 1)]);
     }
 
     #[test]
@@ -220,35 +246,16 @@ mod tests {
         let mut gaps = Gaps::default();
         gaps.take(2, T0);
         gaps.take(4, second(3));
-        gaps.looked((1, 1), second(3));
-        gaps.looked((3, 3), second(3));
+        gaps.looked((1, 1), second(3), PAUSE);
+        gaps.looked((3, 3), second(3), PAUSE);
         gaps.doom(second(3));
         assert!(gaps.any_undecided_since(second(4)));
         assert!(!gaps.any_undecided_since(second(3)));
-        assert_eq!(gaps.due(T0, 9), [(1, 1)], "at once, whatever its age said");
-        gaps.looked((1, 1), second(4));
+        assert_eq!(due(&gaps, T0), [(1, 1)], "at once, whatever its age said");
+        gaps.looked((1, 1), second(4), PAUSE);
         assert_eq!(gaps.len(), 1);
         assert!(!gaps.take(1, second(5)));
         assert!(gaps.take(3, second(5)));
-    }
-
-    #[test]
-    fn a_full_page_leaves_the_rest_of_the_range_due() {
-        let mut gaps = Gaps::default();
-        gaps.take(100, T0);
-        for id in 1..=10 {
-            assert!(gaps.take(id, T0));
-        }
-        assert_eq!(gaps.due(T0, 9), [(11, 99)]);
-    }
-
-    #[test]
-    fn an_epoch_ends_with_the_last_of_its_transactions() {
-        let mut epoch = Epoch::begin(second(9), ["a", "b"]);
-        assert_eq!(epoch.observe(["a", "b", "c"]), None);
-        assert_eq!(epoch.observe(["a", "c"]), None);
-        assert_eq!(epoch.observe(["c"]), Some(second(4)));
-        assert_eq!(Epoch::<u8>::begin(second(9), []).observe([1]), Some(second(4)));
     }
 
     /// What happens on the server, one step at a time.
@@ -280,12 +287,15 @@ mod tests {
     /// A table under transactions, and a reader of it that works as the consumer does.
     #[derive(Default)]
     struct Model {
+        /// Ranges in one query.
+        limit: usize,
         now: i64,
         next_id: u64,
         serial: u64,
         /// Active transactions: their unique number and their ids.
         active: BTreeMap<u8, (u64, Vec<u64>)>,
-        visible: BTreeSet<u64>,
+        /// Visible rows, and the first id that was handed out after the row's commit.
+        visible: BTreeMap<u64, u64>,
         gaps: Gaps,
         epoch: Option<Epoch<u64>>,
         delivered: Vec<u64>,
@@ -302,9 +312,8 @@ mod tests {
                     entry.1.push(self.next_id);
                 }
                 Step::Commit(who) => {
-                    if let Some((_, ids)) = self.active.remove(who) {
-                        self.visible.extend(ids);
-                    }
+                    let ids = self.active.remove(who).map(|(_, ids)| ids).unwrap_or_default();
+                    self.visible.extend(ids.into_iter().map(|id| (id, self.next_id + 1)));
                 }
                 Step::Rollback(who) => drop(self.active.remove(who)),
                 Step::Poll(page) => self.poll(*page),
@@ -314,9 +323,6 @@ mod tests {
 
         fn poll(&mut self, page: usize) {
             let now = Micros(self.now);
-            let fresh: Vec<u64> =
-                self.visible.range(self.gaps.high() + 1..).take(page).copied().collect();
-            self.deliver(&fresh, now);
             let active: Vec<u64> = self.active.values().map(|(serial, _)| *serial).collect();
             match &mut self.epoch {
                 None => self.epoch = Some(Epoch::begin(now, active)),
@@ -327,21 +333,18 @@ mod tests {
                     }
                 }
             }
-            for range in self.gaps.due(now, 3) {
-                let found: Vec<u64> =
-                    self.visible.range(range.0..=range.1).take(page).copied().collect();
-                self.deliver(&found, now);
-                if found.len() < page {
-                    self.gaps.looked(range, now);
-                }
-            }
-        }
-
-        fn deliver(&mut self, ids: &[u64], now: Micros) {
-            for id in ids {
+            let ranges = self.gaps.choose(now, self.limit);
+            let high = self.gaps.high();
+            let wanted = |id: &u64| *id > high || ranges.iter().any(|r| (r.0..=r.1).contains(id));
+            let found: Vec<u64> = self.visible.keys().copied().filter(wanted).take(page).collect();
+            for id in &found {
                 if self.gaps.take(*id, now) {
                     self.delivered.push(*id);
                 }
+            }
+            let reached = if found.len() < page { u64::MAX } else { found[page - 1] };
+            for range in ranges.into_iter().filter(|range| range.1 <= reached) {
+                self.gaps.looked(range, now, PAUSE);
             }
         }
     }
@@ -350,8 +353,9 @@ mod tests {
         /// Whatever the order of commits and rollbacks, each committed row arrives exactly once,
         /// and in the end nothing is left to look for.
         #[test]
-        fn every_committed_row_is_delivered_once(steps in steps()) {
-            let mut model = Model::default();
+        fn every_committed_row_is_delivered_once(steps in steps(), few: bool) {
+            let limit = if few { 2 } else { 1_000 };
+            let mut model = Model { limit, ..Model::default() };
             for step in &steps {
                 model.apply(step);
             }
@@ -364,9 +368,24 @@ mod tests {
             }
             let mut delivered = model.delivered.clone();
             delivered.sort_unstable();
-            prop_assert_eq!(delivered, model.visible.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(delivered, model.visible.keys().copied().collect::<Vec<_>>());
             prop_assert!(model.gaps.is_empty());
             prop_assert!(model.gaps.agenda.is_empty());
+        }
+
+        /// While every query looks for every gap, no row arrives before one that was committed
+        /// when its own id was handed out.
+        #[test]
+        fn no_row_overtakes_one_committed_before_it_began(steps in steps()) {
+            let mut model = Model { limit: 1_000, ..Model::default() };
+            for step in &steps {
+                model.apply(step);
+            }
+            let mut highest = 0;
+            for id in &model.delivered {
+                prop_assert!(model.visible[id] > highest, "{id} came after {highest}");
+                highest = highest.max(*id);
+            }
         }
     }
 }

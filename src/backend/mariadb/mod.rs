@@ -8,14 +8,19 @@
 //! | [`login`] | connections and what refusals mean |
 //! | [`session`] | ready or not, the table, facts, counts |
 //! | [`fleet`] | the users |
-//! | [`consumer`], [`gaps`] | the reader |
+//! | [`consumer`], [`select`] | the reader |
+//! | [`gaps`], [`epoch`] | which rows may still come, and when that is known to be over |
+//! | [`recent`] | which rows a server that died has forgotten |
 
 mod consumer;
+mod epoch;
 mod fleet;
-pub mod gaps;
+mod gaps;
 mod image;
 mod launch;
 mod login;
+mod recent;
+mod select;
 mod session;
 mod settings;
 

@@ -54,7 +54,7 @@ pub const KEYS: &[SettingKey] = &[
     SettingKey {
         name: "batch",
         kind: SettingKind::Integer(1, 100_000),
-        default: "1000",
+        default: "2000",
         help: "rows of one bulk insert, and of one read, in the throughput workload",
     },
     SettingKey {
@@ -127,7 +127,7 @@ impl Settings {
             row_format: text("row_format").unwrap_or("Default").to_owned(),
             poll,
             buffer_pool: number("buffer_pool"),
-            batch: number("batch").and_then(|n| usize::try_from(n).ok()).unwrap_or(1_000).max(1),
+            batch: number("batch").and_then(|n| usize::try_from(n).ok()).unwrap_or(2_000).max(1),
             server: variables(setup, &mut problems),
         };
         settings.judge_table(setup.durability(), &mut problems);
@@ -263,7 +263,7 @@ mod tests {
         assert!(problems.is_empty());
         assert_eq!(settings.engine, "InnoDB");
         assert_eq!(settings.poll, Duration::from_millis(1));
-        assert_eq!(settings.batch, 1_000);
+        assert_eq!(settings.batch, 2_000);
         assert_eq!(settings.image, None);
         for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
             if let SettingKind::Choice(words) = key.kind {

@@ -43,7 +43,9 @@ const SINGLE_BUDGET: usize = 256 << 20;
 /// The same for bundled messages, of which there are always more.
 const BULK_BUDGET: usize = 48 << 20;
 /// A bulk statement of about this size is large enough for the best rate.
-const LARGEST_BATCH: usize = 4 << 20;
+const LARGEST_BATCH: usize = 2 << 20;
+/// Interval of a timer that spares all others a wake-up; far below a statement's time-out.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long statements under way may still take when the fleet is dropped.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -202,8 +204,10 @@ async fn live(
     if ready.send(Ok(queues)).is_err() {
         return;
     }
-    // An error means that the fleet is gone: the same as being told to stop.
-    let _ = stopped.await;
+    // Each statement sets a timer. A timer that would be the next to ring wakes the runtime's
+    // thread once more; with this one ringing soon anyway, none of theirs is the next. An error
+    // means that the fleet is gone: the same as being told to stop.
+    while timeout(HEARTBEAT, &mut stopped).await.is_err() {}
     let _ = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
     tasks.shutdown().await;
 }

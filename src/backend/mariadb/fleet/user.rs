@@ -29,6 +29,8 @@ const STATEMENT: Duration = Duration::from_secs(30);
 /// Pause before the second attempt to log in again; doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Bulk statements of one transaction at most, when so many wait: fewer commits, fewer flushes.
+const STATEMENTS_PER_COMMIT: usize = 8;
 /// Attempts at a user's first login, when the server is known to be up.
 const FIRST_LOGIN_ATTEMPTS: u32 = 3;
 
@@ -89,6 +91,48 @@ impl Shared {
         self.tell(batch, &Outcome::Refused(reason.to_owned()));
     }
 
+    fn per_request(&self) -> usize {
+        match self.users.bundling {
+            Bundling::Single => 1,
+            Bundling::Bulk => STATEMENTS_PER_COMMIT,
+        }
+    }
+
+    /// A user's connection, made again if need be, for as long as that takes. An error is final:
+    /// the server does not want us, or the fleet is being dropped.
+    async fn connected<'l>(&self, link: &'l mut Option<Link>) -> Result<&'l mut Link, String> {
+        if self.closing() {
+            return Err(CLOSED.to_owned());
+        }
+        let found = match link.take() {
+            Some(link) => link,
+            None => self.login_again().await?,
+        };
+        Ok(link.insert(found))
+    }
+
+    async fn login_again(&self) -> Result<Link, String> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.login().await {
+                Ok(link) => {
+                    if self.cut_off.fetch_sub(1, Ordering::Relaxed) == 1 {
+                        self.reports.note("all users are connected again".to_owned());
+                    }
+                    return Ok(link);
+                }
+                Err(error) if refuses_login(&error) => {
+                    return Err(format!("never sent: {}", words(&error)));
+                }
+                Err(_) => sleep(pause).await,
+            }
+            if self.closing() {
+                return Err(CLOSED.to_owned());
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
     /// Reports the outcome of each message.
     fn tell(&self, batch: &Batch, outcome: &Outcome) {
         let at = self.users.clock.now();
@@ -118,7 +162,10 @@ pub struct UserTask {
     shared: Arc<Shared>,
     link: Option<Link>,
     queue: mpsc::UnboundedReceiver<Batch>,
-    under_way: Option<Batch>,
+    /// Taken from the queue, outcome not told yet.
+    taken: Vec<Batch>,
+    /// Whether the server may have seen them.
+    sent: bool,
 }
 
 impl UserTask {
@@ -128,17 +175,14 @@ impl UserTask {
         link: Link,
         queue: mpsc::UnboundedReceiver<Batch>,
     ) -> Self {
-        Self { user, shared, link: Some(link), queue, under_way: None }
+        Self { user, shared, link: Some(link), queue, taken: Vec::new(), sent: false }
     }
 
     /// Sends until the queue is closed.
     pub async fn run(mut self) {
-        while let Some(batch) = self.queue.recv().await {
-            if self.shared.closing() {
-                self.shared.never_sent(&batch, CLOSED);
-            } else {
-                self.send(batch).await;
-            }
+        let most = self.shared.per_request();
+        while self.queue.recv_many(&mut self.taken, most).await > 0 {
+            self.send().await;
         }
         if let Some(link) = self.link.take() {
             // The server notices a closed connection with or without a good-bye.
@@ -146,20 +190,19 @@ impl UserTask {
         }
     }
 
-    async fn send(&mut self, batch: Batch) {
-        if let Err(reason) = self.connected().await {
-            return self.shared.never_sent(&batch, &reason);
-        }
-        let Some(link) = &mut self.link else {
-            return self.shared.never_sent(&batch, CLOSED);
+    /// Sends what was taken and tells what became of it.
+    async fn send(&mut self) {
+        let outcome = match self.shared.connected(&mut self.link).await {
+            Err(reason) => Outcome::Refused(reason),
+            Ok(link) => {
+                self.sent = true;
+                match timeout(STATEMENT, link.store(&self.taken, &self.shared)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Outcome::Unknown(format!("no answer within {STATEMENT:.0?}")),
+                }
+            }
         };
-        let batch = self.under_way.insert(batch);
-        let outcome = match timeout(STATEMENT, link.store(batch, &self.shared)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::Unknown(format!("no answer within {STATEMENT:.0?}")),
-        };
-        self.shared.tell(batch, &outcome);
-        self.under_way = None;
+        self.tell(&outcome);
         if let Outcome::Unknown(reason) = outcome {
             self.link = None;
             if self.shared.cut_off.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -167,42 +210,26 @@ impl UserTask {
                 self.shared.reports.note(format!("user {user} lost its connection: {reason}"));
             }
             // At once, so that the next message does not wait for it; a refusal shows again then.
-            let _ = self.connected().await;
+            let _ = self.shared.connected(&mut self.link).await;
         }
     }
 
-    /// Logs in again if need be, for as long as it takes. An error is final: the server does not
-    /// want us, or the fleet is being dropped.
-    async fn connected(&mut self) -> Result<(), String> {
-        let mut pause = FIRST_PAUSE;
-        while self.link.is_none() {
-            if self.shared.closing() {
-                return Err(CLOSED.to_owned());
-            }
-            match self.shared.login().await {
-                Ok(link) => {
-                    self.link = Some(link);
-                    if self.shared.cut_off.fetch_sub(1, Ordering::Relaxed) == 1 {
-                        self.shared.reports.note("all users are connected again".to_owned());
-                    }
-                }
-                Err(error) if refuses_login(&error) => {
-                    return Err(format!("never sent: {}", words(&error)));
-                }
-                Err(_) => sleep(pause).await,
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+    fn tell(&mut self, outcome: &Outcome) {
+        for batch in self.taken.drain(..) {
+            self.shared.tell(&batch, outcome);
         }
-        Ok(())
+        self.sent = false;
     }
 }
 
 impl Drop for UserTask {
     fn drop(&mut self) {
-        if let Some(batch) = &self.under_way {
-            let reason = "the connections were closed before the server had answered";
-            self.shared.tell(batch, &Outcome::Unknown(reason.to_owned()));
-        }
+        let outcome = if self.sent {
+            Outcome::Unknown("the connections were closed before the answer came".to_owned())
+        } else {
+            Outcome::Refused(CLOSED.to_owned())
+        };
+        self.tell(&outcome);
         self.queue.close();
         while let Ok(batch) = self.queue.try_recv() {
             self.shared.never_sent(&batch, CLOSED);
@@ -211,30 +238,29 @@ impl Drop for UserTask {
 }
 
 impl Link {
-    /// Stores all messages of the batch, or says why not.
-    async fn store(&mut self, batch: &Batch, shared: &Shared) -> Outcome {
-        let stored = match shared.users.bundling {
-            Bundling::Single => self.single(batch).await,
-            Bundling::Bulk => return self.bulk(batch, shared.users.transactional).await,
-        };
-        match stored {
-            Ok(()) => Outcome::Stored,
-            Err(error) if is_certain(&error) => Outcome::Refused(words(&error)),
-            Err(error) => Outcome::Unknown(words(&error)),
+    /// Stores all messages of all batches, or none; or says why nobody knows.
+    async fn store(&mut self, batches: &[Batch], shared: &Shared) -> Outcome {
+        match shared.users.bundling {
+            Bundling::Single => self.single(batches).await,
+            Bundling::Bulk => self.bulk(batches, shared.users.transactional).await,
         }
     }
 
-    /// A statement for each message; it commits itself.
-    async fn single(&mut self, batch: &Batch) -> Result<(), Error> {
-        for row in batch.iter() {
-            self.connection.exec_drop(&self.insert, row).await?;
+    /// A statement for the one message; it commits itself.
+    async fn single(&mut self, batches: &[Batch]) -> Outcome {
+        for row in batches.iter().flat_map(Batch::iter) {
+            match self.connection.exec_drop(&self.insert, row).await {
+                Ok(()) => {}
+                Err(error) if is_certain(&error) => return Outcome::Refused(words(&error)),
+                Err(error) => return Outcome::Unknown(words(&error)),
+            }
         }
-        Ok(())
+        Outcome::Stored
     }
 
-    /// One bulk statement, then the commit. What fails before the commit is rolled back.
-    async fn bulk(&mut self, batch: &Batch, transactional: bool) -> Outcome {
-        let inserted = self.connection.exec_batch(&self.insert, batch.iter()).await;
+    /// A bulk statement for each batch, then the commit. What fails before it is rolled back.
+    async fn bulk(&mut self, batches: &[Batch], transactional: bool) -> Outcome {
+        let inserted = self.insert_all(batches).await;
         match inserted {
             Ok(()) => match self.connection.query_drop("COMMIT").await {
                 Ok(()) => Outcome::Stored,
@@ -248,6 +274,13 @@ impl Link {
             }
             Err(error) => Outcome::Unknown(words(&error)),
         }
+    }
+
+    async fn insert_all(&mut self, batches: &[Batch]) -> Result<(), Error> {
+        for batch in batches {
+            self.connection.exec_batch(&self.insert, batch.iter()).await?;
+        }
+        Ok(())
     }
 }
 

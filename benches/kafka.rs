@@ -1,0 +1,215 @@
+//! Throughput of the Kafka backend through the whole engine (payloads generated and stamped, every
+//! message on the books, every byte verified), beside librdkafka's own load tool with the same
+//! settings on the same broker in the same minutes: `cargo bench --bench kafka`.
+//!
+//! Needs a Docker engine with the image `hubmark/kafka:4.4.0`, and
+//! `benches/rdkafka_performance.sh` run once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on must fail")]
+
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use hubmark::{
+    backend::{self, Bundling, Session, Setup},
+    clock::Clock,
+    engine::{Recorder, inbox::RecorderInbox, load::Load},
+    plan::{
+        BackendChoice, Durability, PayloadSource, Point, Scenario, ThroughputWorkload, Workload,
+    },
+    server::{HubKind, Limits, Running},
+    units::Bytes,
+    workload::payload::Payloads,
+};
+
+const IMAGE: &str = "hubmark/kafka:4.4.0";
+const CONTAINER: &str = "hubmark-bench-kafka";
+const TOPIC: &str = "hubmark";
+const PAYLOAD: u64 = 992;
+/// A message with its stamp: what the other tool sends.
+const MESSAGE: u64 = 1_000;
+const MESSAGES: u64 = 1_000_000;
+const ROUNDS: usize = 5;
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let broker = Broker::start();
+    let setup = setup();
+    let session = runtime.block_on(async {
+        let kafka = backend::find("kafka").unwrap();
+        let patience = Duration::from_secs(60);
+        kafka.connect(&setup, &[broker.running()], Clock::start(), patience).await.unwrap()
+    });
+    let mut rows: [Vec<f64>; 4] = Default::default();
+    for round in 0..=ROUNDS {
+        runtime.block_on(session.reset()).unwrap();
+        let own = produce(&runtime, session.as_ref());
+        let own_read = consume(&runtime, session.as_ref());
+        runtime.block_on(session.reset()).unwrap();
+        let other = broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]);
+        let other_read = broker.tool(&["-C", "-p", "0", "-o", "beginning", "-X", "fetch.queue.backoff.ms=1"]);
+        println!(
+            "round {round}: produce {own:.0} against {other:.0} MB/s, consume {own_read:.0} against {other_read:.0} MB/s{}",
+            if round == 0 { " (warm-up, not counted)" } else { "" }
+        );
+        if round > 0 {
+            for (row, value) in rows.iter_mut().zip([own, other, own_read, other_read]) {
+                row.push(value);
+            }
+        }
+    }
+    let [own, other, own_read, other_read] = rows.map(median);
+    println!("produce: {own:.0} MB/s, {:.2} × rdkafka_performance ({other:.0})", own / other);
+    println!("consume: {own_read:.0} MB/s, {:.2} × rdkafka_performance ({other_read:.0})", own_read / other_read);
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn workload() -> ThroughputWorkload {
+    ThroughputWorkload {
+        users: 1,
+        payload: Bytes(PAYLOAD),
+        payload_source: PayloadSource::Seeded,
+        volume: Bytes(PAYLOAD * MESSAGES),
+        scenario: Scenario::Producer,
+        drain: Duration::from_secs(10),
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        point: Point {
+            backend: BackendChoice { name: "kafka".into(), version: Some("4.4.0".into()) },
+            workload: Workload::Throughput(workload()),
+            durability: Durability::Default,
+        },
+        settings: serde_json::Map::new(),
+        hub: HubKind::Docker,
+        limits: Limits::default(),
+        password: String::new(),
+    }
+}
+
+fn recorder() -> Arc<Recorder> {
+    let payloads = Payloads::new(1, PAYLOAD as usize, PayloadSource::Seeded);
+    Arc::new(Recorder::new(Clock::start(), 1, MESSAGES, payloads))
+}
+
+fn rate(since: Instant) -> f64 {
+    (MESSAGES * MESSAGE) as f64 / 1e6 / since.elapsed().as_secs_f64()
+}
+
+/// From the first hand-over to the last acknowledgement, in MB/s.
+fn produce(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
+    let recorder = recorder();
+    let mut fleet = runtime.block_on(session.fleet(1, Bundling::Bulk, recorder.clone())).unwrap();
+    let stop = AtomicBool::new(false);
+    let since = Instant::now();
+    Load { recorder: Arc::clone(&recorder), stop: &stop, fleet: fleet.as_mut() }
+        .unpaced(&workload())
+        .unwrap();
+    while recorder.acknowledged() < MESSAGES {
+        thread::sleep(Duration::from_millis(1));
+    }
+    rate(since)
+}
+
+/// From the start of reading to the last arrival, in MB/s; every byte verified.
+fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
+    let recorder = recorder();
+    // The books must know what was sent, or every arrival is foreign to them.
+    struct Nothing;
+    impl backend::Fleet for Nothing {
+        fn send(&mut self, _: u32, _: hubmark::stamp::Stamp, _: &[u8]) -> Result<(), backend::SendError> {
+            Ok(())
+        }
+        fn flush(&mut self) {}
+    }
+    let stop = AtomicBool::new(false);
+    Load { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut Nothing }
+        .unpaced(&workload())
+        .unwrap();
+    let consumer = runtime.block_on(session.consumer(Bundling::Bulk)).unwrap();
+    let ended = Arc::new(AtomicBool::new(false));
+    let mut inbox = RecorderInbox::new(Arc::clone(&recorder), Arc::clone(&ended));
+    let since = Instant::now();
+    let reader = thread::spawn(move || consumer.run(&mut inbox));
+    while recorder.delivered() < MESSAGES {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let rate = rate(since);
+    ended.store(true, Ordering::Relaxed);
+    reader.join().unwrap().unwrap();
+    assert_eq!(recorder.ledger().corrupt, 0);
+    rate
+}
+
+/// A warm broker in a container, removed at the end.
+struct Broker {
+    address: String,
+}
+
+impl Broker {
+    fn start() -> Self {
+        let _ = docker(&["rm", "-f", "-v", CONTAINER]);
+        docker(&["run", "-d", "--name", CONTAINER, IMAGE]);
+        let format = "{{.NetworkSettings.IPAddress}}";
+        Self { address: docker(&["inspect", "-f", format, CONTAINER]) }
+    }
+
+    fn running(&self) -> Running {
+        Running {
+            role: "kafka".into(),
+            id: CONTAINER.into(),
+            address: self.address.parse().unwrap(),
+            ports: [(9092, 9092)].into(),
+            image: IMAGE.into(),
+            digest: None,
+            data_dir: None,
+            dir: None,
+        }
+    }
+
+    /// What librdkafka's tool says of itself, in MB/s.
+    fn tool(&self, arguments: &[&str]) -> f64 {
+        let broker = format!("{}:9092", self.address);
+        let count = MESSAGES.to_string();
+        let output = Command::new("target/release/rdkafka_performance")
+            .args(arguments)
+            .args(["-t", TOPIC, "-c", &count, "-b", &broker, "-u"])
+            .args(["-X", "enable.metrics.push=false"])
+            .output()
+            .expect("benches/rdkafka_performance.sh has been run");
+        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        megabytes(&text).unwrap_or_else(|| panic!("no rate in: {text}"))
+    }
+}
+
+/// The last rate that the tool printed.
+fn megabytes(text: &str) -> Option<f64> {
+    let last = text.lines().rev().find(|line| line.contains("MB/s"))?;
+    let words: Vec<&str> = last.split_whitespace().collect();
+    let at = words.iter().position(|word| word.starts_with("MB/s"))?;
+    words.get(at.checked_sub(1)?)?.parse().ok()
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = docker(&["rm", "-f", "-v", CONTAINER]);
+    }
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().expect("a docker client");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
