@@ -53,8 +53,10 @@ fn main() {
         let own = produce(&runtime, session.as_ref());
         let own_read = consume(&runtime, session.as_ref());
         runtime.block_on(session.reset()).unwrap();
-        let other = broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]);
-        let other_read = broker.tool(&["-C", "-p", "0", "-o", "beginning", "-X", "fetch.queue.backoff.ms=1"]);
+        let other =
+            broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]);
+        let other_read =
+            broker.tool(&["-C", "-p", "0", "-o", "beginning", "-X", "fetch.queue.backoff.ms=1"]);
         println!(
             "round {round}: produce {own:.0} against {other:.0} MB/s, consume {own_read:.0} against {other_read:.0} MB/s{}",
             if round == 0 { " (warm-up, not counted)" } else { "" }
@@ -67,7 +69,10 @@ fn main() {
     }
     let [own, other, own_read, other_read] = rows.map(median);
     println!("produce: {own:.0} MB/s, {:.2} × rdkafka_performance ({other:.0})", own / other);
-    println!("consume: {own_read:.0} MB/s, {:.2} × rdkafka_performance ({other_read:.0})", own_read / other_read);
+    println!(
+        "consume: {own_read:.0} MB/s, {:.2} × rdkafka_performance ({other_read:.0})",
+        own_read / other_read
+    );
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -130,7 +135,12 @@ fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     // The books must know what was sent, or every arrival is foreign to them.
     struct Nothing;
     impl backend::Fleet for Nothing {
-        fn send(&mut self, _: u32, _: hubmark::stamp::Stamp, _: &[u8]) -> Result<(), backend::SendError> {
+        fn send(
+            &mut self,
+            _: u32,
+            _: hubmark::stamp::Stamp,
+            _: &[u8],
+        ) -> Result<(), backend::SendError> {
             Ok(())
         }
         fn flush(&mut self) {}
@@ -190,7 +200,8 @@ impl Broker {
             .args(["-X", "enable.metrics.push=false"])
             .output()
             .expect("benches/rdkafka_performance.sh has been run");
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         megabytes(&text).unwrap_or_else(|| panic!("no rate in: {text}"))
     }
 }
