@@ -154,9 +154,12 @@ impl Track {
     ) -> Resources {
         let seconds = end.since(start) as f64 / 1e6;
         let idle = self.idle_memory;
-        let mean = mean_memory(&self.readings, start, end);
         let during: Vec<_> =
             self.readings.iter().filter(|s| s.at >= start && s.at <= end).collect();
+        // The reading at the load's end is one of its samples: a load of less than a second may
+        // have no other.
+        let loaded = || during.iter().map(|s| s.reading).chain(after).filter_map(|r| r.memory);
+        let mean = mean(loaded());
         let core_seconds = difference(before, after, |r| r.cpu.map(|cpu| cpu.as_nanos() as u64))
             .map(|nanos| nanos as f64 / 1e9);
         let max_cpu = during
@@ -175,7 +178,7 @@ impl Track {
             memory: MemoryUse {
                 idle,
                 mean,
-                max: during.iter().filter_map(|s| s.reading.memory).max(),
+                max: loaded().max(),
                 growth: growth(mean, idle),
                 resident: after.and_then(|reading| reading.resident),
                 cache: after.and_then(|reading| reading.cache),
@@ -221,9 +224,12 @@ fn growth(memory: Option<Bytes>, idle: Option<Bytes>) -> Option<i64> {
 
 fn mean_memory(readings: &[Sampled], from: Micros, to: Micros) -> Option<Bytes> {
     let within = readings.iter().filter(|sampled| sampled.at >= from && sampled.at <= to);
-    let memory: Vec<u64> = within.filter_map(|s| Some(s.reading.memory?.0)).collect();
-    let sum: u64 = memory.iter().sum();
-    Some(Bytes(sum.checked_div(memory.len() as u64)?))
+    mean(within.filter_map(|sampled| sampled.reading.memory))
+}
+
+fn mean(values: impl Iterator<Item = Bytes>) -> Option<Bytes> {
+    let (count, sum) = values.fold((0, 0), |(count, sum), value| (count + 1, sum + value.0));
+    Some(Bytes(u64::checked_div(sum, count)?))
 }
 
 #[cfg(test)]
@@ -255,15 +261,24 @@ mod tests {
         let mut track = Track { readings, ..Track::default() };
         track.idle_memory = mean_memory(&track.readings, Micros(0), Micros(1_500_000));
         let before = (Micros(2_000_000), Some(reading(2, 20, 160, Some(7)).reading));
-        let after = (Micros(4_000_000), Some(reading(4, 1520, 240, Some(9)).reading));
+        let after = (Micros(4_000_000), Some(reading(4, 1520, 200, Some(9)).reading));
         let resources = track.resources(Micros(0), before, after);
         assert_eq!(resources.cpu.core_seconds, Some(1.5));
         assert_eq!(resources.cpu.mean, Some(0.75));
         assert_eq!(resources.cpu.max, Some(1.0));
-        assert_eq!(resources.memory.growth, Some(100));
+        assert_eq!((resources.memory.growth, resources.memory.max), (Some(100), Some(Bytes(240))));
         assert_eq!(resources.block.written, Some(Bytes(2)));
         assert_eq!(resources.block.read, None, "not measured is not 0");
         assert_eq!(resources.idle_cpu_cores, Some(0.01));
+    }
+
+    #[test]
+    fn a_load_shorter_than_a_sample_has_its_memory_from_its_end() {
+        let track = Track { idle_memory: Some(Bytes(90)), ..Track::default() };
+        let before = (Micros(100), Some(reading(0, 0, 95, None).reading));
+        let after = (Micros(200), Some(reading(0, 1, 120, None).reading));
+        let memory = track.resources(Micros(0), before, after).memory;
+        assert_eq!((memory.mean, memory.growth), (Some(Bytes(120)), Some(30)));
     }
 
     #[test]
