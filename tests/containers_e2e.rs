@@ -197,7 +197,7 @@ fn a_thousand_users(backend: &str, look: fn(&str) -> Option<u64>) {
     let record = measured(&home, "study-latency-users-quick", &[ONCE, PACED, many]);
     let ledger = common::only(&record).ledger;
     assert_eq!(ledger.delivered, 5_000);
-    assert_eq!(gate.seen(), [ledger.delivered], "the second reader");
+    assert_eq!(gate.seen(&record.run), [ledger.delivered], "the second reader");
 }
 
 #[test]

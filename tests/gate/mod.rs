@@ -9,7 +9,7 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     panic::catch_unwind,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     sync::{Arc, Mutex},
     thread,
 };
@@ -19,10 +19,13 @@ const ENGINE: &str = "/var/run/docker.sock";
 /// Looks into the container with this identity; what it returns is kept.
 type Look = fn(container: &str) -> Option<u64>;
 
+/// What was seen, with the run that the container belonged to.
+type Seen = Arc<Mutex<Vec<(String, u64)>>>;
+
 /// The open gate.
 pub struct Gate {
     socket: PathBuf,
-    seen: Arc<Mutex<Vec<u64>>>,
+    seen: Seen,
 }
 
 impl Gate {
@@ -30,7 +33,7 @@ impl Gate {
     pub fn open(folder: &Path, look: Look) -> Self {
         let socket = folder.join("gate.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seen = Seen::default();
         let keep = Arc::clone(&seen);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -46,14 +49,15 @@ impl Gate {
         format!("unix://{}", self.socket.display())
     }
 
-    /// What was seen in the containers that were removed.
-    pub fn seen(&self) -> Vec<u64> {
-        self.seen.lock().unwrap().clone()
+    /// What was seen in the containers of a run before they were removed.
+    pub fn seen(&self, run: &str) -> Vec<u64> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|(of, _)| of == run).map(|(_, figure)| *figure).collect()
     }
 }
 
 /// Passes on what client and engine say to each other.
-fn pass(client: UnixStream, look: Look, keep: &Mutex<Vec<u64>>) {
+fn pass(client: UnixStream, look: Look, keep: &Seen) {
     let engine = UnixStream::connect(ENGINE).unwrap();
     let (mut answers, mut back) = (engine.try_clone().unwrap(), client.try_clone().unwrap());
     thread::spawn(move || {
@@ -65,7 +69,7 @@ fn pass(client: UnixStream, look: Look, keep: &Mutex<Vec<u64>>) {
     while let Ok(length @ 1..) = client.read(&mut buffer) {
         if let Some(container) = removed(&buffer[..length]) {
             // What a look comes to must not keep the request from the engine.
-            let figure = catch_unwind(|| if runs(&container) { look(&container) } else { None });
+            let figure = catch_unwind(|| Some((run_of(&container)?, look(&container)?)));
             keep.lock().unwrap().extend(figure.ok().flatten());
         }
         if engine.write_all(&buffer[..length]).is_err() {
@@ -82,14 +86,22 @@ fn removed(request: &[u8]) -> Option<String> {
     Some(path.split(['?', ' ']).next()?.to_owned())
 }
 
-/// A container may also be given up before it ever ran.
-fn runs(container: &str) -> bool {
-    docker(&["inspect", "--format", "{{.State.Running}}", container]).starts_with(b"true")
+/// The run of a container; `None` when it does not run, as one that was given up before it did, or
+/// one that somebody else has just removed.
+fn run_of(container: &str) -> Option<String> {
+    let format = "{{if .State.Running}}{{index .Config.Labels \"hubmark.run\"}}{{end}}";
+    let output = command(&["inspect", "--format", format, container]);
+    let run = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (!run.is_empty()).then_some(run)
+}
+
+fn command(arguments: &[&str]) -> Output {
+    Command::new("docker").args(arguments).output().expect("the docker program")
 }
 
 /// What a docker command printed.
 pub fn docker(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("docker").args(arguments).output().expect("the docker program");
+    let output = command(arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
