@@ -44,7 +44,7 @@ fn main() {
     let setup = setup();
     let session = runtime.block_on(async {
         let kafka = backend::find("kafka").unwrap();
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         kafka.connect(&setup, &[broker.running()], Clock::start(), patience).await.unwrap()
     });
     let mut rows: [Vec<f64>; 4] = Default::default();
@@ -53,8 +53,10 @@ fn main() {
         let own = produce(&runtime, session.as_ref());
         let own_read = consume(&runtime, session.as_ref());
         runtime.block_on(session.reset()).unwrap();
-        let other = broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]);
-        let other_read = broker.tool(&["-C", "-p", "0", "-o", "beginning", "-X", "fetch.queue.backoff.ms=1"]);
+        let other =
+            broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]);
+        let other_read =
+            broker.tool(&["-C", "-p", "0", "-o", "beginning", "-X", "fetch.queue.backoff.ms=1"]);
         println!(
             "round {round}: produce {own:.0} against {other:.0} MB/s, consume {own_read:.0} against {other_read:.0} MB/s{}",
             if round == 0 { " (warm-up, not counted)" } else { "" }
@@ -67,7 +69,10 @@ fn main() {
     }
     let [own, other, own_read, other_read] = rows.map(median);
     println!("produce: {own:.0} MB/s, {:.2} × rdkafka_performance ({other:.0})", own / other);
-    println!("consume: {own_read:.0} MB/s, {:.2} × rdkafka_performance ({other_read:.0})", own_read / other_read);
+    println!(
+        "consume: {own_read:.0} MB/s, {:.2} × rdkafka_performance ({other_read:.0})",
+        own_read / other_read
+    );
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -124,17 +129,25 @@ fn produce(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     rate(since)
 }
 
+/// A fleet that sends nothing: the books alone learn of the messages.
+struct Nothing;
+
+impl backend::Fleet for Nothing {
+    fn send(
+        &mut self,
+        _: u32,
+        _: hubmark::stamp::Stamp,
+        _: &[u8],
+    ) -> Result<(), backend::SendError> {
+        Ok(())
+    }
+    fn flush(&mut self) {}
+}
+
 /// From the start of reading to the last arrival, in MB/s; every byte verified.
 fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     let recorder = recorder();
     // The books must know what was sent, or every arrival is foreign to them.
-    struct Nothing;
-    impl backend::Fleet for Nothing {
-        fn send(&mut self, _: u32, _: hubmark::stamp::Stamp, _: &[u8]) -> Result<(), backend::SendError> {
-            Ok(())
-        }
-        fn flush(&mut self) {}
-    }
     let stop = AtomicBool::new(false);
     Load { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut Nothing }
         .unpaced(&workload())
@@ -190,7 +203,8 @@ impl Broker {
             .args(["-X", "enable.metrics.push=false"])
             .output()
             .expect("benches/rdkafka_performance.sh has been run");
-        let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         megabytes(&text).unwrap_or_else(|| panic!("no rate in: {text}"))
     }
 }

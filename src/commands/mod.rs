@@ -10,7 +10,7 @@ mod signals;
 
 use std::{
     fs::{self, File},
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
@@ -74,13 +74,7 @@ pub fn execute(cli: Cli) -> Result<Exit> {
         .build()
         .wrap_err("starting the runtime")?;
     let exit = match command {
-        None => {
-            if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-                complain("the screen needs a terminal; without one, use: hubmark run PROFILE");
-                return Ok(Exit::Usage);
-            }
-            screen::open(&runtime)
-        }
+        None => screen::open(&runtime),
         Some(Command::Run(args)) => runtime.block_on(run::run(args)),
         Some(Command::Profiles(command)) => profiles::execute(&command),
         Some(Command::Records(command)) => records::execute(command),

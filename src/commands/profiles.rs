@@ -46,6 +46,10 @@ pub fn execute(command: &cli::Profiles) -> Report<Exit> {
             complain(format!("the profile has problems:\n{problems}"));
             Ok(Exit::Usage)
         }
+        Err(ProfilesError::Library(error)) if error.is_usage() => {
+            complain(error);
+            Ok(Exit::Usage)
+        }
         Err(error) => Err(error.into()),
     }
 }

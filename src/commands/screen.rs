@@ -7,7 +7,7 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Exit,
+    Exit, complain,
     launch::{self, Launch},
     signals::Signals,
 };
@@ -19,7 +19,7 @@ use crate::{
     profile::{self, Library, Override, Profile},
     tui::{
         self, BackendOption, Controller, Inputs, PlanPreview, Planner, Problem, ProfileEntry,
-        Request, Started, Stop,
+        Request, Started, Stop, TuiError,
     },
 };
 
@@ -34,7 +34,14 @@ pub fn open(runtime: &Runtime) -> Result<Exit> {
         terminate,
     };
     let controller = EngineController { runtime: runtime.handle().clone(), control: None };
-    let outcome = runtime.block_on(tui::run(inputs, controller))?;
+    let outcome = match runtime.block_on(tui::run(inputs, controller)) {
+        Ok(outcome) => outcome,
+        Err(error @ TuiError::NoTerminal) => {
+            complain(error);
+            return Ok(Exit::Usage);
+        }
+        Err(error) => return Err(error.into()),
+    };
     Ok(match outcome.last {
         _ if outcome.terminated => Exit::Interrupted,
         None => Exit::Well,

@@ -27,7 +27,7 @@ pub enum PreflightError {
         /// Descriptors that there are.
         available: u64,
         /// Users that there are descriptors for.
-        possible: u64,
+        possible: u32,
     },
     /// Too few threads.
     #[error(
@@ -43,7 +43,7 @@ pub enum PreflightError {
         /// Threads that there are.
         available: u64,
         /// Users that there are threads for.
-        possible: u64,
+        possible: u32,
     },
 }
 
@@ -60,11 +60,13 @@ pub fn check(
     let threads = thread_limit();
     for point in &plan.points {
         let users = point.workload.users();
-        let Some(need) = needs(&point.backend.name, users) else { continue };
+        let ask = |users| needs(&point.backend.name, users);
+        let Some(need) = ask(users) else { continue };
         let backend = point.backend.to_string();
         let needed = need.descriptors + OWN_DESCRIPTORS;
         if needed > descriptors {
-            let possible = possible(users, need.descriptors, descriptors, OWN_DESCRIPTORS);
+            let fits = |need: ClientNeeds| need.descriptors + OWN_DESCRIPTORS <= descriptors;
+            let possible = most(users, |users| ask(users).is_some_and(fits));
             return Err(PreflightError::Descriptors {
                 backend,
                 users,
@@ -75,7 +77,8 @@ pub fn check(
         }
         let needed = need.threads + OWN_THREADS;
         if needed > threads {
-            let possible = possible(users, need.threads, threads, OWN_THREADS);
+            let fits = |need: ClientNeeds| need.threads + OWN_THREADS <= threads;
+            let possible = most(users, |users| ask(users).is_some_and(fits));
             return Err(PreflightError::Threads {
                 backend,
                 users,
@@ -88,9 +91,14 @@ pub fn check(
     Ok(())
 }
 
-/// Users for whom `available` suffices when `users` of them need `need`, in proportion.
-fn possible(users: u32, need: u64, available: u64, own: u64) -> u64 {
-    available.saturating_sub(own) * u64::from(users) / need.max(1)
+/// The largest number of users that fits, when `too_many` does not and fewer need less.
+fn most(too_many: u32, fits: impl Fn(u32) -> bool) -> u32 {
+    let (mut most, mut too_many) = (0, too_many);
+    while too_many - most > 1 {
+        let middle = u32::midpoint(most, too_many);
+        if fits(middle) { most = middle } else { too_many = middle }
+    }
+    most
 }
 
 /// Raises the soft limit of open files to the hard one; returns what is in force.
@@ -134,15 +142,17 @@ mod tests {
     #[test]
     fn a_plan_that_does_not_fit_is_refused_with_both_numbers() {
         let needs = |_: &str, users: u32| {
-            Some(ClientNeeds { descriptors: u64::from(users) * 5, threads: u64::from(users) })
+            let descriptors = u64::from(users) * 5 + 64;
+            Some(ClientNeeds { descriptors, threads: u64::from(users) })
         };
         assert_eq!(check(&plan(10), needs), Ok(()));
         let error = check(&plan(100_000_000), needs).unwrap_err();
         let PreflightError::Descriptors { needed, available, possible, .. } = &error else {
             panic!("{error}")
         };
-        assert_eq!(*needed, 500_000_000 + OWN_DESCRIPTORS);
+        assert_eq!(*needed, 500_000_064 + OWN_DESCRIPTORS);
         assert!(error.to_string().contains(&available.to_string()));
-        assert!(check(&plan(u32::try_from(*possible).unwrap()), needs).is_ok());
+        assert_eq!(check(&plan(*possible), needs), Ok(()), "the number given is true");
+        assert!(check(&plan(*possible + 1), needs).is_err(), "and the largest");
     }
 }

@@ -9,6 +9,11 @@ use crate::{
     server::{Life, Limits, Running, ServerSpec},
 };
 
+/// Lines of a dead server's log that are read.
+const LOG_LINES: usize = 60;
+/// And that are shown.
+const LAST_WORDS: usize = 8;
+
 /// How often servers that may have died are asked.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -61,7 +66,7 @@ impl Servers {
                 }
             };
             let mut text = format!("server {} {end}", server.role);
-            for line in self.hub.log(server, 8).await {
+            for line in last_words(self.hub.log(server, LOG_LINES).await) {
                 text.push_str("\n  | ");
                 text.push_str(&line);
             }
@@ -93,5 +98,39 @@ impl Servers {
             result = result.and(self.hub.remove(server).await);
         }
         result
+    }
+}
+
+/// The last lines of a log that say something: the frames of a Java stack, which follow what went
+/// wrong and push it out of sight, do not.
+fn last_words(log: Vec<String>) -> Vec<String> {
+    let frame = |line: &String| {
+        let text = line.trim_start();
+        let indented = text.len() < line.len();
+        indented && (text.starts_with("at ") || text.starts_with("... "))
+    };
+    let mut words: Vec<_> = log.into_iter().filter(|line| !frame(line)).collect();
+    words.drain(..words.len().saturating_sub(LAST_WORDS));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_not_a_stack() {
+        let mut log: Vec<_> = (0..9).map(|number| format!("line {number}")).collect();
+        log.push("ConfigException: Invalid value -1".into());
+        log.extend((0..40).map(|number| format!(" at org.example.Config({number})")));
+        log.push("Caused by: nothing".into());
+        log.push(" ... 12 more".into());
+        log.push("at the end".into());
+        let words = last_words(log);
+        assert_eq!(words.len(), LAST_WORDS);
+        assert_eq!(
+            words[4..],
+            ["line 8", "ConfigException: Invalid value -1", "Caused by: nothing", "at the end"]
+        );
     }
 }

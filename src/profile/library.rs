@@ -110,6 +110,18 @@ pub enum LibraryError {
     NoHome,
 }
 
+impl LibraryError {
+    /// Whether the operator named the wrong thing, rather than something failed.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Unknown { .. } | Self::Name(_) | Self::BuiltIn(_) => true,
+            // A text that is not text is no profile.
+            Self::File { source, .. } => source.kind() == io::ErrorKind::InvalidData,
+            Self::Exists(_) | Self::NoHome => false,
+        }
+    }
+}
+
 fn hint(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!(", did you mean {name}?"))
 }

@@ -41,7 +41,7 @@ pub struct BackendOption {
     pub choice: BackendChoice,
     /// The name for people, with the version.
     pub title: String,
-    /// A sentence that must stand beside every number of it, if any.
+    /// A sentence that must stand beside every number of it, if any. It names the backend itself.
     pub caution: Option<String>,
     /// Kinds of hub on which it can run.
     pub hubs: Vec<HubKind>,

@@ -26,6 +26,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -51,6 +52,9 @@ use crate::{
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
 };
+
+/// How often containers that are being removed are looked for.
+const REMOVAL_GLANCE: Duration = Duration::from_millis(50);
 
 /// A Docker engine as a hub. Cheap to clone: clones share the connection.
 #[derive(Debug, Clone)]
@@ -277,11 +281,17 @@ impl Engine {
         self.starts.close();
         self.starts.wait().await;
         let label = format!("{}={}", owner::RUN, self.run);
-        for container in self.labelled(&label).await.map_err(failed("looking for servers"))? {
-            let Some(id) = container.id else { continue };
-            self.remove(&id).await.map_err(failed(format!("removing the container {id}")))?;
+        loop {
+            let left = self.labelled(&label).await.map_err(failed("looking for servers"))?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            for id in left.into_iter().filter_map(|container| container.id) {
+                self.remove(&id).await.map_err(failed(format!("removing the container {id}")))?;
+            }
+            // One that was being removed already is on the list until that is done.
+            tokio::time::sleep(REMOVAL_GLANCE).await;
         }
-        Ok(())
     }
 
     /// Every container with a label, the stopped ones included.

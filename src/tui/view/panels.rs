@@ -95,7 +95,7 @@ pub fn ledger(scene: &Scene, frame: &mut Frame, area: Rect) {
     let mut block = panel(theme, title(theme, "ledger (messages)"));
     if let Some(caution) = caution(scene) {
         let text =
-            format!(" ! {} ", format::fit(&caution, usize::from(area.width).saturating_sub(6)));
+            format!(" ! {} ", format::fit(caution, usize::from(area.width).saturating_sub(6)));
         block = block.title_bottom(Line::from(Span::styled(text, theme.warn())));
     }
     let inner = block.inner(area).inner(Margin::new(1, 0));
@@ -126,10 +126,9 @@ pub fn ledger(scene: &Scene, frame: &mut Frame, area: Rect) {
 }
 
 /// What must stand beside every number of this backend.
-fn caution(scene: &Scene) -> Option<String> {
+fn caution<'a>(scene: &Scene<'a>) -> Option<&'a str> {
     let point = scene.live.point()?;
-    let option = scene.model.catalog.backend(&point.backend)?;
-    option.caution.as_ref().map(|caution| format!("{}: {caution}", option.title))
+    scene.model.catalog.backend(&point.backend)?.caution.as_deref()
 }
 
 fn messages(scene: &Scene) -> Vec<Line<'static>> {

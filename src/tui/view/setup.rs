@@ -202,10 +202,7 @@ fn what_will_happen(model: &Model, frame: &mut Frame, area: Rect) {
             let mut lines = vec![Line::from(words::summary(&preview.plan, preview.seconds))];
             for option in setup.backends() {
                 if let Some(caution) = &option.caution {
-                    lines.push(Line::from(Span::styled(
-                        format!("! {}: {caution}", option.title),
-                        theme.warn(),
-                    )));
+                    lines.push(Line::from(Span::styled(format!("! {caution}"), theme.warn())));
                 }
             }
             lines.extend(preview.lines.iter().map(|line| Line::from(line.as_str())));

@@ -1,0 +1,222 @@
+//! The program itself in a terminal: what it draws, what its keys do, and how it leaves.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod terminal;
+
+use std::{
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use hubmark::{
+    record::Status,
+    tui::{Controller, Inputs, PlanPreview, Planner, Problem, ProfileEntry, Request, Started, run},
+};
+use nix::sys::signal::Signal;
+use portable_pty::CommandBuilder;
+use tokio_util::sync::CancellationToken;
+
+use terminal::{Folders, LAST_PROFILE, SETUP, Terminal, hubmark};
+
+/// Messages of each user in a run that is over at once.
+const FEW: u32 = 3;
+/// Messages of each user in a run that is never waited for.
+const MANY: u32 = 100_000;
+const LIVE: &str = "ledger (messages)";
+const F5: &str = "\x1b[15~";
+const CTRL_U: &str = "\x15";
+
+/// Whether any style among what was written has a colour.
+fn coloured(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let styles =
+        text.split("\x1b[").filter_map(|code| code.split_once('m').map(|(style, _)| style));
+    styles
+        .filter(|style| style.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'))
+        .flat_map(|style| style.split(';').map(str::parse::<u8>).collect::<Vec<_>>())
+        .any(|part| matches!(part, Ok(30..=38 | 40..=48 | 90..=97 | 100..=107)))
+}
+
+#[test]
+fn the_first_frame_says_what_can_be_run_and_q_leaves() {
+    let folders = Folders::new(FEW);
+    for (columns, rows) in [(80, 24), (160, 45)] {
+        let mut terminal = Terminal::screen(&folders, columns, rows);
+        let frame = terminal.frame();
+        assert!(frame.contains("▸first-look") && frame.contains(" mine"), "{frame}");
+        let keys = frame.lines().last().unwrap();
+        assert!(keys.contains("enter start") && keys.contains("q quit"), "{frame}");
+        assert!(terminal.seen().parser.screen().alternate_screen());
+        let asked = terminal.seen().bytes.windows(4).any(|code| code == b"\x1b[6n");
+        assert!(!asked, "where the cursor is takes a round trip to tell");
+        terminal.press("q");
+        assert_eq!(terminal.exit(), 0);
+        assert!(terminal.restored());
+    }
+    assert!(folders.records().is_empty());
+}
+
+#[test]
+fn a_run_is_chosen_changed_watched_read_and_repeated() {
+    let folders = Folders::new(FEW);
+    let mut terminal = Terminal::screen(&folders, 160, 45);
+    terminal.press(LAST_PROFILE);
+    terminal.press("\tjjj\r");
+    terminal.press(CTRL_U);
+    terminal.press("20\r");
+    terminal.wait("60 messages");
+    terminal.press(F5);
+    terminal.wait("Nothing lost: 60 messages delivered.");
+    for shown in [LIVE, "delivery latency", "idle baseline", "durations"] {
+        assert!(terminal.showed(shown), "{shown}");
+    }
+    let path = folders.records().remove(0);
+    terminal.wait(&path.display().to_string());
+    let record = folders.record();
+    assert_eq!(record.status, Status::Complete);
+    let [point] = record.points.as_slice() else { panic!("one point was asked for") };
+    assert_eq!(point.repetitions[0].ledger.delivered, 60);
+    assert_eq!(terminal.servers(), 0);
+
+    terminal.press("r");
+    terminal.wait(LIVE);
+    terminal.wait("Nothing lost: 60 messages delivered.");
+    assert_eq!(folders.records().len(), 2, "the first record is kept");
+    terminal.press("\r");
+    terminal.wait(SETUP);
+    terminal.press("q");
+    assert_eq!(terminal.exit(), 0);
+    assert!(terminal.restored());
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_a_partial_record_and_the_screen_stays() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::running(&folders);
+    terminal.press("s");
+    terminal.wait("stop the run?");
+    terminal.press("n");
+    terminal.wait(" stopped ");
+    terminal.wait("back to setup");
+    assert_eq!(terminal.servers(), 0);
+    let record = folders.record();
+    assert_eq!(record.status, Status::Partial);
+    assert!(record.points[0].repetitions[0].ledger.delivered > 0, "recorded as far as it came");
+    terminal.press("q");
+    assert_eq!(terminal.exit(), 130);
+    assert!(terminal.restored());
+}
+
+#[test]
+fn a_signal_ends_the_run_in_order() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::running(&folders);
+    terminal.signal(Signal::SIGTERM);
+    assert_eq!(terminal.exit(), 130);
+    assert!(terminal.restored());
+    assert_eq!(folders.record().status, Status::Partial);
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_run_in_order() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::running(&folders);
+    terminal.hang_up();
+    assert_eq!(terminal.exit(), 130);
+    assert_eq!(folders.record().status, Status::Partial);
+}
+
+#[test]
+fn a_storm_of_sizes_is_weathered() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::running(&folders);
+    for step in 1..=100 {
+        terminal.resize(1 + step * 37 % 250, 1 + step * 23 % 70);
+    }
+    terminal.resize(10, 3);
+    terminal.wait("10×3");
+    terminal.resize(80, 24);
+    terminal.wait(LIVE);
+    terminal.press("qn");
+    assert_eq!(terminal.exit(), 130);
+    assert!(terminal.restored());
+    assert_eq!(folders.record().status, Status::Partial);
+}
+
+#[test]
+fn colours_are_left_out_where_they_are_not_wanted() {
+    let folders = Folders::new(FEW);
+    for (value, expected) in [("", true), ("1", false)] {
+        let mut command = hubmark(&folders);
+        command.env("NO_COLOR", value);
+        let mut terminal = Terminal::open(command, 80, 24);
+        terminal.wait(SETUP);
+        terminal.press(LAST_PROFILE);
+        terminal.press("\r");
+        terminal.wait("Nothing lost");
+        terminal.press("q");
+        assert_eq!(terminal.exit(), 0);
+        assert_eq!(coloured(&terminal.seen().bytes), expected, "NO_COLOR={value}");
+    }
+}
+
+#[test]
+fn without_a_terminal_the_command_without_a_screen_is_named() {
+    let folders = Folders::new(FEW);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hubmark"));
+    let out = command.envs(folders.variables()).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8(out.stderr).unwrap().contains("hubmark run"));
+
+    let mut command = hubmark(&folders);
+    command.env("TERM", "dumb");
+    let mut terminal = Terminal::open(command, 80, 24);
+    terminal.wait("hubmark run");
+    assert_eq!(terminal.exit(), 2);
+    assert!(!terminal.seen().bytes.contains(&0x1b), "a dumb terminal is sent no codes");
+}
+
+const PANIC: &str = "HUBMARK_TEST_PANIC";
+
+/// Fails on the screen's own thread.
+struct Failing;
+
+impl Planner for Failing {
+    fn plan(&self, _: &str, _: &[(String, String)]) -> Result<PlanPreview, Vec<Problem>> {
+        panic!("told after the screen")
+    }
+}
+
+impl Controller for Failing {
+    fn start(&mut self, _: &Request) -> Result<Started, String> {
+        Err("not part of this test".to_owned())
+    }
+}
+
+#[tokio::test]
+#[ignore = "the test below runs it in a terminal of its own"]
+async fn panicking_screen() {
+    if std::env::var_os(PANIC).is_some() {
+        let entry = ProfileEntry { name: "p".into(), description: "d".into(), text: "t".into() };
+        let planner = Arc::new(Failing);
+        let terminate = CancellationToken::new();
+        let inputs = Inputs { profiles: vec![entry], backends: Vec::new(), planner, terminate };
+        let _ = run(inputs, Failing).await;
+    }
+}
+
+#[test]
+fn a_panic_is_told_on_a_restored_terminal() {
+    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--nocapture", "panicking_screen"]);
+    command.env(PANIC, "1");
+    let mut terminal = Terminal::open(command, 80, 24);
+    terminal.wait("told after the screen");
+    assert!(!terminal.seen().parser.screen().alternate_screen());
+    assert_ne!(terminal.exit(), 0);
+    // What is told comes after the way back, so that the latter was seen as well.
+    let left = terminal.seen().bytes.windows(8).any(|code| code == b"\x1b[?1049l");
+    assert!(left, "the screen was shown");
+    assert!(terminal.restored());
+}

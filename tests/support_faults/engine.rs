@@ -1,0 +1,100 @@
+//! Runs on a Docker engine, and what they leave on it.
+
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use super::{Answer, Bench, Going, program, until};
+
+/// A container of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    pub id: String,
+    pub role: String,
+    pub running: bool,
+}
+
+/// Every container of a run, by its label.
+pub fn containers(run: &str) -> Vec<Container> {
+    let label = format!("label=hubmark.run={run}");
+    let format = "{{.ID}} {{.Label \"hubmark.role\"}} {{.State}}";
+    let listed = docker(&["ps", "--all", "--no-trunc", "--filter", &label, "--format", format]);
+    let container = |line: &str| {
+        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        let [id, role, state] = words.try_into().expect("an id, a role and a state");
+        Container { id, role, running: state == "running" }
+    };
+    listed.lines().map(container).collect()
+}
+
+/// Kills the container that plays `role` in a run.
+pub fn kill(run: &str, role: &str) {
+    let found = containers(run).into_iter().find(|container| container.role == role);
+    docker(&["kill", &found.expect(role).id]);
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().expect("docker's command");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A run on the engine, and the folders that it has to itself.
+pub struct OnEngine {
+    pub bench: Bench,
+    pub going: Going,
+    /// Its identity.
+    pub run: String,
+}
+
+impl OnEngine {
+    /// Starts a run of `backend` with one repetition, changed by `sets`.
+    pub fn start(backend: &str, sets: &[&str]) -> Self {
+        let bench = Bench::new();
+        let mut command = bench.command(program());
+        command.env_remove("DOCKER_HOST").args(["run", "study-latency-users-quick"]);
+        let backend = format!("backend=\"{backend}\"");
+        let all = [&[backend.as_str(), "run.repetitions=1"], sets].concat();
+        command.args(all.iter().flat_map(|set| ["--set", set]));
+        let mut going = bench.going(command);
+        until("the run has a record", || {
+            let begun = bench.record_file().is_some();
+            assert!(begun || !going.over(), "it has ended: {}", going.stderr());
+            begun
+        });
+        let run = bench.record().run;
+        Self { bench, going, run }
+    }
+
+    /// Waits until `count` of its containers run.
+    pub fn until_running(&mut self, count: usize) {
+        until("its containers run", || {
+            assert!(!self.going.over(), "it has ended: {}", self.going.stderr());
+            containers(&self.run).iter().filter(|container| container.running).count() == count
+        });
+    }
+
+    /// Waits until it has any container, just made perhaps.
+    pub fn until_starting(&mut self) {
+        until("a container is there", || {
+            assert!(!self.going.over(), "it has ended: {}", self.going.stderr());
+            !containers(&self.run).is_empty()
+        });
+    }
+
+    pub fn until_load(&mut self) {
+        self.going.until_load();
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.going.signal(signal);
+    }
+
+    /// Waits for its end, and checks that its containers ended with it.
+    #[track_caller]
+    pub fn end(self) -> (Answer, Bench) {
+        let answer = self.going.end();
+        assert_eq!(containers(&self.run), [], "left behind; {answer:#?}");
+        (answer, self.bench)
+    }
+}
