@@ -226,7 +226,7 @@ impl Work<'_> {
         let from = self.clock.now();
         self.course.enter(Phase::Baseline, Some(length.as_secs_f64()));
         stage.unless_ended(sleep(length)).await?;
-        stage.sampler.end_baseline(from);
+        stage.sampler.end_baseline(from, &stage.marks().await.readings);
         Ok(from)
     }
 

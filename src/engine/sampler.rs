@@ -77,10 +77,14 @@ impl Sampler {
         }
     }
 
-    /// The baseline, which began at `from`, is over: remembers what idling costs.
-    pub fn end_baseline(&self, from: Micros) {
-        for track in lock(&self.tracks).values_mut() {
-            track.idle_memory = mean_memory(&track.readings, from, Micros(i64::MAX));
+    /// The baseline, which began at `from`, is over: remembers what idling costs. `now` is a
+    /// reading of each server: a baseline shorter than the samples' distance has no other.
+    pub fn end_baseline(&self, from: Micros, now: &BTreeMap<String, Reading>) {
+        for (role, track) in lock(&self.tracks).iter_mut() {
+            let within = track.readings.iter().filter(|sampled| sampled.at >= from);
+            let last = now.get(role).and_then(|reading| reading.memory);
+            let memory = within.filter_map(|sampled| sampled.reading.memory).chain(last);
+            track.idle_memory = mean(memory);
         }
     }
 
@@ -222,11 +226,6 @@ fn growth(memory: Option<Bytes>, idle: Option<Bytes>) -> Option<i64> {
     Some(memory.0.cast_signed() - idle.0.cast_signed())
 }
 
-fn mean_memory(readings: &[Sampled], from: Micros, to: Micros) -> Option<Bytes> {
-    let within = readings.iter().filter(|sampled| sampled.at >= from && sampled.at <= to);
-    mean(within.filter_map(|sampled| sampled.reading.memory))
-}
-
 fn mean(values: impl Iterator<Item = Bytes>) -> Option<Bytes> {
     let (count, sum) = values.fold((0, 0), |(count, sum), value| (count + 1, sum + value.0));
     Some(Bytes(u64::checked_div(sum, count)?))
@@ -259,7 +258,7 @@ mod tests {
             reading(3, 1020, 240, None),
         ];
         let mut track = Track { readings, ..Track::default() };
-        track.idle_memory = mean_memory(&track.readings, Micros(0), Micros(1_500_000));
+        track.idle_memory = Some(Bytes(100));
         let before = (Micros(2_000_000), Some(reading(2, 20, 160, Some(7)).reading));
         let after = (Micros(4_000_000), Some(reading(4, 1520, 200, Some(9)).reading));
         let resources = track.resources(Micros(0), before, after);
