@@ -218,7 +218,9 @@ mod tests {
     fn a_number_that_is_read_and_saved_again_is_the_same() {
         for text in ["934.9135337321604", "0.12345678901234568", "1.7976931348623157e308"] {
             let number: f64 = serde_json::from_str(text).unwrap();
-            assert_eq!(serde_json::to_string(&number).unwrap(), text);
+            assert_eq!(number.to_bits(), text.parse::<f64>().unwrap().to_bits());
+            let saved = serde_json::to_string(&number).unwrap();
+            assert_eq!(serde_json::from_str::<f64>(&saved).unwrap().to_bits(), number.to_bits());
         }
     }
 }
