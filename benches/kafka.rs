@@ -199,7 +199,7 @@ impl Broker {
         let count = MESSAGES.to_string();
         let output = Command::new("target/release/rdkafka_performance")
             .args(arguments)
-            .args(["-t", TOPIC, "-c", &count, "-b", &broker, "-u"])
+            .args(["-t", TOPIC, "-c", &count, "-b", &broker])
             .args(["-X", "enable.metrics.push=false"])
             .output()
             .expect("benches/rdkafka_performance.sh has been run");
@@ -214,7 +214,7 @@ fn megabytes(text: &str) -> Option<f64> {
     let last = text.lines().rev().find(|line| line.contains("MB/s"))?;
     let words: Vec<&str> = last.split_whitespace().collect();
     let at = words.iter().position(|word| word.starts_with("MB/s"))?;
-    words.get(at.checked_sub(1)?)?.parse().ok()
+    words.get(at.checked_sub(1)?)?.trim_matches('(').parse().ok()
 }
 
 impl Drop for Broker {
