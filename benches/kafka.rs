@@ -67,11 +67,19 @@ fn main() {
             }
         }
     }
-    let [own, other, own_read, other_read] = rows.map(median);
-    println!("produce: {own:.0} MB/s, {:.2} × rdkafka_performance ({other:.0})", own / other);
+    let [own, other, own_read, other_read] = rows;
+    summary("produce", &own, &other);
+    summary("consume", &own_read, &other_read);
+}
+
+/// The ratio of each round, since broker and machine drift from round to round.
+fn summary(what: &str, own: &[f64], other: &[f64]) {
+    let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
+    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = ratios.iter().copied().fold(0.0, f64::max);
+    let median = median(ratios);
     println!(
-        "consume: {own_read:.0} MB/s, {:.2} × rdkafka_performance ({other_read:.0})",
-        own_read / other_read
+        "{what}: {median:.2} × rdkafka_performance (median of rounds; {least:.2} to {most:.2})"
     );
 }
 
