@@ -242,7 +242,7 @@ struct Walk<'a> {
     backends: Vec<Arc<dyn Backend>>,
     record: Record,
     path: PathBuf,
-    /// How long the repetitions of this session took.
+    /// How long the repetitions took that were executed since the start or the resumption.
     durations: Vec<Duration>,
     failures: u32,
 }

@@ -32,7 +32,7 @@ carry() {
   apt-config dump 2>/dev/null | grep -E '^Acquire::(https?|Check-|Retries|ForceIPv)' >"$1/etc/apt/apt.conf.d/90machine" ||
     rm -f "$1/etc/apt/apt.conf.d/90machine"
   if [ -f "$HOME/.m2/settings.xml" ]; then
-    install -D -m 600 "$HOME/.m2/settings.xml" "$1/root/.m2/settings.xml"
+    install -D -m 600 "$HOME/.m2/settings.xml" "$1/root"/.m2/settings.xml
   fi
 }
 
