@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::{
-    measure::{Durations, Generator, Ledger, Load, Second, Spread, Verdict},
+    measure::{Durations, Generator, Ledger, Load, Second, Spread, Verdict, Vitals},
     plan::{Plan, Step},
     record::Repetition,
     server::HubFacts,
@@ -96,6 +96,8 @@ pub enum Event {
 pub enum Phase {
     /// Images are made sure of.
     Images,
+    /// The hub cools down before the servers start.
+    Cooldown,
     /// Clean servers start.
     Servers,
     /// The server's own warm-up load, not measured.
@@ -123,6 +125,7 @@ impl Phase {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Images => "images",
+            Self::Cooldown => "cooling down",
             Self::Servers => "starting servers",
             Self::ServerWarmup => "server warm-up",
             Self::Baseline => "idle baseline",
@@ -188,6 +191,9 @@ pub struct Snapshot {
     pub second: Second,
     /// Resources of each server, by role.
     pub servers: BTreeMap<String, Load>,
+    /// The hub itself, as last read; `None` while nothing was read.
+    #[serde(default)]
+    pub hub: Option<Vitals>,
     /// The generator's own health.
     pub generator: Generator,
     /// The verdict as it stands.

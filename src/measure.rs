@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{server::BlockSource, units::Bytes};
+use crate::{
+    server::BlockSource,
+    units::{Bytes, Celsius},
+};
 
 /// One value for each of the four durations of a message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +101,57 @@ pub struct Load {
     pub network_received: Option<f64>,
     /// Bytes sent per second.
     pub network_sent: Option<f64>,
+}
+
+/// The hub itself over one second of the load: whether it was fit to be measured. `None` was not
+/// measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Vitals {
+    /// When, in seconds of [`crate::event::Snapshot::seconds`].
+    pub seconds: f64,
+    /// Temperature of the processor.
+    pub temperature: Option<Celsius>,
+    /// Clock of the processor's first core, in MHz.
+    pub clock_mhz: Option<f64>,
+    /// The firmware's throttle bits, as `vcgencmd get_throttled` shows them (Raspberry Pi only):
+    /// 0 under-voltage, 1 clock capped, 2 throttled, 3 soft temperature limit; from 16 on the same
+    /// four as they occurred since the hub's start.
+    pub throttle_bits: Option<u32>,
+    /// Whether the supply voltage is too low.
+    pub under_voltage: Option<bool>,
+    /// Cores in use by everybody.
+    pub busy_cores: Option<f64>,
+    /// Of those, cores in use by others than the servers and, where the hub is this machine,
+    /// hubmark.
+    pub other_cores: Option<f64>,
+    /// Memory that is still to be had.
+    pub memory_available: Option<Bytes>,
+    /// Share of the second in which some task waited for memory, 0 to 1.
+    pub memory_stalled: Option<f64>,
+    /// Bytes moved from and to swap per second.
+    pub swapped: Option<f64>,
+    /// Space left in the file system under the servers' data.
+    pub disk_free: Option<Bytes>,
+}
+
+impl Vitals {
+    /// Whether the processor is held back by heat or by its supply, as the firmware says.
+    pub fn held_back(&self) -> Option<bool> {
+        self.throttle_bits.map(|bits| bits & 0b1110 != 0)
+    }
+}
+
+/// The wait before a repetition until the hub had cooled down.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cooled {
+    /// Seconds waited.
+    pub seconds: f64,
+    /// Temperature when the wait began; `None` where it cannot be measured, and nothing waited.
+    pub from: Option<Celsius>,
+    /// Temperature when it ended.
+    pub to: Option<Celsius>,
+    /// Whether the temperature asked for was reached within the limit of time.
+    pub reached: Option<bool>,
 }
 
 /// The generator's own health over the load.

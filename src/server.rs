@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{ByteRate, Bytes, Cpus};
+use crate::units::{ByteRate, Bytes, Celsius, Cpus};
 
 /// Where servers run.
 #[derive(
@@ -244,4 +244,30 @@ pub struct HubFacts {
     pub api: Option<String>,
     /// Whether the hub is this machine: client and servers then share its cores.
     pub shared_with_client: bool,
+    /// The disk under the servers' data and its own name, for example `/dev/mmcblk0 (SD32G)`.
+    #[serde(default)]
+    pub storage_device: Option<String>,
+    /// The file system under the servers' data, for example `ext4`.
+    #[serde(default)]
+    pub file_system: Option<String>,
+    /// Mean time of a synchronous write of 4 KiB there, in seconds.
+    #[serde(default, with = "crate::units::optional_seconds")]
+    #[schemars(with = "Option<f64>")]
+    pub fsync: Option<Duration>,
+    /// What decides on the processor's clock: the `cpufreq` governor of its first core.
+    #[serde(default)]
+    pub governor: Option<String>,
+    /// The highest clock of the processor's first core, in MHz.
+    #[serde(default)]
+    pub clock_max_mhz: Option<f64>,
+    /// Temperature of the processor when the run began.
+    #[serde(default)]
+    pub temperature: Option<Celsius>,
+    /// Temperature at which the kernel begins to lower the clock, where it names one.
+    #[serde(default)]
+    pub temperature_limit: Option<Celsius>,
+    /// The firmware's throttle bits when the run began, as `vcgencmd get_throttled` shows them
+    /// (Raspberry Pi only); see [`crate::measure::Vitals::throttle_bits`].
+    #[serde(default)]
+    pub throttle_bits: Option<u32>,
 }

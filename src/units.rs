@@ -1,4 +1,5 @@
-//! Quantities with their units: bytes, bytes per second, cores, durations as people write them.
+//! Quantities with their units: bytes, bytes per second, cores, temperatures, durations as people
+//! write them.
 //!
 //! Each is text in a profile (`"1 kB"`, `"20 MB/s"`, `"2 cpus"`, `"250 ms"`) and a plain number in
 //! JSON. `Display` is for screens and rounds to three significant figures; `exact` is what a saved
@@ -8,6 +9,10 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use jiff::fmt::friendly::SpanParser;
 use serde::{Deserialize, Serialize};
+
+mod celsius;
+
+pub use celsius::Celsius;
 
 /// A number of bytes. Written `"100 B"`, `"1 kB"`, `"1 MiB"` by people, as a plain number in JSON.
 #[derive(

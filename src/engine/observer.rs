@@ -162,6 +162,7 @@ impl<'a> Observer<'a> {
             bars,
             second: self.timeline.last().copied().unwrap_or_default(),
             servers: self.sampler.latest(self.start),
+            hub: None,
             generator,
             dropped: self.teller.dropped(),
         }

@@ -103,6 +103,8 @@ fn blank(step: Step, position: u32) -> Repetition {
         throughput: None,
         resources: BTreeMap::new(),
         samples: BTreeMap::new(),
+        hub: Vec::new(),
+        cooled: None,
         generator: Generator::default(),
         timeline: Vec::new(),
         events: Vec::new(),

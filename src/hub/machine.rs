@@ -24,6 +24,7 @@ pub fn this_machine() -> HubFacts {
         engine: None,
         api: None,
         shared_with_client: true,
+        ..HubFacts::default()
     }
 }
 

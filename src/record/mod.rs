@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    measure::{Durations, Estimate, Generator, Ledger, Load, Second, Verdict},
+    measure::{Cooled, Durations, Estimate, Generator, Ledger, Load, Second, Verdict, Vitals},
     plan::{Plan, Point},
     server::{BlockSource, HubFacts, Reading},
     units::Bytes,
@@ -162,6 +162,12 @@ pub struct Repetition {
     pub resources: BTreeMap<String, Resources>,
     /// One entry a second for each server, by role.
     pub samples: BTreeMap<String, Vec<Load>>,
+    /// One entry a second for the hub itself.
+    #[serde(default)]
+    pub hub: Vec<Vitals>,
+    /// The wait for the hub to cool down before it; `null` where none was asked for.
+    #[serde(default)]
+    pub cooled: Option<Cooled>,
     /// The generator's own health.
     pub generator: Generator,
     /// One entry for each second of the load.
