@@ -103,7 +103,8 @@ impl Progress {
                     (None, None) => "no result".to_owned(),
                 };
                 let verdict = match repetition.verdict.status {
-                    Judgement::Valid => "valid".to_owned(),
+                    Judgement::Valid if repetition.faults.is_empty() => "valid".to_owned(),
+                    Judgement::Valid => format!("valid: {}", reasons(repetition)),
                     Judgement::Suspect => format!("suspect: {}", reasons(repetition)),
                     Judgement::Failed => format!("failed: {}", reasons(repetition)),
                 };

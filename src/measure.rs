@@ -202,6 +202,10 @@ pub enum Judgement {
     Failed,
 }
 
+/// The [`Reason::code`] of a fault that was planned: it explains, and by itself makes nothing
+/// doubtful.
+pub const PLANNED_FAULT: &str = "planned-fault";
+
 /// A reason for doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {

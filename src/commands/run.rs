@@ -141,7 +141,9 @@ fn finish(outcome: Result<Outcome, EngineError>, path: &Path, format: Format) ->
 fn refusal(error: &EngineError) -> Exit {
     complain(error);
     match error {
-        EngineError::Settings(_) | EngineError::NoBackend(_) => Exit::Usage,
+        EngineError::Settings(_) | EngineError::NoBackend(_) | EngineError::NoSuchServer { .. } => {
+            Exit::Usage
+        }
         EngineError::Stopped => Exit::Interrupted,
         _ => Exit::Failed,
     }

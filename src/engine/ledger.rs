@@ -51,6 +51,17 @@ pub struct Times {
     pub sent: Micros,
 }
 
+/// A message that has not arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// When it was handed over.
+    pub sent: Micros,
+    /// Whether the server said that it has it.
+    pub acked: bool,
+    /// Whether the server said that it certainly does not.
+    pub refused: bool,
+}
+
 /// What an intact arrival turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
@@ -232,6 +243,23 @@ impl Books {
                 total.acked_then_lost += u64::from(entry.answer == Answer::Acked);
             }
         }
+    }
+
+    /// Further arrivals of messages that had arrived.
+    pub const fn duplicates(&self) -> u64 {
+        self.counts.duplicate
+    }
+
+    /// Every message that has not arrived.
+    pub fn missing(&self) -> Vec<Open> {
+        let open = self.accounts.iter().flat_map(|account| &account.open);
+        open.filter(|entry| !entry.delivered)
+            .map(|entry| Open {
+                sent: entry.times.sent,
+                acked: entry.answer == Answer::Acked,
+                refused: entry.answer == Answer::Refused,
+            })
+            .collect()
     }
 
     /// Messages that waiting may still change: without an answer, or (where arrivals are expected)

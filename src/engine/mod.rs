@@ -4,11 +4,13 @@
 //! [`play`] as its measured part and [`stage`] as what may end that early. On
 //! the way of a message: [`load`] (the thread that sends) → the backend → [`inbox`] (the thread
 //! that receives), both into the [`recorder`], which keeps the [`ledger`]. Beside it [`sampler`]
-//! follows the servers' resources, [`generator`] this process, [`observer`] makes snapshots, and
+//! follows the servers' resources, [`faults`] strikes them where the plan says so, [`generator`] this process, [`observer`] makes snapshots, and
 //! [`verdict`] judges.
 
+mod comeback;
 pub mod control;
 mod course;
+mod faults;
 mod generator;
 pub mod inbox;
 pub mod ledger;
@@ -57,6 +59,20 @@ pub enum EngineError {
     /// Settings that were refused before the run.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Settings(Vec<BackendError>),
+    /// A fault of the plan for a server that a backend does not have.
+    #[error(
+        "the fault {fault:?} cannot strike {backend}: it has no server {role:?}, only {roles}\n  name one of them in its key server, or leave the key out for the main one"
+    )]
+    NoSuchServer {
+        /// The fault in words.
+        fault: String,
+        /// The backend.
+        backend: String,
+        /// The role asked for.
+        role: String,
+        /// The roles that there are.
+        roles: String,
+    },
     /// A server ended while it was needed.
     #[error("{0}")]
     ServerEnded(String),

@@ -187,6 +187,7 @@ impl<'a> Observer<'a> {
             samples: &samples,
             seconds,
             reasons: &self.recorder.reasons(),
+            faults: &[],
         })
     }
 }

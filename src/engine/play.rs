@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     EngineError,
     course::Course,
+    faults::Faults,
     generator::SelfWatch,
     load::Load,
     observer::Observer,
@@ -23,7 +24,7 @@ use super::{
     threads::{Fleetkeeper, Reader, StopOnDrop, failure, no_thread},
 };
 use crate::{
-    backend::{Bundling, Reports, Session},
+    backend::{BackendError, Bundling, Reports, Session},
     clock::Micros,
     event::Phase,
     measure::Generator,
@@ -39,6 +40,9 @@ const LEAD: Duration = Duration::from_millis(100);
 const DRAIN_GLANCE: Duration = Duration::from_millis(10);
 /// Longest wait for the independent count of stored messages.
 const COUNT_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Pause before a server that was struck is asked again.
+const COUNT_PAUSE: Duration = Duration::from_millis(200);
 
 /// How messages of a workload travel.
 pub const fn bundling(workload: &Workload) -> Bundling {
@@ -86,6 +90,8 @@ pub struct Play<'a> {
     pub repetition: u32,
     /// When the servers were started.
     pub servers_started: Instant,
+    /// What is done to the servers meanwhile.
+    pub faults: &'a Faults,
 }
 
 impl Play<'_> {
@@ -138,6 +144,7 @@ impl Play<'_> {
         let server_age = self.servers_started.elapsed().as_secs_f64();
         let start = self.begin(observer);
         let first = self.recorder.clock().now();
+        self.faults.start(start);
         self.play(observer, &mut fleet, reader.as_mut(), start).await?;
         self.course.enter(Phase::Drain, Some(self.workload.drain().as_secs_f64()));
         self.drain(observer, reader.as_mut(), self.scenario == Scenario::Both).await?;
@@ -153,11 +160,13 @@ impl Play<'_> {
         self.course.enter(Phase::Collect, None);
         if reader.is_none() {
             // Nobody has read yet: the ledger can only close when somebody does. Not measured.
+            self.faults.finish().await;
             let mut verifier = self.reader(Bundling::Bulk).await?;
             self.drain(observer, Some(&mut verifier), true).await?;
             reader = Some(verifier);
         }
         self.recorder.close();
+        self.stage.unless_ended(self.faults.finish()).await?;
         let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
         fleet.close().await?;
         if let Some(reader) = reader {
@@ -186,6 +195,7 @@ impl Play<'_> {
         let first = self.recorder.clock().now();
         self.recorder.begin(first, Micros(i64::MIN));
         observer.begin(first, None);
+        self.faults.start(first);
         let mut reader = Reader::spawn(consumer, self.recorder)?;
         self.drain(observer, Some(&mut reader), true).await?;
         observer.close_second();
@@ -194,6 +204,7 @@ impl Play<'_> {
         let throughput = self.throughput(first, self.recorder.arrivals().map(|(_, last)| last));
         self.course.enter(Phase::Collect, None);
         self.recorder.close();
+        self.stage.unless_ended(self.faults.finish()).await?;
         let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
         reader.end().await?;
         Ok(Span { before, after, throughput, generator, server_age, disks, stored })
@@ -266,13 +277,21 @@ impl Play<'_> {
         reader: Option<&mut Reader>,
         arrivals_expected: bool,
     ) -> Result<(), EngineError> {
-        let recorder = self.recorder;
+        let (recorder, faults) = (self.recorder, self.faults);
         let patience = self.workload.drain();
         let bulk = matches!(self.workload, Workload::Throughput(_));
         let settled = async {
             let mut deadline = Instant::now() + patience;
-            let mut seen = 0;
-            while Instant::now() < deadline && recorder.pending(arrivals_expected) > 0 {
+            let (mut seen, mut stirred) = (0, faults.stirred());
+            loop {
+                // Planned faults are played to their end, and a server that was brought back has
+                // the whole time to deliver what it holds.
+                if faults.pending() || faults.stirred() != stirred {
+                    stirred = faults.stirred();
+                    deadline = Instant::now() + patience;
+                } else if Instant::now() >= deadline || recorder.pending(arrivals_expected) == 0 {
+                    break;
+                }
                 sleep(DRAIN_GLANCE).await;
                 let progress = recorder.delivered() + recorder.acknowledged();
                 if bulk && progress > seen {
@@ -311,12 +330,22 @@ impl Play<'_> {
         })
     }
 
+    /// Counts what the server holds. One that a planned fault has struck may not be back yet.
+    async fn count(&self) -> Result<u64, BackendError> {
+        loop {
+            match self.session.count().await {
+                Err(_) if self.faults.any() => sleep(COUNT_PAUSE).await,
+                counted => return counted,
+            }
+        }
+    }
+
     /// Counts what the server holds and measures what its disk took.
     async fn collect(
         &self,
         before: BTreeMap<String, DiskMark>,
     ) -> (BTreeMap<String, (DiskMark, DiskMark)>, Option<u64>) {
-        let stored = match timeout(COUNT_PATIENCE, self.session.count()).await {
+        let stored = match timeout(COUNT_PATIENCE, self.count()).await {
             Ok(Ok(stored)) => Some(stored),
             Ok(Err(error)) => {
                 self.recorder.note(format!("stored messages not counted: {error}"));

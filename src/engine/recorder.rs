@@ -12,7 +12,10 @@ use std::{
     },
 };
 
-use super::ledger::{Arrival, Books, Times};
+use super::{
+    comeback::Comebacks,
+    ledger::{Arrival, Books, Open, Times},
+};
 use crate::{
     backend::{Receipt, Reports},
     clock::{Clock, Micros},
@@ -85,6 +88,8 @@ pub struct Recorder {
     /// Where the seconds of notes count from.
     origin: AtomicI64,
     notes: Mutex<Vec<TimedNote>>,
+    /// The first answer and the first arrival after faults.
+    comeback: Comebacks,
     reasons: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -115,6 +120,7 @@ impl Recorder {
             delivered: AtomicU64::new(0),
             origin: AtomicI64::new(clock.now().0),
             notes: Mutex::default(),
+            comeback: Comebacks::default(),
             reasons: Mutex::default(),
         }
     }
@@ -133,6 +139,11 @@ impl Recorder {
     pub fn begin(&self, start: Micros, measure_from: Micros) {
         self.origin.store(start.0, Relaxed);
         self.measure_from.store(measure_from.0, Relaxed);
+    }
+
+    /// Where the seconds of a repetition count from: the start of its load.
+    pub fn origin(&self) -> Micros {
+        Micros(self.origin.load(Relaxed))
     }
 
     /// The drain is over: what arrives from now on is late.
@@ -205,6 +216,7 @@ impl Recorder {
                 books.arrived(arrived.stamp)
             };
             if let Arrival::First(times) = outcome {
+                self.comeback.arrived(times.sent, arrived.at);
                 first_arrivals += 1;
                 let measured = self.measured(times);
                 received.delivery.record(arrived.at.since(times.sent), measured);
@@ -313,6 +325,21 @@ impl Recorder {
         }
     }
 
+    /// First answers and arrivals after faults.
+    pub(super) const fn comebacks(&self) -> &Comebacks {
+        &self.comeback
+    }
+
+    /// Further arrivals of messages that had arrived, so far.
+    pub fn duplicates(&self) -> u64 {
+        self.books.iter().map(|books| lock(books).duplicates()).sum()
+    }
+
+    /// Messages that never arrived, as things stand.
+    pub fn open(&self) -> Vec<Open> {
+        self.books.iter().flat_map(|books| lock(books).missing()).collect()
+    }
+
     /// Takes the notes gathered so far.
     pub fn take_notes(&self) -> Vec<TimedNote> {
         std::mem::take(&mut lock(&self.notes))
@@ -336,6 +363,7 @@ impl Reports for Recorder {
         for receipt in receipts {
             let Some(times) = self.books(receipt.stamp).acked(receipt.stamp) else { continue };
             counted += 1;
+            self.comeback.acked(times.sent, receipt.at);
             window.record(receipt.at.since(times.sent), self.measured(times));
         }
         drop(window);

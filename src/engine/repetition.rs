@@ -8,6 +8,7 @@ use super::{
     EngineError,
     control::Control,
     course::Course,
+    faults::Faults,
     observer::Observer,
     play::Play,
     recorder::Recorder,
@@ -108,6 +109,7 @@ fn blank(step: Step, position: u32) -> Repetition {
         generator: Generator::default(),
         timeline: Vec::new(),
         events: Vec::new(),
+        faults: Vec::new(),
         crossed: Vec::new(),
     }
 }
@@ -260,6 +262,7 @@ impl Work<'_> {
         let machine = (self.shared.cores, self.shared.on_hub);
         let mut observer =
             Observer::new(&recorder, stage.sampler, self.shared.teller, point, machine);
+        let faults = Faults::new(stage, &recorder, &plan.faults, plan.hub.limits);
         let mut scene = Play {
             stage,
             course: &mut self.course,
@@ -270,6 +273,7 @@ impl Work<'_> {
             seed: plan.seed,
             repetition: self.step.repetition,
             servers_started,
+            faults: &faults,
         };
         let result = scene.run(&mut observer).await;
         let circumstances = Circumstances {
@@ -282,6 +286,7 @@ impl Work<'_> {
         };
         self.repetition.timeline = std::mem::take(&mut observer.timeline);
         self.repetition.events = recorder.take_notes();
+        self.repetition.faults = faults.results(recorder.origin());
         match result {
             Ok(span) => {
                 results::resources(&mut self.repetition, stage, baseline, &span);

@@ -81,6 +81,7 @@ pub fn finish(repetition: &mut Repetition, of: &Circumstances<'_>, span: &Span) 
         samples: &repetition.samples,
         seconds: repetition.seconds,
         reasons: &of.recorder.reasons(),
+        faults: &repetition.faults,
     });
     repetition.crossed = verdict::crossed(of.thresholds, &durations, &repetition.ledger);
 }

@@ -125,6 +125,7 @@ pub fn check(plan: &Plan) -> Result<(), EngineError> {
 fn checked(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
     let backends = backends(plan)?;
     check_settings(plan, &backends)?;
+    check_faults(plan, &backends)?;
     preflight::check(plan, |name, users| {
         backends.iter().find(|b| b.info().name == name).map(|b| b.needs(users))
     })?;
@@ -169,6 +170,28 @@ fn check_settings(plan: &Plan, backends: &[Arc<dyn Backend>]) -> Result<(), Engi
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(EngineError::Settings(problems)) }
+}
+
+/// Whether every backend has the servers that faults shall strike.
+fn check_faults(plan: &Plan, backends: &[Arc<dyn Backend>]) -> Result<(), EngineError> {
+    for point in &plan.points {
+        let backend = backends.iter().find(|b| b.info().name == point.backend.name);
+        let Some(backend) = backend.filter(|_| !plan.faults.is_empty()) else { continue };
+        let servers = backend.servers(&setup(plan, point))?;
+        for fault in &plan.faults {
+            let Some(role) = &fault.server else { continue };
+            if servers.iter().all(|server| server.role != *role) {
+                let roles: Vec<_> = servers.iter().map(|server| server.role.as_str()).collect();
+                return Err(EngineError::NoSuchServer {
+                    fault: fault.to_string(),
+                    backend: point.backend.to_string(),
+                    role: role.clone(),
+                    roles: roles.join(", "),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The images that a plan's servers are made from.

@@ -17,10 +17,15 @@ use crate::{
 };
 
 /// Follows the resources of all servers of a repetition. Dropping it ends the sampling.
-pub struct Sampler {
-    tracks: Arc<Mutex<BTreeMap<String, Track>>>,
-    tasks: Vec<JoinHandle<()>>,
-    ended: watch::Receiver<bool>,
+pub struct Sampler(Arc<Watches>);
+
+/// The servers being watched; for planned faults, which take some of them away for a while.
+pub struct Watches {
+    hub: Arc<dyn Hub>,
+    clock: Clock,
+    tracks: Mutex<BTreeMap<String, Track>>,
+    tasks: Mutex<BTreeMap<String, JoinHandle<()>>>,
+    ended: watch::Sender<bool>,
 }
 
 /// The readings of one server.
@@ -30,11 +35,13 @@ struct Track {
     source: Option<BlockSource>,
     /// Mean memory over the idle baseline.
     idle_memory: Option<Bytes>,
+    /// When it was started again: counters before and after have nothing to do with each other.
+    restarts: Vec<Micros>,
 }
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        lock(&self.0.tasks).values().for_each(JoinHandle::abort);
     }
 }
 
@@ -42,36 +49,67 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Watches {
+    /// Follows a server. Its end is told by [`Sampler::ended`].
+    fn follow(self: &Arc<Self>, server: &Running) {
+        let role = server.role.clone();
+        let mut readings = self.hub.watch(server, self.clock);
+        let watches = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            while let Some(sampled) = readings.recv().await {
+                if let Some(track) = lock(&watches.tracks).get_mut(&role) {
+                    track.readings.push(sampled);
+                }
+            }
+            watches.ended.send_replace(true);
+        });
+        if let Some(before) = lock(&self.tasks).insert(server.role.clone(), task) {
+            before.abort();
+        }
+    }
+
+    /// Leaves a server alone that is about to end by plan.
+    pub fn suspend(&self, role: &str) {
+        if let Some(task) = lock(&self.tasks).remove(role) {
+            task.abort();
+        }
+    }
+
+    /// Follows a server again that was started anew.
+    pub fn resume(self: &Arc<Self>, server: &Running) {
+        if let Some(track) = lock(&self.tracks).get_mut(&server.role) {
+            track.restarts.push(self.clock.now());
+        }
+        self.follow(server);
+    }
+}
+
 impl Sampler {
     /// Begins to sample `servers`.
     pub fn start(hub: &Arc<dyn Hub>, servers: &[Running], clock: Clock) -> Self {
-        let tracks = Arc::new(Mutex::new(BTreeMap::new()));
-        let (end, ended) = watch::channel(false);
-        let end = Arc::new(end);
-        let tasks = servers
-            .iter()
-            .map(|server| {
-                let role = server.role.clone();
-                let track = Track { source: Some(hub.block_source()), ..Track::default() };
-                lock(&tracks).insert(role.clone(), track);
-                let mut readings = hub.watch(server, clock);
-                let (tracks, end) = (Arc::clone(&tracks), Arc::clone(&end));
-                tokio::spawn(async move {
-                    while let Some(sampled) = readings.recv().await {
-                        if let Some(track) = lock(&tracks).get_mut(&role) {
-                            track.readings.push(sampled);
-                        }
-                    }
-                    let _ = end.send(true);
-                })
-            })
-            .collect();
-        Self { tracks, tasks, ended }
+        let watches = Arc::new(Watches {
+            hub: Arc::clone(hub),
+            clock,
+            tracks: Mutex::default(),
+            tasks: Mutex::default(),
+            ended: watch::Sender::new(false),
+        });
+        for server in servers {
+            let track = Track { source: Some(hub.block_source()), ..Track::default() };
+            lock(&watches.tracks).insert(server.role.clone(), track);
+            watches.follow(server);
+        }
+        Self(watches)
+    }
+
+    /// The servers being watched.
+    pub const fn watches(&self) -> &Arc<Watches> {
+        &self.0
     }
 
     /// Resolves when a server's readings end, which they do when the server does.
     pub async fn ended(&self) {
-        let mut ended = self.ended.clone();
+        let mut ended = self.0.ended.subscribe();
         if ended.wait_for(|ended| *ended).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -80,7 +118,7 @@ impl Sampler {
     /// The baseline, which began at `from`, is over: remembers what idling costs. `now` is a
     /// reading of each server: a baseline shorter than the samples' distance has no other.
     pub fn end_baseline(&self, from: Micros, now: &BTreeMap<String, Reading>) {
-        for (role, track) in lock(&self.tracks).iter_mut() {
+        for (role, track) in lock(&self.0.tracks).iter_mut() {
             let within = track.readings.iter().filter(|sampled| sampled.at >= from);
             let last = now.get(role).and_then(|reading| reading.memory);
             let memory = within.filter_map(|sampled| sampled.reading.memory).chain(last);
@@ -90,7 +128,7 @@ impl Sampler {
 
     /// Each server's latest rates. Seconds count from `origin`.
     pub fn latest(&self, origin: Micros) -> BTreeMap<String, Load> {
-        lock(&self.tracks)
+        lock(&self.0.tracks)
             .iter()
             .filter_map(|(role, track)| {
                 let (before, last) = track.readings.last_chunk::<2>().map(|[a, b]| (a, b))?;
@@ -105,9 +143,10 @@ impl Sampler {
         let within = |pair: &&[Sampled]| pair[1].at >= from && pair[1].at <= to;
         let loads = |track: &Track| {
             let pairs = track.readings.windows(2).filter(within);
+            let pairs = pairs.filter(|pair| !track.restarted(pair[0].at, pair[1].at));
             pairs.map(|pair| track.rates(&pair[0], &pair[1], origin)).collect()
         };
-        lock(&self.tracks).iter().map(|(role, track)| (role.clone(), loads(track))).collect()
+        lock(&self.0.tracks).iter().map(|(role, track)| (role.clone(), loads(track))).collect()
     }
 
     /// What the load cost `role`: `before` and `after` are readings at its start and end,
@@ -119,12 +158,17 @@ impl Sampler {
         before: (Micros, Option<Reading>),
         after: (Micros, Option<Reading>),
     ) -> Resources {
-        let track = lock(&self.tracks).get(role).cloned().unwrap_or_default();
+        let track = lock(&self.0.tracks).get(role).cloned().unwrap_or_default();
         track.resources(baseline_from, before, after)
     }
 }
 
 impl Track {
+    /// Whether the server was started again between two moments.
+    fn restarted(&self, from: Micros, to: Micros) -> bool {
+        self.restarts.iter().any(|at| (from..=to).contains(at))
+    }
+
     fn rates(&self, before: &Sampled, last: &Sampled, origin: Micros) -> Load {
         let seconds = last.at.since(before.at) as f64 / 1e6;
         let rate = |then: Option<Bytes>, now: Option<Bytes>| {
@@ -164,14 +208,17 @@ impl Track {
         // have no other.
         let loaded = || during.iter().map(|s| s.reading).chain(after).filter_map(|r| r.memory);
         let mean = mean(loaded());
-        let core_seconds = difference(before, after, |r| r.cpu.map(|cpu| cpu.as_nanos() as u64))
+        // Counters of a server that was started again begin anew: its totals are not known.
+        let since = before.filter(|_| !self.restarted(start, end));
+        let core_seconds = difference(since, after, |r| r.cpu.map(|cpu| cpu.as_nanos() as u64))
             .map(|nanos| nanos as f64 / 1e9);
         let max_cpu = during
             .windows(2)
+            .filter(|pair| !self.restarted(pair[0].at, pair[1].at))
             .filter_map(|pair| self.rates(pair[0], pair[1], start).cpu_cores)
             .reduce(f64::max);
         let bytes = |field: fn(&Reading) -> Option<Bytes>| {
-            difference(before, after, |reading| field(reading).map(|bytes| bytes.0)).map(Bytes)
+            difference(since, after, |reading| field(reading).map(|bytes| bytes.0)).map(Bytes)
         };
         Resources {
             cpu: CpuUse {

@@ -1,6 +1,10 @@
 //! The servers of one repetition: started clean, watched, removed whatever happens.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::{sleep, timeout};
 
@@ -22,6 +26,45 @@ pub struct Servers {
     hub: Arc<dyn Hub>,
     /// Those that were started, in the order of their start.
     pub running: Vec<Running>,
+    /// What planned faults are doing to them just now.
+    pub struck: Arc<Struck>,
+}
+
+/// Which servers are in the hands of planned faults: that they end is then no surprise, and if
+/// they end all the same, the fault is named.
+#[derive(Debug, Default)]
+pub struct Struck(Mutex<BTreeMap<String, Blow>>);
+
+/// What strikes one server.
+#[derive(Debug, Clone)]
+struct Blow {
+    fault: String,
+    ends: bool,
+}
+
+impl Struck {
+    fn blows(&self) -> MutexGuard<'_, BTreeMap<String, Blow>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fault is about to strike the server `role`; `ends` when the server ends by it.
+    pub fn begin(&self, role: &str, fault: String, ends: bool) {
+        self.blows().insert(role.to_owned(), Blow { fault, ends });
+    }
+
+    /// It is over, and the server stands.
+    pub fn end(&self, role: &str) {
+        self.blows().remove(role);
+    }
+
+    fn expected_to_end(&self, role: &str) -> bool {
+        self.blows().get(role).is_some_and(|blow| blow.ends)
+    }
+
+    /// What strikes a server that does not end by it.
+    fn fault(&self, role: &str) -> Option<String> {
+        self.blows().get(role).map(|blow| blow.fault.clone())
+    }
 }
 
 impl Servers {
@@ -35,7 +78,8 @@ impl Servers {
         specs: &[ServerSpec],
         limits: &Limits,
     ) -> Result<Self, HubError> {
-        let mut servers = Self { hub: Arc::clone(hub), running: Vec::new() };
+        let struck = Arc::default();
+        let mut servers = Self { hub: Arc::clone(hub), running: Vec::new(), struck };
         for spec in specs {
             match hub.start(spec, limits, &servers.running).await {
                 Ok(running) => servers.running.push(running),
@@ -53,6 +97,9 @@ impl Servers {
     /// What became of the first server that no longer runs, with the last lines of its log.
     pub async fn obituary(&self) -> Option<String> {
         for server in &self.running {
+            if self.struck.expected_to_end(&server.role) {
+                continue;
+            }
             let end = match self.hub.life(server).await {
                 Life::Running => continue,
                 Life::Gone => "is gone".to_owned(),
@@ -66,6 +113,9 @@ impl Servers {
                 }
             };
             let mut text = format!("server {} {end}", server.role);
+            if let Some(fault) = self.struck.fault(&server.role) {
+                text.push_str(&format!("; the planned fault was in force: {fault}"));
+            }
             for line in last_words(self.hub.log(server, LOG_LINES).await) {
                 text.push_str("\n  | ");
                 text.push_str(&line);

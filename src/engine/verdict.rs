@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    measure::{Durations, Generator, Judgement, Ledger, Load, Reason, Spread, Verdict},
+    measure::{
+        Durations, Generator, Judgement, Ledger, Load, PLANNED_FAULT, Reason, Spread, Verdict,
+    },
     plan::{Point, Threshold, Workload},
+    record::FaultResult,
 };
 
 /// Lag below which the generator is never blamed, in microseconds: the kernel's own noise.
@@ -41,20 +44,35 @@ pub struct Evidence<'a> {
     pub seconds: f64,
     /// Why messages were refused or given up, with counts.
     pub reasons: &'a BTreeMap<String, u64>,
+    /// What was done to servers by plan.
+    pub faults: &'a [FaultResult],
 }
+
+/// Readings that a server misses around a fault by which it ends, in seconds.
+const SAMPLES_SLACK: f64 = 4.0;
 
 /// Judges.
 pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     let mut reasons = Vec::new();
     let mut doubt = |code: &str, text: String| reasons.push(Reason { code: code.into(), text });
+    faults(evidence, &mut doubt);
     generator(evidence, &mut doubt);
     messages(evidence, &mut doubt);
     if evidence.settled {
         books(evidence, &mut doubt);
         samples(evidence, &mut doubt);
     }
-    let status = if reasons.is_empty() { Judgement::Valid } else { Judgement::Suspect };
+    let explained = reasons.iter().all(|reason| reason.code == PLANNED_FAULT);
+    let status = if explained { Judgement::Valid } else { Judgement::Suspect };
     Verdict { status, reasons }
+}
+
+/// First of all: what follows may be its consequence.
+fn faults(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
+    for fault in evidence.faults {
+        let as_planned = fault.began.is_some() && fault.error.is_none();
+        doubt(if as_planned { PLANNED_FAULT } else { "fault-not-as-planned" }, fault.sentence());
+    }
 }
 
 fn generator(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
@@ -145,7 +163,12 @@ fn samples(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
     // A load shorter than a few samples' distance may miss one by its start alone.
     let expected = (evidence.seconds.floor() - 1.0) * SAMPLES_SHARE;
     for (role, samples) in evidence.samples {
-        if evidence.seconds >= 4.0 && (samples.len() as f64) < expected {
+        let struck = evidence.faults.iter().filter(|fault| fault.server == *role);
+        let away: f64 = struck
+            .filter(|fault| fault.planned.kind.ends_the_server())
+            .map(|fault| fault.away() + SAMPLES_SLACK)
+            .sum();
+        if evidence.seconds >= 4.0 && (samples.len() as f64) < expected - away {
             doubt(
                 "samples-missing",
                 format!("{role}: {} resource samples in {:.0} s", samples.len(), evidence.seconds),
@@ -240,6 +263,7 @@ mod tests {
             samples: &BTreeMap::from([("kafka".to_owned(), vec![Load::default(); samples])]),
             seconds: 10.0,
             reasons: &BTreeMap::new(),
+            faults: &[],
         });
         assert_eq!(verdict.status == Judgement::Valid, verdict.reasons.is_empty());
         verdict.reasons.into_iter().map(|reason| reason.code).collect()
@@ -260,6 +284,57 @@ mod tests {
         acked_then_lost: 0,
         stored: Some(10),
     };
+
+    #[test]
+    fn a_planned_fault_explains_and_does_not_make_doubtful() {
+        let planned = crate::plan::Fault {
+            at: Duration::from_secs(2),
+            lasts: Some(Duration::from_secs(3)),
+            server: None,
+            kind: crate::plan::FaultKind::Kill,
+        };
+        let struck = FaultResult {
+            began: Some(2.0),
+            ended: Some(5.0),
+            ..FaultResult::planned(planned, "server".into())
+        };
+        let judged = |fault: &FaultResult, lost, samples| {
+            let samples = vec![Load::default(); samples];
+            let verdict = judge(&Evidence {
+                point: &point(),
+                ledger: &Ledger {
+                    planned: 10,
+                    sent: 10,
+                    delivered: 10 - lost,
+                    lost,
+                    ..Ledger::default()
+                },
+                settled: true,
+                durations: &Durations::default(),
+                generator: &Generator::default(),
+                cores: 2.0,
+                shared: false,
+                samples: &BTreeMap::from([("server".to_owned(), samples)]),
+                seconds: 20.0,
+                reasons: &BTreeMap::new(),
+                faults: std::slice::from_ref(fault),
+            });
+            let codes: Vec<_> = verdict.reasons.into_iter().map(|reason| reason.code).collect();
+            (verdict.status, codes)
+        };
+        // 7 of the 19 samples are missing while the server is away.
+        assert_eq!(judged(&struck, 0, 12), (Judgement::Valid, vec![PLANNED_FAULT.to_owned()]));
+        let lost = judged(&struck, 3, 12);
+        assert_eq!(
+            lost,
+            (Judgement::Suspect, vec![PLANNED_FAULT.to_owned(), "messages-lost".into()])
+        );
+        let never = FaultResult { began: None, ..struck };
+        assert_eq!(
+            judged(&never, 0, 20),
+            (Judgement::Suspect, vec!["fault-not-as-planned".to_owned()])
+        );
+    }
 
     #[test]
     fn a_whole_repetition_is_valid() {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Micros},
-    plan::HubRequest,
+    plan::{FaultKind, HubRequest},
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
 };
@@ -160,6 +160,35 @@ pub trait Hub: Send + Sync {
 
     /// The last lines that the server wrote.
     async fn log(&self, server: &Running, lines: usize) -> Vec<String>;
+
+    /// Brings a planned fault over a server; returns when it is in force. `limits` are those under
+    /// which the server was started.
+    async fn inflict(
+        &self,
+        server: &Running,
+        fault: &FaultKind,
+        _limits: &Limits,
+    ) -> Result<(), HubError> {
+        Err(HubError::Operation {
+            what: format!("{} of {}", fault.word(), server.role),
+            reason: format!("this kind of hub ({}) cannot do it", self.place()),
+        })
+    }
+
+    /// Ends what [`Hub::inflict`] began; returns when it is over. A server that had ended has then
+    /// been started again with its data and at the same address; that it answers is not waited
+    /// for. May be called again when it has ended once more.
+    async fn relieve(
+        &self,
+        server: &Running,
+        fault: &FaultKind,
+        _limits: &Limits,
+    ) -> Result<(), HubError> {
+        Err(HubError::Operation {
+            what: format!("ending the {} of {}", fault.word(), server.role),
+            reason: format!("this kind of hub ({}) cannot do it", self.place()),
+        })
+    }
 
     /// Removes a server with its data. Succeeds when it is already gone.
     async fn remove(&self, server: &Running) -> Result<(), HubError>;

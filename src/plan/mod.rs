@@ -4,6 +4,7 @@
 //! messages, bytes and duration, and [`Plan::outline`] says all of it in words.
 
 pub mod estimate;
+mod fault;
 mod outline;
 mod schedule;
 
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use fault::{Fault, FaultKind};
 pub use schedule::schedule;
 
 use crate::{
@@ -48,6 +50,9 @@ pub struct Plan {
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Limits on results whose crossing is reported and changes the exit status.
     pub thresholds: Vec<Threshold>,
+    /// What is done to servers in the middle of every load, in the order of their time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
 }
 
 /// One combination of swept values.

@@ -72,6 +72,7 @@ impl Plan {
             format!("conditions  {}", self.conditions()),
         ];
         lines.extend(self.thresholds.iter().map(|threshold| format!("threshold   {threshold}")));
+        lines.extend(self.faults.iter().map(|fault| format!("fault       {fault}")));
         let several = self.durabilities().len() > 1;
         lines.extend(self.points.iter().map(|point| {
             let durability = if several { point.durability.word() } else { "" };

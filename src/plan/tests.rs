@@ -18,6 +18,7 @@ fn plan(workload: Workload, kind: HubKind) -> Plan {
             Threshold { metric: "delivery.p99".into(), at_most: 20_000.0 },
             Threshold { metric: LOST.into(), at_most: 0.0 },
         ],
+        faults: Vec::new(),
     }
 }
 
@@ -105,4 +106,37 @@ fn a_plan_survives_json() {
     let plan = plan(latency(), HubKind::Docker);
     let json = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+}
+
+#[test]
+fn a_plan_says_what_will_go_wrong_in_it() {
+    let mut plan = plan(latency(), HubKind::Docker);
+    plan.faults = vec![
+        Fault {
+            at: Duration::from_secs(20),
+            lasts: Some(Duration::from_secs(3)),
+            server: None,
+            kind: FaultKind::Kill,
+        },
+        Fault {
+            at: Duration::from_secs(30),
+            lasts: None,
+            server: Some("zookeeper".into()),
+            kind: FaultKind::Limit {
+                cpus: Some(crate::units::Cpus(0.5)),
+                memory: Some(Bytes(64 << 20)),
+            },
+        },
+    ];
+    let faults: Vec<_> =
+        plan.outline().into_iter().filter(|line| line.starts_with("fault")).collect();
+    assert_eq!(
+        faults,
+        [
+            "fault       20 s · kill of the main server for 3 s",
+            "fault       30 s · limit to 0.5 cpus and 64 MiB of zookeeper to the end",
+        ]
+    );
+    let json = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan, "{json}");
 }

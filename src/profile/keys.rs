@@ -186,7 +186,7 @@ pub(super) const SERVER_WARMUP: Key = key(
 );
 
 /// Every key, in the order in which a saved profile holds them.
-pub const KEYS: [&Key; 28] = [
+pub const KEYS: [&Key; 29] = [
     &NAME,
     &DESCRIPTION,
     &BACKEND,
@@ -215,6 +215,7 @@ pub const KEYS: [&Key; 28] = [
     &BASELINE,
     &SERVER_WARMUP,
     &THRESHOLDS,
+    &FAULT,
 ];
 
 /// The table of thresholds; its own keys are [`METRICS`].
@@ -224,6 +225,49 @@ pub(super) const THRESHOLDS: Key = key(
     "Limits on the results of every repetition. One that is crossed is reported and changes the exit status.",
     None,
 );
+
+/// The tables of faults; their own keys are [`FAULT_KEYS`].
+pub(super) const FAULT: Key = key(
+    "fault",
+    "tables [[fault]] with at, kind, for and server",
+    "Faults that strike a server in the middle of every load, each at its time: to see how a backend behaves, not only how fast it is.",
+    None,
+);
+
+/// What a table `[[fault]]` may hold: key, what its value may be, and what it means.
+pub const FAULT_KEYS: [(&str, &str, &str); 7] = [
+    (
+        "at",
+        "a duration such as \"20 s\", within load and drain",
+        "When it begins, from the start of the load.",
+    ),
+    (
+        "kind",
+        "pause, kill, restart, cut, slow-disk, limit",
+        "pause: its processes stand still. kill: SIGKILL, started again afterwards. restart: stopped in order, started again. cut: its network is cut. slow-disk: writes are slowed to disk_write. limit: it gets cpus and memory.",
+    ),
+    (
+        "for",
+        "a duration such as \"3 s\"",
+        "How long it lasts; without it, until load and drain are over.",
+    ),
+    (
+        "server",
+        "a server's role such as \"zookeeper\"",
+        "The server that it strikes; without it, the main one.",
+    ),
+    (
+        "disk_write",
+        "a rate such as \"1 MB/s\", at least 1 B/s, in whole bytes",
+        "slow-disk: the rate of writes that reach the disk.",
+    ),
+    ("cpus", "cores such as \"0.5 cpus\", at least 0.01", "limit: cores that the server may use."),
+    (
+        "memory",
+        "a size such as \"256 MiB\", at least 6 MiB",
+        "limit: memory that the server may use.",
+    ),
+];
 
 /// Every metric of a threshold but the count of lost messages.
 pub const METRICS: [&str; 24] = [
@@ -285,7 +329,7 @@ mod tests {
     fn tables_know_their_keys() {
         assert_eq!(
             children(""),
-            ["name", "description", "backend", "hub", "workload", "run", "thresholds"]
+            ["name", "description", "backend", "hub", "workload", "run", "thresholds", "fault"]
         );
         assert_eq!(children("workload.arrival"), ["distribution", "mean", "deviation"]);
         assert!(children("name").is_empty());

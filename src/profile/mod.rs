@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     plan::{
-        Arrival, BackendChoice, Durability, HubRequest, Order, PayloadSource, Scenario, Threshold,
+        Arrival, BackendChoice, Durability, Fault, HubRequest, Order, PayloadSource, Scenario,
+        Threshold,
     },
     units::Bytes,
 };
@@ -50,6 +51,8 @@ pub struct Profile {
     pub run: RunRequest,
     /// Limits on results.
     pub thresholds: Vec<Threshold>,
+    /// What is done to servers in the middle of every load, in the order of their time.
+    pub faults: Vec<Fault>,
     /// What is given in the tables of backends, without defaults; bytes and durations as numbers.
     pub settings: BTreeMap<String, Map<String, Value>>,
     catalogue: Catalogue,

@@ -11,7 +11,7 @@ use super::{
     keys::{self, KEYS, last},
 };
 use crate::{
-    plan::{Arrival, BackendChoice, LOST, Order, PayloadSource, Threshold},
+    plan::{Arrival, BackendChoice, FaultKind, LOST, Order, PayloadSource, Threshold},
     server::HubKind,
     units::{Bytes, exact_duration},
 };
@@ -43,6 +43,7 @@ impl Profile {
             }
         }
         self.write_thresholds(&mut text);
+        self.write_faults(&mut text);
         self.write_settings(&mut text);
         text
     }
@@ -147,6 +148,32 @@ impl Profile {
         }
         for threshold in &self.thresholds {
             line(text, format_args!("\"{}\" = {}", threshold.metric, limit(threshold)));
+        }
+    }
+
+    fn write_faults(&self, text: &mut String) {
+        for fault in &self.faults {
+            let quoted = |value: String| Value::String(value);
+            line(text, format_args!("\n[[{}]]", keys::FAULT.path));
+            line(text, format_args!("at = {}", quoted(exact_duration(fault.at))));
+            line(text, format_args!("kind = {}", quoted(fault.kind.word().into())));
+            if let Some(lasts) = fault.lasts {
+                line(text, format_args!("for = {}", quoted(exact_duration(lasts))));
+            }
+            if let Some(role) = &fault.server {
+                line(text, format_args!("server = {}", quoted(role.clone())));
+            }
+            if let FaultKind::SlowDisk { disk_write } = fault.kind {
+                line(text, format_args!("disk_write = {}", quoted(disk_write.exact())));
+            }
+            if let FaultKind::Limit { cpus, memory } = fault.kind {
+                if let Some(cpus) = cpus {
+                    line(text, format_args!("cpus = {}", quoted(cpus.exact())));
+                }
+                if let Some(memory) = memory {
+                    line(text, format_args!("memory = {}", quoted(memory.exact())));
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use crate::{
     units::{ByteRate, Cpus},
 };
 
+mod faults;
 mod generated;
 
 const fn setting(name: &'static str, kind: SettingKind, default: &'static str) -> SettingKey {
@@ -184,7 +185,7 @@ heap = 512
     bad.toml:1:8: name: "bad name" cannot be a file's name (allowed: 1 to 64 letters, digits, '-', '_' or '.', not beginning with '.')
     bad.toml:2:12: backend: there is no backend "steam", did you mean stream? (allowed: stream (4.4.0, 2.8.0); rows (10.11); toy)
     bad.toml:2:27: backend: rows has no version "9" here, but 10.11 (allowed: stream (4.4.0, 2.8.0); rows (10.11); toy)
-    bad.toml:3:1: speed: this key is not known (allowed: name, description, backend, hub, workload, run, thresholds, stream, rows or toy)
+    bad.toml:3:1: speed: this key is not known (allowed: name, description, backend, hub, workload, run, thresholds, fault, stream, rows or toy)
     bad.toml:5:8: hub.kind: "podman" is not docker or local (allowed: docker, local)
     bad.toml:7:1: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume or scenario)
     bad.toml:8:15: workload.users: 0 is too small (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100")

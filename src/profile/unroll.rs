@@ -31,6 +31,7 @@ impl Profile {
                 .collect(),
             points,
             thresholds: self.thresholds.clone(),
+            faults: self.faults.clone(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! into [`Latency`]. A value that was not measured, and a percentile that its count cannot carry,
 //! is `null`; 0 means that 0 was measured. Every number's unit is in its name or its comment.
 
+mod fault;
 pub mod histogram;
 pub mod store;
 pub mod summary;
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use fault::{FaultResult, Toll};
 
 use crate::{
     measure::{Cooled, Durations, Estimate, Generator, Ledger, Load, Second, Verdict, Vitals},
@@ -174,6 +177,9 @@ pub struct Repetition {
     pub timeline: Vec<Second>,
     /// What happened, with its second.
     pub events: Vec<TimedNote>,
+    /// What was done to servers by plan, and how they came back.
+    #[serde(default)]
+    pub faults: Vec<FaultResult>,
     /// Limits that were crossed.
     pub crossed: Vec<String>,
 }

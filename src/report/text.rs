@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use crate::{
     format::{bytes, count, optional, three},
-    measure::{Estimate, Judgement, Ledger},
+    measure::{Estimate, Judgement, Ledger, PLANNED_FAULT},
     plan::{Durability, Workload},
     record::{PointResult, Record, Repetition, Status, Summary},
 };
@@ -268,8 +268,22 @@ fn doubts(text: &mut String, record: &Record) {
             bytes(workload.payload().0 as f64),
             repetition.index + 1,
         );
-        for reason in &repetition.verdict.reasons {
+        // What was planned has its own lines below.
+        let reasons = repetition.verdict.reasons.iter();
+        for reason in reasons.filter(|reason| reason.code != PLANNED_FAULT) {
             let _ = writeln!(text, "    {}", reason.text.replace('\n', "\n    "));
+        }
+    }
+    for (point, repetition) in repetitions(record) {
+        for fault in &repetition.faults {
+            let (point, number) = (&point.point, repetition.index + 1);
+            let durability = point.durability.word();
+            let _ = writeln!(
+                text,
+                "fault: {}, durability {durability}, repetition {number}: {}",
+                point.backend,
+                fault.sentence()
+            );
         }
     }
     for (point, repetition) in repetitions(record) {

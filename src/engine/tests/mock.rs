@@ -382,6 +382,7 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
         schedule: vec![step],
         settings: [].into(),
         thresholds: Vec::new(),
+        faults: Vec::new(),
     };
     let setup = Setup {
         point,

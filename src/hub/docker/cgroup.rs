@@ -37,6 +37,58 @@ pub fn read(pid: i32, container: &str) -> Option<Reading> {
     Some(with_network(reading, &process))
 }
 
+/// Slows the container's writes to the disk `number` (`major:minor`) to `rate` bytes a second, or
+/// gives them free with `None`. The engine can do that only when it makes a container.
+///
+/// # Errors
+/// Why it is not in force, in words.
+pub fn limit_writes(
+    pid: i32,
+    container: &str,
+    number: &str,
+    rate: Option<u64>,
+) -> Result<(), String> {
+    let unknown = || "the container's control group is not known here".to_owned();
+    let process = Process::new(pid).map_err(|error| error.to_string())?;
+    let groups = process.cgroups().map_err(|error| error.to_string())?.0;
+    let mounts = Process::myself().and_then(|me| me.mountinfo()).map_err(|e| e.to_string())?.0;
+    let group = |name: &str| {
+        groups.iter().find(|group| match name {
+            "" => group.controllers.is_empty(),
+            name => group.controllers.iter().any(|controller| controller == name),
+        })
+    };
+    let (controller, file) =
+        if group("blkio").is_some() { ("blkio", THROTTLE_1) } else { ("", THROTTLE_2) };
+    let path = &group(controller).ok_or_else(unknown)?.pathname;
+    let folder = folder_of(&mounts, controller, path).filter(|_| path.contains(container));
+    let file = folder.ok_or_else(unknown)?.join(file);
+    let (rule, shown) = write_rule(controller == "blkio", number, rate);
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    fs::write(&file, &rule).map_err(failed)?;
+    let in_force = fs::read_to_string(&file).map_err(failed)?;
+    if rate.is_some() && !in_force.lines().any(|line| line.contains(&shown)) {
+        return Err(format!("{} says {:?} after {rule:?}", file.display(), in_force.trim()));
+    }
+    Ok(())
+}
+
+const THROTTLE_1: &str = "blkio.throttle.write_bps_device";
+const THROTTLE_2: &str = "io.max";
+
+/// The rule to write, and what is read back when it is in force. On version 1 a rule that nothing
+/// reaches stays, because only under some rule the kernel counts.
+fn write_rule(version_1: bool, number: &str, rate: Option<u64>) -> (String, String) {
+    if version_1 {
+        let rate = rate.unwrap_or(super::container::UNREACHABLE_RATE.unsigned_abs());
+        let rule = format!("{number} {rate}");
+        (rule.clone(), rule)
+    } else {
+        let rate = rate.map_or_else(|| "max".to_owned(), |rate| rate.to_string());
+        (format!("{number} wbps={rate}"), format!("wbps={rate}"))
+    }
+}
+
 /// Where a control group's files lie: below the mount of its controller (`""` is version 2).
 fn folder_of(mounts: &[MountInfo], controller: &str, group: &str) -> Option<PathBuf> {
     let mount = mounts.iter().find(|mount| match controller {
@@ -141,6 +193,15 @@ mod tests {
     use procfs::FromRead;
 
     use super::*;
+
+    #[test]
+    fn a_rule_of_writes_is_written_as_each_version_reads_it() {
+        let rule = |version_1, rate| write_rule(version_1, "254:0", rate).0;
+        assert_eq!(rule(true, Some(1_000_000)), "254:0 1000000");
+        assert_eq!(rule(true, None), "254:0 100000000000");
+        assert_eq!(rule(false, Some(1_000_000)), "254:0 wbps=1000000");
+        assert_eq!(rule(false, None), "254:0 wbps=max");
+    }
 
     const MEMORY_1: &str = "cache 503808\nrss 110592\nrss_huge 0\nshmem 0\nmapped_file 118784\n\
         dirty 4096\nwriteback 0\nswap 0\npgpgin 1273\npgpgout 1123\ninactive_anon 106496\n\

@@ -45,7 +45,7 @@ const FIRST_BREATH: Duration = Duration::from_millis(100);
 /// Log lines in the error of a start.
 const LOG_LINES: usize = 15;
 /// cgroup v1 counts block I/O only under some throttle rule: one that nothing will ever reach.
-const UNREACHABLE_RATE: i64 = 100_000_000_000;
+pub(super) const UNREACHABLE_RATE: i64 = 100_000_000_000;
 
 /// An option that an engine may refuse, and without which a server still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -471,7 +471,7 @@ fn bridge_address(inspect: &ContainerInspectResponse) -> Option<IpAddr> {
 }
 
 /// More cores than there are would be refused.
-fn nano_cpus(asked: f64, cores: Option<u32>) -> i64 {
+pub(super) fn nano_cpus(asked: f64, cores: Option<u32>) -> i64 {
     let there = cores.map_or(f64::INFINITY, f64::from);
     (asked.min(there) * 1e9).round() as i64
 }

@@ -20,7 +20,7 @@ pub struct Disk {
     /// Its device file, for example `/dev/mmcblk0`.
     pub device: String,
     /// `major:minor`, as the kernel writes it.
-    number: String,
+    pub number: String,
 }
 
 impl Disk {

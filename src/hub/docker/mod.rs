@@ -4,6 +4,7 @@
 //! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
 //! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
 //! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
+//! - `fault`: what is done to a container in the middle of a load, by plan.
 //! - `owner`: which containers are leftovers of dead runs.
 //!
 //! Every call has a limit of time ([`call`]), so that a hanging engine never hangs a run.
@@ -14,6 +15,7 @@ mod connect;
 mod container;
 mod data;
 mod disk;
+mod fault;
 mod image;
 mod owner;
 mod placeholder;
@@ -49,6 +51,7 @@ pub use self::{connect::Address, image::OwnImage};
 use super::{Hub, HubError, ImageProgress, Sampled};
 use crate::{
     clock::Clock,
+    plan::FaultKind,
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
 };
@@ -72,11 +75,15 @@ struct Engine {
     /// for leftovers.
     owner: Option<Owner>,
     cores: Option<u32>,
+    /// All of the hub's memory.
+    memory: Option<Bytes>,
     memory_cgroup: Option<bool>,
     cgroup: Option<String>,
     /// The disk under the engine's root, on a local engine.
     disk: Option<Disk>,
     reach: Reach,
+    /// The networks from which planned faults have cut containers: where each comes back to.
+    cut: Mutex<HashMap<String, Vec<fault::Plug>>>,
     /// Options that this engine was seen to refuse: they are not tried again.
     refused: Mutex<BTreeSet<Refusable>>,
     /// The starts in progress.
@@ -127,6 +134,7 @@ impl DockerHub {
             run: run.to_owned(),
             owner: Owner::this_process(),
             cores: info.ncpu.and_then(|cores| u32::try_from(cores).ok()).filter(|&cores| cores > 0),
+            memory: info.mem_total.and_then(|all| u64::try_from(all).ok()).map(Bytes),
             memory_cgroup: info.memory_limit,
             cgroup: info
                 .cgroup_version
@@ -135,6 +143,7 @@ impl DockerHub {
             disk: root.and_then(|root| Disk::under(Path::new(root))),
             reach,
             refused: Mutex::default(),
+            cut: Mutex::default(),
             starts: TaskTracker::new(),
             client,
             address,
@@ -241,6 +250,24 @@ impl Hub for DockerHub {
 
     async fn log(&self, server: &Running, lines: usize) -> Vec<String> {
         self.engine.log(&server.id, lines).await
+    }
+
+    async fn inflict(
+        &self,
+        server: &Running,
+        fault: &FaultKind,
+        limits: &Limits,
+    ) -> Result<(), HubError> {
+        self.engine.inflict(server, fault, limits).await
+    }
+
+    async fn relieve(
+        &self,
+        server: &Running,
+        fault: &FaultKind,
+        limits: &Limits,
+    ) -> Result<(), HubError> {
+        self.engine.relieve(server, fault, limits).await
     }
 
     async fn remove(&self, server: &Running) -> Result<(), HubError> {

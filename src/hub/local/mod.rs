@@ -24,6 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Hub, HubError, ImageProgress, PATIENCE, Sampled, machine, own_program};
 use crate::{
     clock::Clock,
+    plan::FaultKind,
     server::{
         BlockSource, HubFacts, HubKind, Image, Launch, Life, Limits, ProcessSpec, Reading, Running,
         ServerSpec,
@@ -113,6 +114,21 @@ impl LocalHub {
             .stdout(log.try_clone()?)
             .stderr(log);
         Ok(command)
+    }
+
+    fn strike(&self, server: &Running, fault: &FaultKind, signal: Signal) -> Result<(), HubError> {
+        let refused = |reason: &str| HubError::Operation {
+            what: format!("{} of {}", fault.word(), server.role),
+            reason: reason.to_owned(),
+        };
+        if *fault != FaultKind::Pause {
+            return Err(refused("it needs a container: choose the docker hub"));
+        }
+        match self.servers().get(&server.id) {
+            Some(known) => known.process.signal(signal),
+            None => return Err(refused("the process is gone")),
+        }
+        Ok(())
     }
 
     async fn prepare(&self, role: &str, command: Command, folder: &Folder) -> Result<(), HubError> {
@@ -262,11 +278,33 @@ impl Hub for LocalHub {
         file.map_or_else(Vec::new, |file| tail(&file, lines))
     }
 
+    /// Child processes can be paused. One that was killed would come back without its memory, which
+    /// is all that the built-in broker has, and the other faults need a container.
+    async fn inflict(
+        &self,
+        server: &Running,
+        fault: &FaultKind,
+        _limits: &Limits,
+    ) -> Result<(), HubError> {
+        self.strike(server, fault, Signal::SIGSTOP)
+    }
+
+    async fn relieve(
+        &self,
+        server: &Running,
+        fault: &FaultKind,
+        _limits: &Limits,
+    ) -> Result<(), HubError> {
+        self.strike(server, fault, Signal::SIGCONT)
+    }
+
     async fn remove(&self, server: &Running) -> Result<(), HubError> {
         let known = self.servers().remove(&server.id);
         let Some(mut known) = known else { return Ok(()) };
         let what = format!("removing {}", server.role);
         known.process.signal(Signal::SIGTERM);
+        // One that a planned fault has paused hears it only when it goes on.
+        known.process.signal(Signal::SIGCONT);
         let ended = known.process.end(FAREWELL).await.map_err(operation(&what))?;
         if ended.is_none() {
             known.process.signal(Signal::SIGKILL);

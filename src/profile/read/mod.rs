@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod backends;
+mod faults;
 mod names;
 mod tables;
 mod workload;
@@ -130,6 +131,7 @@ impl<'a> Reader<'a> {
         let workload = self.workload();
         let run = self.run();
         let thresholds = self.thresholds();
+        let faults = self.faults(hub.as_ref().map(|hub| hub.kind), workload.as_ref());
         let profile = Profile {
             name: name?,
             description: description?,
@@ -138,6 +140,7 @@ impl<'a> Reader<'a> {
             workload: workload?,
             run: run?,
             thresholds,
+            faults,
             settings,
             catalogue: self.catalogue.clone(),
         };

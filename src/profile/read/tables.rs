@@ -25,8 +25,8 @@ const DURABILITIES: [(&str, Durability); 3] = [
 ];
 
 /// The least that a Docker engine accepts as a limit.
-const LEAST_CPUS: Cpus = Cpus(0.01);
-const LEAST_MEMORY: Bytes = Bytes(6 << 20);
+pub(super) const LEAST_CPUS: Cpus = Cpus(0.01);
+pub(super) const LEAST_MEMORY: Bytes = Bytes(6 << 20);
 const LEAST_DISK_WRITE: ByteRate = ByteRate(1.0);
 
 const MOST_REPETITIONS: u64 = 10_000;
@@ -38,13 +38,7 @@ impl Reader<'_> {
         let engine = self.read(&keys::HUB_ENGINE, None, engine);
         let cpus = self.read(&keys::LIMIT_CPUS, None, |node| at_least(node, &LEAST_CPUS));
         let memory = self.read(&keys::LIMIT_MEMORY, None, |node| at_least(node, &LEAST_MEMORY));
-        let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, |node| {
-            let rate: Option<ByteRate> = at_least(node, &LEAST_DISK_WRITE)?;
-            if rate.is_some_and(|rate| rate.0.fract() != 0.0) {
-                return Err(Fault::new(node.place, "it is not a whole number of bytes").into());
-            }
-            Ok(rate)
-        });
+        let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, disk_write);
         if kind == Some(HubKind::Local) {
             self.refuse_on_local_hub();
         }
@@ -138,7 +132,16 @@ fn engine(node: &Node) -> Read<Option<String>> {
     Err(Fault::new(node.place, format!("{address:?} is not the address of an engine")).into())
 }
 
-fn at_least<T>(node: &Node, least: &T) -> Read<Option<T>>
+/// A rate of writes, in whole bytes: the kernel knows no others.
+pub(super) fn disk_write(node: &Node) -> Read<Option<ByteRate>> {
+    let rate: Option<ByteRate> = at_least(node, &LEAST_DISK_WRITE)?;
+    if rate.is_some_and(|rate| rate.0.fract() != 0.0) {
+        return Err(Fault::new(node.place, "it is not a whole number of bytes").into());
+    }
+    Ok(rate)
+}
+
+pub(super) fn at_least<T>(node: &Node, least: &T) -> Read<Option<T>>
 where
     T: std::str::FromStr<Err = UnitError> + PartialOrd + std::fmt::Display,
 {

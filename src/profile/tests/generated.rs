@@ -100,12 +100,34 @@ fn settings() -> impl Strategy<Value = String> {
     )
 }
 
+/// Faults one after the other, so that none begins while another is in force.
+fn faults() -> impl Strategy<Value = String> {
+    let kind = prop_oneof![
+        Just("kind = \"pause\"".to_owned()),
+        Just("kind = \"kill\"".to_owned()),
+        Just("kind = \"restart\"\nserver = \"zookeeper\"".to_owned()),
+        Just("kind = \"cut\"\nserver = \"kafka\"".to_owned()),
+        (1..1_u64 << 40)
+            .prop_map(|rate| format!("kind = \"slow-disk\"\ndisk_write = \"{rate} B/s\"")),
+        (0.01..64.0_f64).prop_map(|cpus| format!("kind = \"limit\"\ncpus = \"{cpus} cpus\"")),
+        (6..1_u64 << 30).prop_map(|mib| format!("kind = \"limit\"\nmemory = \"{mib} MiB\"")),
+    ];
+    proptest::collection::vec((kind, duration(1..4_000)), 0..5).prop_map(|faults| {
+        let faults = faults.iter().enumerate();
+        faults
+            .map(|(number, (kind, lasts))| {
+                format!("[[fault]]\nat = \"{} s\"\nfor = \"{lasts}\"\n{kind}\n", number * 5)
+            })
+            .collect()
+    })
+}
+
 fn profile_text() -> impl Strategy<Value = String> {
     let backends = some_of(&["stream", "stream:2.8.0", "rows"]);
     let description = "[^\\p{Cc}]*".prop_map(|text| toml::Value::String(text).to_string());
-    ("[a-z][a-z0-9._-]{0,30}", description, backends, hub(), workload(), run(), settings()).prop_map(
-        |(name, description, backends, hub, workload, run, settings)| {
-            format!("name = \"{name}\"\ndescription = {description}\nbackend = {backends}\n{hub}{workload}{run}{settings}")
+    ("[a-z][a-z0-9._-]{0,30}", description, backends, hub(), workload(), run(), settings(), faults()).prop_map(
+        |(name, description, backends, hub, workload, run, settings, faults)| {
+            format!("name = \"{name}\"\ndescription = {description}\nbackend = {backends}\n{hub}{workload}{run}{settings}{faults}")
         },
     )
 }
