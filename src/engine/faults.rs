@@ -12,7 +12,12 @@ use futures_util::future::join_all;
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{recorder::Recorder, sampler::Watches, servers::Struck, stage::Stage};
+use super::{
+    recorder::Recorder,
+    sampler::Watches,
+    servers::{LOG_LINES, Struck, last_words},
+    stage::Stage,
+};
 use crate::{
     backend::Reports,
     clock::Micros,
@@ -367,6 +372,8 @@ impl Scene {
             self.struck.end(&case.server.role);
             return;
         }
+        let log = self.hub.log(&case.server, LOG_LINES).await;
+        let word = last_words(log).pop().map_or_else(String::new, |line| format!(": {line}"));
         sleep(BREATH).await;
         self.watches.suspend(&case.server.role);
         if self.hub.relieve(&case.server, &case.planned.kind, &self.limits).await.is_err() {
@@ -383,7 +390,7 @@ impl Scene {
         let role = &case.server.role;
         self.tell(
             Level::Warn,
-            format!("planned fault: {role} ended again{code} and was started once more"),
+            format!("planned fault: {role} ended again{code} and was started once more{word}"),
         );
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Lines of a dead server's log that are read.
-const LOG_LINES: usize = 60;
+pub const LOG_LINES: usize = 60;
 /// And that are shown.
 const LAST_WORDS: usize = 8;
 
@@ -153,7 +153,7 @@ impl Servers {
 
 /// The last lines of a log that say something: the frames of a Java stack, which follow what went
 /// wrong and push it out of sight, do not.
-fn last_words(log: Vec<String>) -> Vec<String> {
+pub fn last_words(log: Vec<String>) -> Vec<String> {
     let frame = |line: &String| {
         let text = line.trim_start();
         let indented = text.len() < line.len();
