@@ -114,7 +114,8 @@ impl Servers {
             };
             let mut text = format!("server {} {end}", server.role);
             if let Some(fault) = self.struck.fault(&server.role) {
-                text.push_str(&format!("; the planned fault was in force: {fault}"));
+                text.push_str("; the planned fault was in force: ");
+                text.push_str(&fault);
             }
             for line in last_words(self.hub.log(server, LOG_LINES).await) {
                 text.push_str("\n  | ");

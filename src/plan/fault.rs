@@ -88,7 +88,7 @@ impl fmt::Display for FaultKind {
             Self::SlowDisk { disk_write } => write!(f, " to {disk_write}"),
             Self::Limit { cpus, memory } => {
                 let limits: Vec<String> =
-                    [cpus.map(|cpus| cpus.to_string()), memory.map(|memory| memory.exact())]
+                    [cpus.map(|cpus| cpus.to_string()), memory.map(Bytes::exact)]
                         .into_iter()
                         .flatten()
                         .collect();

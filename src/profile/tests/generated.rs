@@ -113,12 +113,10 @@ fn faults() -> impl Strategy<Value = String> {
         (6..1_u64 << 30).prop_map(|mib| format!("kind = \"limit\"\nmemory = \"{mib} MiB\"")),
     ];
     proptest::collection::vec((kind, duration(1..4_000)), 0..5).prop_map(|faults| {
-        let faults = faults.iter().enumerate();
-        faults
-            .map(|(number, (kind, lasts))| {
-                format!("[[fault]]\nat = \"{} s\"\nfor = \"{lasts}\"\n{kind}\n", number * 5)
-            })
-            .collect()
+        let each = faults.iter().enumerate().map(|(number, (kind, lasts))| {
+            format!("[[fault]]\nat = \"{} s\"\nfor = \"{lasts}\"\n{kind}\n", number * 5)
+        });
+        each.collect::<Vec<_>>().concat()
     })
 }
 
