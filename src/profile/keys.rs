@@ -253,7 +253,7 @@ pub const FAULT_KEYS: [(&str, &str, &str); 7] = [
     ),
     (
         "server",
-        "a server's role such as \"zookeeper\"",
+        "a role among the servers of the backend",
         "The server that it strikes; without it, the main one.",
     ),
     (
