@@ -286,13 +286,21 @@ fn a_backend_on_the_wrong_hub_is_refused_with_advice() {
 
 // --- on real brokers ---
 
-/// Containers that are removed with their data when dropped.
-struct Servers(Vec<String>);
+/// Containers, on a network of their own, that are removed with their data when dropped: on the
+/// common one the address of a broker that was killed may be another test's a moment later.
+struct Servers {
+    network: String,
+    containers: Vec<String>,
+}
 
 impl Servers {
     fn start(version: &str) -> (Self, SocketAddr) {
         let image = format!("hubmark/kafka:{version}");
-        let mut servers = Self(Vec::new());
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, SeqCst);
+        let network = format!("hubmark-test-kafka-{}-{number}", std::process::id());
+        docker(&["network", "create", &network]);
+        let mut servers = Self { network, containers: Vec::new() };
         let mut environment = Vec::new();
         if version.starts_with('2') {
             let zookeeper = servers.run(&image, "zookeeper", &[]);
@@ -303,27 +311,28 @@ impl Servers {
     }
 
     fn run(&mut self, image: &str, role: &str, environment: &[String]) -> IpAddr {
-        let mut arguments = vec!["run", "-d"];
+        let mut arguments = vec!["run", "-d", "--network", &self.network];
         for variable in environment {
             arguments.extend(["-e", variable]);
         }
         arguments.extend([image, role]);
         let id = docker(&arguments);
-        self.0.push(id.clone());
+        self.containers.push(id.clone());
         let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
         docker(&["inspect", "-f", address, &id]).parse().unwrap()
     }
 
     fn kill(&self) {
-        docker(&["kill", self.0.last().unwrap()]);
+        docker(&["kill", self.containers.last().unwrap()]);
     }
 }
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        for id in &self.0 {
+        for id in &self.containers {
             docker(&["rm", "-f", "-v", id]);
         }
+        docker(&["network", "rm", &self.network]);
     }
 }
 

@@ -110,6 +110,7 @@ impl Engine {
             failures: 0,
         };
         let error = walk.walk(&request.plan).await.err();
+        walk.leave().await;
         Ok(walk.end(error))
     }
 }
@@ -305,6 +306,13 @@ impl Walk<'_> {
                 }
             }
             Err(error) => teller.log(Level::Warn, format!("leftovers not looked for: {error}")),
+        }
+    }
+
+    /// Leaves the hub as it was found.
+    async fn leave(&self) {
+        if let Err(error) = self.hub.abandon().await {
+            self.engine.teller.log(Level::Warn, format!("something is left on the hub: {error}"));
         }
     }
 

@@ -193,8 +193,8 @@ pub trait Hub: Send + Sync {
     /// Removes a server with its data. Succeeds when it is already gone.
     async fn remove(&self, server: &Running) -> Result<(), HubError>;
 
-    /// Removes every server of this run at once, those included that are just being started or
-    /// removed: for an end that cannot wait. Nothing can be started afterwards.
+    /// Removes whatever this run still has here, servers that are just being started or removed
+    /// included: for the end of a run, in order or not. Nothing can be started afterwards.
     async fn abandon(&self) -> Result<(), HubError>;
 
     /// Removes what dead runs of this program left behind, and nothing else. Returns what it removed.

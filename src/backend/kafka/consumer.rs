@@ -42,11 +42,13 @@ impl KafkaConsumer {
         place: &Place,
         config: &ClientConfig,
         clock: Clock,
+        cluster: Option<&str>,
     ) -> Result<Self, BackendError> {
         let failed = |error: KafkaError| place.failed("connecting the consumer", reason(&error));
         let listener = Listener(Notes::to_log("consumer"));
         let consumer: BaseConsumer<_> = config.create_with_context(listener).map_err(failed)?;
         let held = topic::held(consumer.client())
+            .and_then(|held| Place::same(consumer.client(), cluster).map(|()| held))
             .map_err(|last| place.failed("connecting the consumer", last))?;
         let mut start = TopicPartitionList::new();
         for (partition, held) in (0..).zip(&held) {

@@ -140,15 +140,16 @@ async fn connect(
         });
     };
     let place = Place::of(broker);
-    let (control, broker_id) = session::ready(&place, patience).await?;
+    let answered = session::ready(&place, patience).await?;
     Ok(Box::new(KafkaSession {
         place,
         clients: Clients::new(&settings, setup.durability()),
         wanted: Wanted::new(&settings, setup.durability()),
         version: version.to_owned(),
         clock,
-        control: Arc::clone(&control),
-        broker_id,
+        control: answered.control,
+        broker_id: answered.broker_id,
+        cluster: answered.cluster,
     }))
 }
 

@@ -2,11 +2,18 @@
 
 use std::{fmt::Display, net::SocketAddr};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::{
+    ClientContext,
+    client::Client,
+    error::{KafkaError, RDKafkaErrorCode as Code},
+};
 
 use crate::{backend::BackendError, server::Running};
 
-use super::servers::{CONTAINER_PORT, HOST_PORT};
+use super::{
+    servers::{CONTAINER_PORT, HOST_PORT},
+    topic::REQUEST,
+};
 
 /// One broker, as this program reaches it.
 #[derive(Debug, Clone)]
@@ -26,6 +33,24 @@ impl Place {
         let published = server.ports.get(&HOST_PORT).is_some_and(|port| *port != HOST_PORT);
         let port = if published { HOST_PORT } else { CONTAINER_PORT };
         Self { role: server.role.clone(), broker: server.endpoint(port) }
+    }
+
+    /// Whether the broker that `client` reached is still the one of `cluster`: where it has died,
+    /// its address may have been given to another one, whose word means nothing. Blocks.
+    ///
+    /// # Errors
+    /// That it is another one.
+    pub(super) fn same<C: ClientContext>(
+        client: &Client<C>,
+        cluster: Option<&str>,
+    ) -> Result<(), String> {
+        let now = client.fetch_cluster_id(REQUEST);
+        match (cluster, now) {
+            (Some(then), Some(now)) if then != now => Err(format!(
+                "another broker answers there now (of cluster {now}, not {then}); does the server still run?"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Runs a call of librdkafka that blocks.

@@ -10,6 +10,7 @@ use rdkafka::{
     admin::AdminClient,
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
+    metadata::MetadataBroker,
     util::get_rdkafka_version,
 };
 use tokio::{net::TcpStream, time};
@@ -46,15 +47,24 @@ pub(super) struct KafkaSession {
     pub control: Arc<AdminClient<Listener>>,
     /// The broker's number in its cluster.
     pub broker_id: i32,
+    /// The cluster's identity, where it has one: by it the broker is known again.
+    pub cluster: Option<String>,
 }
 
-/// Waits until the broker lists itself, and returns the client that asked, with its number.
+/// A broker that has answered: the client that asked, the broker's number and its cluster.
+pub(super) struct Answered {
+    pub control: Arc<AdminClient<Listener>>,
+    pub broker_id: i32,
+    pub cluster: Option<String>,
+}
+
+/// Waits until the broker lists itself.
 ///
 /// The port is tried by itself first: librdkafka would double its pauses meanwhile.
 pub(super) async fn ready(
     place: &Place,
     patience: Duration,
-) -> Result<(Arc<AdminClient<Listener>>, i32), BackendError> {
+) -> Result<Answered, BackendError> {
     let started = Instant::now();
     let not_ready = |last: String| BackendError::NotReady {
         server: place.role.clone(),
@@ -82,13 +92,13 @@ pub(super) async fn ready(
         let brokers = place
             .blocking(move || {
                 let metadata = asked.inner().fetch_metadata(None, ANSWER)?;
-                Ok::<_, KafkaError>(
-                    metadata.brokers().first().map(rdkafka::metadata::MetadataBroker::id),
-                )
+                let id = metadata.brokers().first().map(MetadataBroker::id);
+                // Known since the answer above.
+                Ok::<_, KafkaError>(id.map(|id| (id, asked.inner().fetch_cluster_id(ANSWER))))
             })
             .await?;
         let last = match brokers {
-            Ok(Some(id)) => return Ok((control, id)),
+            Ok(Some((broker_id, cluster))) => return Ok(Answered { control, broker_id, cluster }),
             Ok(None) => "it lists no broker yet".to_owned(),
             Err(error) => reason(&error),
         };
@@ -142,13 +152,14 @@ impl Session for KafkaSession {
     async fn consumer(&self, _bundling: Bundling) -> Result<Box<dyn Consumer>, BackendError> {
         let place = self.place.clone();
         let (config, clock) = (self.clients.consumer(place.broker), self.clock);
-        let connect = move || KafkaConsumer::connect(&place, &config, clock);
+        let cluster = self.cluster.clone();
+        let connect = move || KafkaConsumer::connect(&place, &config, clock, cluster.as_deref());
         Ok(Box::new(self.place.blocking(connect).await??))
     }
 
     async fn count(&self) -> Result<u64, BackendError> {
-        let place = self.place.clone();
-        self.place.blocking(move || count(&place)).await?
+        let (place, cluster) = (self.place.clone(), self.cluster.clone());
+        self.place.blocking(move || count(&place, cluster.as_deref())).await?
     }
 }
 
@@ -178,12 +189,12 @@ fn unsupported(error: &KafkaError) -> bool {
 }
 
 /// Messages that the topic holds by its offsets, asked over a connection of its own. Blocks.
-fn count(place: &Place) -> Result<u64, BackendError> {
-    let failed = |error: KafkaError| place.failed("counting the messages", reason(&error));
+fn count(place: &Place, cluster: Option<&str>) -> Result<u64, BackendError> {
+    let failed = |last: String| place.failed("counting the messages", last);
     let client: BaseConsumer<_> = Clients::control(place.broker)
         .create_with_context(Listener(Notes::to_log("count")))
-        .map_err(failed)?;
-    let held =
-        topic::held(client.client()).map_err(|last| place.failed("counting the messages", last))?;
+        .map_err(|error| failed(reason(&error)))?;
+    let held = topic::held(client.client()).map_err(failed)?;
+    Place::same(client.client(), cluster).map_err(failed)?;
     Ok(held.iter().map(|partition| (partition.high - partition.low).unsigned_abs()).sum())
 }

@@ -132,7 +132,13 @@ impl Engine {
                 host: self.reach.host(),
                 ports: ports.clone(),
             };
-            let body = self.body(&spec.role, container, limits, &left_out, &placeholders);
+            let mut body = self.body(&spec.role, container, limits, &left_out, &placeholders);
+            if let Some(network) = self.network().await {
+                body.networking_config = Some(network.joined());
+                if let Some(host) = &mut body.host_config {
+                    host.network_mode = Some(network.name().to_owned());
+                }
+            }
             match self.once(container, &spec.role, limits, body, ports).await {
                 Ok(running) => return Ok(running),
                 Err(reason) => last = reason,

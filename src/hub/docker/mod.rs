@@ -3,6 +3,7 @@
 //! - [`connect`]: addresses, and what is wrong when no engine answers.
 //! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
 //! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
+//! - `network`: a network of the run's own, in which no address is ever given twice.
 //! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
 //! - `fault`: what is done to a container in the middle of a load, by plan.
 //! - `owner`: which containers are leftovers of dead runs.
@@ -17,6 +18,7 @@ mod data;
 mod disk;
 mod fault;
 mod image;
+mod network;
 mod owner;
 mod placeholder;
 mod progress;
@@ -38,13 +40,14 @@ use bollard::{
     models::{ContainerSummary, SystemInfo, SystemVersion},
     query_parameters::ListContainersOptionsBuilder,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     call::{ASK, failed, within},
     container::Refusable,
     disk::Disk,
+    network::Network,
     owner::{Fate, Owner},
 };
 pub use self::{connect::Address, image::OwnImage};
@@ -88,6 +91,8 @@ struct Engine {
     refused: Mutex<BTreeSet<Refusable>>,
     /// The starts in progress.
     starts: TaskTracker,
+    /// The run's own network, once it was asked for.
+    network: OnceCell<Option<Network>>,
 }
 
 /// How this program reaches a container's ports.
@@ -145,6 +150,7 @@ impl DockerHub {
             refused: Mutex::default(),
             cut: Mutex::default(),
             starts: TaskTracker::new(),
+            network: OnceCell::new(),
             client,
             address,
         };
@@ -302,7 +308,7 @@ impl Engine {
         i32::try_from(inspect.state?.pid?).ok().filter(|&pid| pid > 0)
     }
 
-    /// Removes all containers of this run. What is being started when nobody waits for it any more
+    /// Removes all containers of this run, and its network. What is being started when nobody waits for it any more
     /// is removed by its own task; only then nothing new can appear on the list.
     async fn abandon(&self) -> Result<(), HubError> {
         self.starts.close();
@@ -311,7 +317,7 @@ impl Engine {
         loop {
             let left = self.labelled(&label).await.map_err(failed("looking for servers"))?;
             if left.is_empty() {
-                return Ok(());
+                break;
             }
             for id in left.into_iter().filter_map(|container| container.id) {
                 self.remove(&id).await.map_err(failed(format!("removing the container {id}")))?;
@@ -319,6 +325,7 @@ impl Engine {
             // One that was being removed already is on the list until that is done.
             tokio::time::sleep(REMOVAL_GLANCE).await;
         }
+        self.leave_network().await.map_err(failed("removing the run's network"))
     }
 
     /// Every container with a label, the stopped ones included.
@@ -328,7 +335,7 @@ impl Engine {
         within(ASK, self.client.list_containers(Some(options))).await
     }
 
-    /// Removes the containers of runs whose process is dead on this machine.
+    /// Removes the containers and networks of runs whose process is dead on this machine.
     async fn sweep(&self) -> Result<Vec<String>, HubError> {
         let Some(judge) = &self.owner else { return Ok(Vec::new()) };
         let what = failed("looking for leftovers of dead runs");
@@ -338,6 +345,8 @@ impl Engine {
             self.remove(id).await.map_err(failed(format!("removing the leftover {name}")))?;
             removed.push(name);
         }
+        let what = failed("removing the networks of dead runs");
+        removed.extend(self.sweep_networks(judge).await.map_err(what)?);
         Ok(removed)
     }
 }
