@@ -22,6 +22,8 @@ missing=()
 command -v g++ >/dev/null || missing+=(g++)
 command -v make >/dev/null || missing+=(make)
 PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || missing+=(mariadb-server-core)
+# Laying out its data needs this one, which Debian ships with the client's programs.
+command -v my_print_defaults >/dev/null || missing+=(mariadb-client-core)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || die "missing: ${missing[*]} (Debian's names; install them by hand)"
   root=()
