@@ -13,8 +13,9 @@
 //!
 //! While there are few ranges, every query looks for all of them *and* for new rows. Its rows then
 //! are one view of the table in order of id, so a message can never overtake one that its user sent
-//! before. Thousands of ranges are looked for in turns instead, the older the more rarely, and rows
-//! that commit very late may then arrive after their successors.
+//! before: a thousand users have a thousand transactions open at most. More ranges than that are
+//! looked for in turns instead, the older the more rarely, and rows that commit very late may then
+//! arrive after their successors.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -29,7 +29,7 @@ const PAGE_BYTES: u64 = 16 << 20;
 const FLUSH_EVERY: usize = 256;
 
 /// Open ranges that each of the statements looks for. Unused places repeat the last range.
-const ARITIES: [usize; 4] = [0, 1, 8, 64];
+const ARITIES: [usize; 6] = [0, 1, 8, 64, 256, 1024];
 /// Open ranges in one query at most.
 pub const LOOKS: usize = ARITIES[ARITIES.len() - 1];
 /// A transaction's identity for as long as it lasts: its connection, and its start.
