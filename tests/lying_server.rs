@@ -157,7 +157,7 @@ fn what_comes_after_the_drain_is_lost() {
     let home = Home::new();
     let report = home.path("lies.json");
     let said: Said = home
-        .run("first-look", &[SHORT, &["workload.drain=\"100 ms\""]], &[])
+        .run("first-look", &[SHORT, &["workload.drain=\"2 s\""]], &[])
         .env(LIES_VARIABLE, format!("delay=0.1:20s,report={}", report.display()))
         .output()
         .unwrap()

@@ -115,7 +115,9 @@ impl Engine {
             self.remove_network(&name).await.map_err(|error| words(&error))?;
             let (subnet, gateway) = found?;
             let Some(addresses) = Addresses::of(&subnet, &gateway) else {
-                return Err(format!("its range {subnet} with the gateway {gateway} is not understood"));
+                return Err(format!(
+                    "its range {subnet} with the gateway {gateway} is not understood"
+                ));
             };
             let range = IpamConfig {
                 subnet: Some(subnet),
