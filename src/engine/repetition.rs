@@ -179,8 +179,9 @@ impl Work<'_> {
         };
         stage.unless_ended(session.reset()).await??;
         self.repetition.server_ready_seconds = Some(started.elapsed().as_secs_f64());
-        self.facts = Some(stage.unless_ended(session.facts()).await??);
         self.warm_up_server(&stage, session.as_ref()).await?;
+        // Of the topic or table that is measured, not of the one that the warm-up has used up.
+        self.facts = Some(stage.unless_ended(session.facts()).await??);
         let baseline = self.baseline(&stage).await?;
         self.load(&stage, session.as_ref(), started, baseline).await
     }

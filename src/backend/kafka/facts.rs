@@ -1,12 +1,15 @@
 //! What the broker says of itself: the settings in force.
 
+use std::collections::BTreeSet;
+
 use rdkafka::{
     admin::{AdminClient, AdminOptions, ConfigEntry, ConfigSource, ResourceSpecifier},
-    error::{KafkaError, KafkaResult},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code},
 };
 
 use super::{
     notes::Listener,
+    settings::Table,
     topic::{REQUEST, TOPIC},
 };
 
@@ -57,6 +60,41 @@ pub(super) async fn settings_in_force(
         }
     }
     Ok(facts)
+}
+
+/// Those of `wanted` that the topic does not have as settings of its own. A server that does not
+/// speak of settings has them as far as anybody can know.
+pub(super) async fn missing_from_topic(
+    admin: &AdminClient<Listener>,
+    wanted: &Table,
+) -> KafkaResult<Vec<String>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let options = AdminOptions::new().request_timeout(Some(REQUEST));
+    let described = match admin.describe_configs([&ResourceSpecifier::Topic(TOPIC)], &options).await
+    {
+        Err(error) if unsupported(&error) => return Ok(Vec::new()),
+        described => described?,
+    };
+    let mut own = BTreeSet::new();
+    for resource in described {
+        let entries = resource.map_err(KafkaError::AdminOp)?.entries.into_iter();
+        own.extend(
+            entries
+                .filter(|entry| entry.source == ConfigSource::DynamicTopic)
+                .map(|entry| entry.name),
+        );
+    }
+    Ok(wanted.keys().filter(|key| !own.contains(*key)).cloned().collect())
+}
+
+/// Whether a server said that it does not speak this part of the protocol.
+pub(super) fn unsupported(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::UnsupportedFeature | Code::UnsupportedVersion | Code::NotImplemented)
+    )
 }
 
 fn told(prefix: &str, keys: &[&str], entries: Vec<ConfigEntry>) -> Vec<(String, String)> {

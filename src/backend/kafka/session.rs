@@ -61,10 +61,7 @@ pub(super) struct Answered {
 /// Waits until the broker lists itself.
 ///
 /// The port is tried by itself first: librdkafka would double its pauses meanwhile.
-pub(super) async fn ready(
-    place: &Place,
-    patience: Duration,
-) -> Result<Answered, BackendError> {
+pub(super) async fn ready(place: &Place, patience: Duration) -> Result<Answered, BackendError> {
     let started = Instant::now();
     let not_ready = |last: String| BackendError::NotReady {
         server: place.role.clone(),
@@ -115,7 +112,7 @@ impl Session for KafkaSession {
         let settings = match facts::settings_in_force(&self.control, self.broker_id).await {
             Ok(settings) => settings,
             // A server that speaks only part of the protocol is still to be measured.
-            Err(error) if unsupported(&error) => Vec::new(),
+            Err(error) if facts::unsupported(&error) => Vec::new(),
             Err(error) => {
                 return Err(self.place.failed("reading the settings back", reason(&error)));
             }
@@ -178,14 +175,6 @@ impl Drop for Abandoned {
             hall.close();
         }
     }
-}
-
-fn unsupported(error: &KafkaError) -> bool {
-    use rdkafka::error::RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        Some(Code::UnsupportedFeature | Code::UnsupportedVersion | Code::NotImplemented)
-    )
 }
 
 /// Messages that the topic holds by its offsets, asked over a connection of its own. Blocks.

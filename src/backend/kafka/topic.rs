@@ -15,6 +15,7 @@ use rdkafka::{
 };
 
 use super::{
+    facts,
     notes::Listener,
     place::{Place, reason},
     settings::{Settings, Table},
@@ -23,8 +24,9 @@ use crate::{backend::BackendError, plan::Durability};
 
 /// The one topic of every run.
 pub(super) const TOPIC: &str = "hubmark";
-/// Longest time for a topic to be gone and there again.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time for a topic to be gone and there again: a cold broker on a small box needs tens of
+/// seconds for its first one.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Longest time for one request, and for one question asked again and again.
 pub(super) const REQUEST: Duration = Duration::from_secs(5);
 /// Longest wait for one answer before it is asked for again.
@@ -98,7 +100,8 @@ fn ask(client: &Client<impl ClientContext>) -> Result<Vec<Held>, String> {
         .collect()
 }
 
-/// Deletes the topic, if there is one, and makes it anew; returns when it can be written to.
+/// Deletes the topic, if there is one, and makes it anew; returns when it can be written to and has
+/// the settings that were asked for.
 pub(super) async fn make_anew(
     admin: &Arc<AdminClient<Listener>>,
     place: &Place,
@@ -106,20 +109,56 @@ pub(super) async fn make_anew(
 ) -> Result<(), BackendError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
+        create_anew(admin, place, wanted, deadline).await?;
+        let asked = Arc::clone(admin);
+        let led = place.blocking(move || held(asked.inner())).await?;
+        led.map_err(|last| place.failed("waiting for the topic's leader", last))?;
+        // With ZooKeeper a broker that is still at deleting the old topic takes the new one's
+        // settings away with the old one's. Once the new one has a leader, that is over.
+        let missing = facts::missing_from_topic(admin, &wanted.settings)
+            .await
+            .map_err(|error| place.failed("reading the topic's settings back", reason(&error)))?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let missing = missing.join(", ");
+        tracing::debug!(target: "hubmark::kafka", "the new topic came without {missing}: again");
+        if Instant::now() > deadline {
+            return Err(place.failed("creating the topic", format!("it came without {missing}")));
+        }
+    }
+}
+
+/// Creates the topic, and deletes it first as often as it is in the way.
+async fn create_anew(
+    admin: &AdminClient<Listener>,
+    place: &Place,
+    wanted: &Wanted,
+    deadline: Instant,
+) -> Result<(), BackendError> {
+    loop {
         let last = match create(admin, wanted).await {
-            Ok(()) => break,
+            Ok(()) => return Ok(()),
             // Also while the server is still at deleting it, which it does in its own time.
             Err(KafkaError::AdminOp(code @ Code::TopicAlreadyExists)) => {
-                delete(admin)
-                    .await
-                    .map_err(|error| place.failed("deleting the topic", reason(&error)))?;
+                match delete(admin).await {
+                    Ok(())
+                    | Err(KafkaError::AdminOp(Code::OperationTimedOut | Code::RequestTimedOut)) => {
+                    }
+                    Err(error) => {
+                        return Err(place.failed("deleting the topic", reason(&error)));
+                    }
+                }
                 code
             }
-            // A broker that has only just started is not yet counted by its controller.
+            // A broker that has only just started is not yet counted by its controller, and may be
+            // too busy to answer in time.
             Err(KafkaError::AdminOp(
                 code @ (Code::InvalidReplicationFactor
                 | Code::NotController
-                | Code::LeaderNotAvailable),
+                | Code::LeaderNotAvailable
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut),
             )) => code,
             Err(error) => return Err(refused(place, wanted, &error)),
         };
@@ -128,9 +167,6 @@ pub(super) async fn make_anew(
         }
         tokio::time::sleep(PAUSE).await;
     }
-    let asked = Arc::clone(admin);
-    let led = place.blocking(move || held(asked.inner())).await?;
-    led.map(|_| ()).map_err(|last| place.failed("waiting for the topic's leader", last))
 }
 
 fn refused(place: &Place, wanted: &Wanted, error: &KafkaError) -> BackendError {
