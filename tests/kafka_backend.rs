@@ -295,8 +295,8 @@ struct Servers {
 
 impl Servers {
     fn start(version: &str) -> (Self, SocketAddr) {
-        let image = format!("hubmark/kafka:{version}");
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let image = format!("hubmark/kafka:{version}");
         let number = NUMBER.fetch_add(1, SeqCst);
         let network = format!("hubmark-test-kafka-{}-{number}", std::process::id());
         docker(&["network", "create", &network]);
