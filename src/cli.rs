@@ -43,6 +43,8 @@ pub enum Command {
     /// Server images on a hub
     #[command(subcommand)]
     Images(Images),
+    /// Say what is ready for a run, what is missing, and what to do about it
+    Doctor(Doctor),
     /// Remove what dead runs left behind on a hub, by label; never anything else
     Clean(HubArg),
     /// Print a completion script for a shell
@@ -162,6 +164,28 @@ pub enum Images {
         #[command(flatten)]
         hub: HubArg,
     },
+}
+
+/// `hubmark doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The profile that shall run: what it needs is held against what there is
+    pub profile: Option<String>,
+    /// The hub [default: the profile's]
+    #[command(flatten)]
+    pub hub: HubArg,
+    /// How the checks are printed
+    #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
+    pub format: DoctorFormat,
+}
+
+/// How checks are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// A line for each
+    Text,
+    /// A list of objects
+    Json,
 }
 
 /// Which hub.

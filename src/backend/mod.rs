@@ -23,6 +23,7 @@ use crate::{
     profile::catalogue::Catalogue,
     server::{HubKind, Limits, Running, ServerSpec},
     stamp::{Stamp, User},
+    units::Bytes,
 };
 
 pub use crate::profile::catalogue::{BackendInfo, SettingKey, SettingKind};
@@ -164,6 +165,8 @@ pub struct ClientNeeds {
     pub descriptors: u64,
     /// Threads.
     pub threads: u64,
+    /// Resident memory of the users' clients, as measured.
+    pub memory: Bytes,
 }
 
 /// Facts about the server that are read back from it, for the record.

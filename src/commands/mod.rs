@@ -1,5 +1,6 @@
 //! The commands of the command line, each ending in an exit status.
 
+mod doctor;
 mod images;
 mod launch;
 pub mod profiles;
@@ -79,6 +80,7 @@ pub fn execute(cli: Cli) -> Result<Exit> {
         Some(Command::Profiles(command)) => profiles::execute(&command),
         Some(Command::Records(command)) => records::execute(command),
         Some(Command::Images(command)) => runtime.block_on(images::execute(command)),
+        Some(Command::Doctor(args)) => runtime.block_on(doctor::execute(args)),
         Some(Command::Clean(hub)) => runtime.block_on(images::clean(hub)),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();

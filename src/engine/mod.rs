@@ -10,6 +10,7 @@
 mod comeback;
 pub mod control;
 mod course;
+pub mod doctor;
 mod faults;
 mod generator;
 pub mod inbox;

@@ -5,9 +5,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::{backend::ClientNeeds, plan::Plan};
 
 /// Descriptors for everything but the users: files, engine connections, samplers, terminal.
-const OWN_DESCRIPTORS: u64 = 64;
+pub(super) const OWN_DESCRIPTORS: u64 = 64;
 /// Threads for everything but the users.
-const OWN_THREADS: u64 = 32;
+pub(super) const OWN_THREADS: u64 = 32;
 
 /// Why this machine cannot carry a plan.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,7 +111,7 @@ pub fn raise_descriptors() -> u64 {
 }
 
 /// Threads that this machine and this user's limit allow.
-fn thread_limit() -> u64 {
+pub(super) fn thread_limit() -> u64 {
     let user = getrlimit(Resource::RLIMIT_NPROC).map_or(u64::MAX, |(soft, _)| soft);
     let machine = std::fs::read_to_string("/proc/sys/kernel/threads-max")
         .ok()
@@ -123,7 +123,7 @@ fn thread_limit() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::ClientNeeds;
+    use crate::{backend::ClientNeeds, units::Bytes};
 
     fn plan(users: u32) -> Plan {
         let point = serde_json::json!({
@@ -143,7 +143,7 @@ mod tests {
     fn a_plan_that_does_not_fit_is_refused_with_both_numbers() {
         let needs = |_: &str, users: u32| {
             let descriptors = u64::from(users) * 5 + 64;
-            Some(ClientNeeds { descriptors, threads: u64::from(users) })
+            Some(ClientNeeds { descriptors, threads: u64::from(users), memory: Bytes(0) })
         };
         assert_eq!(check(&plan(10), needs), Ok(()));
         let error = check(&plan(100_000_000), needs).unwrap_err();

@@ -28,6 +28,14 @@ pub fn this_machine() -> HubFacts {
     }
 }
 
+/// Free space for this user, and all space, of the file system that holds `folder`.
+pub fn space_of(folder: &str) -> Option<(Bytes, Bytes)> {
+    let found = nix::sys::statvfs::statvfs(folder).ok()?;
+    let bytes = |blocks: u64| Bytes(blocks.saturating_mul(found.fragment_size()));
+    let size = bytes(found.blocks());
+    (size.0 > 0).then(|| (bytes(found.blocks_available()), size))
+}
+
 /// A small file's text without the white space and zero bytes at its end; `None` when there is
 /// nothing in it.
 fn read(file: impl AsRef<Path>) -> Option<String> {

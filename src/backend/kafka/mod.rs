@@ -30,6 +30,7 @@ use super::{Backend, BackendError, BackendInfo, ClientNeeds, Session, Setup};
 use crate::{
     clock::Clock,
     server::{HubKind, Running, ServerSpec},
+    units::Bytes,
 };
 
 static INFO: BackendInfo = BackendInfo {
@@ -119,7 +120,9 @@ fn check(info: &BackendInfo, setup: &Setup) -> Vec<BackendError> {
 /// librdkafka takes 3 threads, a socket and two pipes for each client.
 fn needs(users: u32) -> ClientNeeds {
     let users = u64::from(users);
-    ClientNeeds { descriptors: 5 * users + 64, threads: 3 * users + 32 }
+    // 175 KiB each were measured, the largest of several runs.
+    let memory = Bytes(users * (175 << 10));
+    ClientNeeds { descriptors: 5 * users + 64, threads: 3 * users + 32, memory }
 }
 
 async fn connect(

@@ -33,6 +33,7 @@ use super::{Backend, BackendError, BackendInfo, ClientNeeds, Session, Setup};
 use crate::{
     clock::Clock,
     server::{HubKind, Running, ServerSpec},
+    units::Bytes,
 };
 
 const TITLE: &str = "MariaDB";
@@ -80,6 +81,8 @@ impl Backend for MariaDb {
         ClientNeeds {
             descriptors: u64::from(users) + 24,
             threads: 2 + fleet::most_threads() as u64,
+            // 12 KiB each were measured, and twice that is allowed for.
+            memory: Bytes(u64::from(users) * (24 << 10)),
         }
     }
 

@@ -172,7 +172,7 @@ impl Backend for Mock {
     }
 
     fn needs(&self, _users: u32) -> ClientNeeds {
-        ClientNeeds { descriptors: 0, threads: 0 }
+        ClientNeeds { descriptors: 0, threads: 0, memory: Bytes(0) }
     }
 
     async fn connect(

@@ -5,6 +5,7 @@
 //! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
 //! - `network`: a network of the run's own, in which no address is ever given twice.
 //! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
+//! - `examine`: what decides whether an engine can be measured.
 //! - `fault`: what is done to a container in the middle of a load, by plan.
 //! - `owner`: which containers are leftovers of dead runs.
 //!
@@ -16,6 +17,7 @@ mod connect;
 mod container;
 mod data;
 mod disk;
+mod examine;
 mod fault;
 mod image;
 mod network;
@@ -50,7 +52,11 @@ use self::{
     network::Network,
     owner::{Fate, Owner},
 };
-pub use self::{connect::Address, image::OwnImage};
+pub use self::{
+    connect::Address,
+    examine::{ClockOffset, Examination, ImageState},
+    image::OwnImage,
+};
 use super::{Hub, HubError, ImageProgress, Sampled};
 use crate::{
     clock::Clock,
