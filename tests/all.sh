@@ -69,7 +69,6 @@ suite() {
 
 check "formatting" cargo fmt --check
 check "lints" cargo clippy --all-targets --locked -- -D warnings
-check "debug build" cargo build --locked
 suite "tests"
 
 echo "== Docker engine and base image"
