@@ -40,6 +40,11 @@ pub enum Event {
         /// What it is.
         facts: Box<HubFacts>,
     },
+    /// Repetitions were added.
+    Replanned {
+        /// What will be done now.
+        plan: Box<Plan>,
+    },
     /// A repetition begins.
     Repetition {
         /// Which one.
@@ -184,9 +189,9 @@ pub struct Snapshot {
     pub ledger: Ledger,
     /// The four durations so far.
     pub durations: Durations<Spread>,
-    /// The delivery latency (in a producer scenario: the acknowledgement) as counts over
-    /// [`BARS_PER_DECADE`] logarithmic bars a decade, from [`FIRST_BAR`] microseconds.
-    pub bars: Vec<u64>,
+    /// The four durations as counts over [`BARS_PER_DECADE`] logarithmic bars a decade, from
+    /// [`FIRST_BAR`] microseconds.
+    pub bars: Durations<Vec<u64>>,
     /// The last full second.
     pub second: Second,
     /// Resources of each server, by role.
@@ -198,8 +203,31 @@ pub struct Snapshot {
     pub generator: Generator,
     /// The verdict as it stands.
     pub verdict: Verdict,
+    /// Thresholds on durations that were crossed so far, in the profile's order.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// Snapshots that a slow front end has missed.
     pub dropped: u64,
+}
+
+/// A threshold on a duration that was crossed while the load went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// What is limited: `delivery.p99`.
+    pub metric: String,
+    /// Its limit in microseconds.
+    pub at_most: f64,
+    /// Its value now, over the repetition so far; `None` when too few samples carry it.
+    pub value: Option<f64>,
+    /// The second of the first crossing, as in [`Snapshot::seconds`].
+    pub since: f64,
+}
+
+impl Alarm {
+    /// Whether the limit is crossed now, too.
+    pub fn is_on(&self) -> bool {
+        self.value.is_some_and(|value| value > self.at_most)
+    }
 }
 
 /// Logarithmic bars in each decade of [`Snapshot::bars`].

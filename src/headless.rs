@@ -68,6 +68,11 @@ impl Progress {
                 let model = model.map_or_else(String::new, |model| format!(" ({model})"));
                 self.say(&format!("hub: {place}{model}"))
             }
+            Event::Replanned { plan } => {
+                let repetitions = plan.repetitions;
+                self.plan = Some(*plan.clone());
+                self.say(&format!("{repetitions} repetitions of each point from now on"))
+            }
             Event::Repetition { step, position } => {
                 let Some(plan) = &self.plan else { return Ok(()) };
                 let point = describe(&plan.points[step.point]);

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     clock::Micros,
-    event::{BARS, BARS_PER_DECADE, FIRST_BAR, Snapshot, Teller},
+    event::{Alarm, BARS, BARS_PER_DECADE, FIRST_BAR, Snapshot, Teller},
     measure::{Durations, Generator, Ledger, Second, Spread, Verdict},
-    plan::{Point, Scenario, Workload},
+    plan::{Point, Scenario, Threshold, Workload},
     stats::distribution::Distribution,
 };
 
@@ -49,6 +49,8 @@ pub struct Observer<'a> {
     counts: Second,
     generator: Generator,
     watch: SelfWatch,
+    thresholds: &'a [Threshold],
+    alarms: Vec<Alarm>,
 }
 
 impl<'a> Observer<'a> {
@@ -58,6 +60,7 @@ impl<'a> Observer<'a> {
         sampler: &'a Sampler,
         teller: &'a Teller,
         point: &'a Point,
+        thresholds: &'a [Threshold],
         machine: (f64, bool),
     ) -> Self {
         Self {
@@ -74,6 +77,8 @@ impl<'a> Observer<'a> {
             counts: Second::default(),
             generator: Generator::default(),
             watch: SelfWatch::start(),
+            thresholds,
+            alarms: Vec::new(),
         }
     }
 
@@ -134,15 +139,9 @@ impl<'a> Observer<'a> {
         self.generator = self.watch.lap();
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&mut self) -> Snapshot {
         let ledger = self.recorder.ledger();
         let distributions = self.recorder.durations();
-        let shown = if measured_by_producer(self.point) {
-            &distributions.ack
-        } else {
-            &distributions.delivery
-        };
-        let bars = shown.bars(FIRST_BAR, BARS_PER_DECADE, BARS);
         let durations = spreads(&distributions);
         let generator = Generator {
             lag_p99: durations.lag.p99,
@@ -150,6 +149,9 @@ impl<'a> Observer<'a> {
             ..self.generator
         };
         let seconds = self.seconds();
+        if self.playing {
+            verdict::alarm(&mut self.alarms, self.thresholds, &durations, seconds);
+        }
         Snapshot {
             seconds,
             planned_seconds: self.planned_seconds,
@@ -159,7 +161,8 @@ impl<'a> Observer<'a> {
             verdict: self.verdict(&ledger, &durations, &generator, seconds),
             ledger,
             durations,
-            bars,
+            bars: bars(&distributions),
+            alarms: self.alarms.clone(),
             second: self.timeline.last().copied().unwrap_or_default(),
             servers: self.sampler.latest(self.start),
             hub: None,
@@ -195,6 +198,17 @@ impl<'a> Observer<'a> {
 /// Whether the throughput is that of the producers, for want of a consumer beside them.
 pub fn measured_by_producer(point: &Point) -> bool {
     matches!(&point.workload, Workload::Throughput(w) if w.scenario == Scenario::Producer)
+}
+
+/// The four distributions as bars.
+fn bars(durations: &Durations<Distribution>) -> Durations<Vec<u64>> {
+    let bars = |of: &Distribution| of.bars(FIRST_BAR, BARS_PER_DECADE, BARS);
+    Durations {
+        lag: bars(&durations.lag),
+        ack: bars(&durations.ack),
+        delivery: bars(&durations.delivery),
+        response: bars(&durations.response),
+    }
 }
 
 /// The four distributions in few numbers.

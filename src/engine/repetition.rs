@@ -261,8 +261,14 @@ impl Work<'_> {
             Workload::Throughput(w) => w.scenario,
         };
         let machine = (self.shared.cores, self.shared.on_hub);
-        let mut observer =
-            Observer::new(&recorder, stage.sampler, self.shared.teller, point, machine);
+        let mut observer = Observer::new(
+            &recorder,
+            stage.sampler,
+            self.shared.teller,
+            point,
+            &plan.thresholds,
+            machine,
+        );
         let faults = Faults::new(stage, &recorder, &plan.faults, plan.hub.limits);
         let mut scene = Play {
             stage,

@@ -280,15 +280,28 @@ impl Walk<'_> {
     async fn walk(&mut self, plan: &Plan) -> Result<(), EngineError> {
         self.sweep().await;
         self.images(plan).await?;
-        for (position, step) in plan.schedule.iter().enumerate() {
-            if self.engine.control.stopping() {
+        let control = &self.engine.control;
+        let mut plan = plan.clone();
+        loop {
+            if control.stopping() {
                 return Err(EngineError::Stopped);
             }
-            if self.has(*step) {
-                continue;
+            let added = control.take_added();
+            if added > 0 {
+                plan.repeat(plan.repetitions.saturating_add(added));
+                self.replan(&plan)?;
             }
-            self.step(plan, *step, position).await?;
+            let missing = |step: &Step| !self.has(*step) && !control.skips(step.point);
+            let Some(position) = plan.schedule.iter().position(missing) else { return Ok(()) };
+            self.step(&plan, plan.schedule[position], position).await?;
         }
+    }
+
+    /// Goes on with a plan that has more repetitions.
+    fn replan(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        self.record.plan = plan.clone();
+        store::save(&self.record, &self.path)?;
+        self.engine.teller.tell(Event::Replanned { plan: Box::new(plan.clone()) });
         Ok(())
     }
 
@@ -349,11 +362,12 @@ impl Walk<'_> {
         let teller = self.engine.teller.clone();
         teller.tell(Event::Repetition { step, position });
         let began = Instant::now();
+        let control = self.engine.control.for_repetition(step.point);
         let shared = Shared {
             plan,
             hub: &self.hub,
             teller: &teller,
-            control: &self.engine.control,
+            control: &control,
             cores: f64::from(self.record.provenance.client.cores.unwrap_or(1)),
             on_hub: self.record.provenance.hub.shared_with_client,
         };
@@ -390,7 +404,13 @@ impl Walk<'_> {
                 self.failures = 0;
                 Ok(())
             }
-            Some(EngineError::Stopped) => Err(EngineError::Stopped),
+            Some(EngineError::Stopped) if self.engine.control.stopped_now() => {
+                Err(EngineError::Stopped)
+            }
+            Some(EngineError::Stopped) => {
+                teller.log(Level::Info, format!("skipped by the operator: {}", point.backend));
+                Ok(())
+            }
             Some(error) => {
                 teller.log(Level::Error, error.to_string());
                 self.failures += 1;
@@ -406,7 +426,9 @@ impl Walk<'_> {
     fn seconds_left(&self, plan: &Plan) -> Option<f64> {
         let mean =
             self.durations.iter().sum::<Duration>().as_secs_f64() / self.durations.len() as f64;
-        let missing = plan.schedule.iter().filter(|step| !self.has(**step)).count();
+        let control = &self.engine.control;
+        let waits = |step: &&Step| !self.has(**step) && !control.skips(step.point);
+        let missing = plan.schedule.iter().filter(waits).count();
         (!self.durations.is_empty()).then_some(mean * missing as f64)
     }
 
@@ -418,12 +440,15 @@ impl Walk<'_> {
         self.record.finished = Some(jiff::Timestamp::now());
         let complete = whole && error.is_none() && failures == 0;
         self.record.status = if complete { Status::Complete } else { Status::Partial };
-        self.record.ended = error.as_ref().map(ToString::to_string);
+        self.record.ended = match &error {
+            Some(error) => Some(error.to_string()),
+            None => (!whole).then(|| "points were skipped by the operator".to_owned()),
+        };
         let saved = store::save(&self.record, &self.path);
         let error = error.or_else(|| saved.err().map(EngineError::from));
         let end = match &error {
-            None => End::Complete,
-            Some(EngineError::Stopped) => End::Stopped,
+            None if whole => End::Complete,
+            None | Some(EngineError::Stopped) => End::Stopped,
             Some(error) => End::Failed { error: error.to_string() },
         };
         self.engine.teller.tell(Event::Ended { end, record: self.path });

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    event::Alarm,
     measure::{
         Durations, Generator, Judgement, Ledger, Load, PLANNED_FAULT, Reason, Spread, Verdict,
     },
@@ -173,6 +174,30 @@ fn samples(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
                 "samples-missing",
                 format!("{role}: {} resource samples in {:.0} s", samples.len(), evidence.seconds),
             );
+        }
+    }
+}
+
+/// Keeps `alarms` up to date with what is measured after `seconds` of a load. What is lost is known
+/// only after the drain, so that a threshold on it is not decided here.
+pub fn alarm(
+    alarms: &mut Vec<Alarm>,
+    thresholds: &[Threshold],
+    durations: &Durations<Spread>,
+    seconds: f64,
+) {
+    for Threshold { metric, at_most } in thresholds {
+        let value = duration(metric, durations);
+        let crossed = value.is_some_and(|value| value > *at_most);
+        match alarms.iter_mut().find(|alarm| alarm.metric == *metric) {
+            Some(alarm) => alarm.value = value,
+            None if crossed => alarms.push(Alarm {
+                metric: metric.clone(),
+                at_most: *at_most,
+                value,
+                since: seconds,
+            }),
+            None => {}
         }
     }
 }

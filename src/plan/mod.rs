@@ -55,6 +55,14 @@ pub struct Plan {
     pub faults: Vec<Fault>,
 }
 
+impl Plan {
+    /// Changes how often each point is repeated; the schedule follows, seed and order stay.
+    pub fn repeat(&mut self, repetitions: u32) {
+        self.repetitions = repetitions;
+        self.schedule = schedule(self.points.len(), repetitions, self.order, self.seed);
+    }
+}
+
 /// One combination of swept values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Point {
