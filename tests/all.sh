@@ -16,14 +16,17 @@ for tool in "cargo" "cargo fmt" "cargo clippy"; do
   $tool --version >/dev/null 2>&1 || die "missing: $tool (rustup component add rustfmt clippy)"
 done
 
-# What building needs beside Rust (librdkafka and what it links with are built from their C and C++ sources), and
-# the database server that the local hub starts as a child process.
+# What building needs beside Rust (librdkafka and what it links with are built from their C and C++ sources), the
+# database server that the local hub starts as a child process, and what the rehearsal of a remote hub is made of.
 missing=()
 command -v g++ >/dev/null || missing+=(g++)
 command -v make >/dev/null || missing+=(make)
 PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || missing+=(mariadb-server-core)
 # Laying out its data needs this one, which Debian ships with the client's programs.
 command -v my_print_defaults >/dev/null || missing+=(mariadb-client-core)
+command -v ssh >/dev/null || missing+=(openssh-client)
+PATH=$PATH:/usr/sbin command -v sshd >/dev/null || missing+=(openssh-server)
+PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || die "missing: ${missing[*]} (Debian's names; install them by hand)"
   root=()

@@ -22,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     broker,
     cli::{Cli, Command},
-    hub::local::guard,
+    hub::child::guard,
     paths,
     units::Bytes,
 };

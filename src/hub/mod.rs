@@ -3,6 +3,7 @@
 //! [`docker`] runs each server in a clean container of a Docker engine; [`local`] runs child
 //! processes on this machine, the built-in broker among them.
 
+pub mod child;
 pub mod docker;
 pub mod local;
 pub mod machine;
@@ -30,6 +31,16 @@ pub enum HubError {
         /// The engine's address.
         engine: String,
         /// What was seen.
+        reason: String,
+        /// What to do.
+        advice: String,
+    },
+    /// The way to an engine is barred.
+    #[error("cannot reach {engine}: {reason}\n  {advice}")]
+    Unreachable {
+        /// The engine's address.
+        engine: String,
+        /// What bars it.
         reason: String,
         /// What to do.
         advice: String,
@@ -204,7 +215,7 @@ pub trait Hub: Send + Sync {
 /// The hub that `request` names; `run` is the identity that the run's servers carry.
 pub async fn open(request: &HubRequest, run: &str) -> Result<Arc<dyn Hub>, HubError> {
     Ok(match request.kind {
-        HubKind::Docker => Arc::new(docker::DockerHub::open(request.engine.as_deref(), run).await?),
+        HubKind::Docker => Arc::new(docker::DockerHub::reach(request, run).await?),
         HubKind::Local => Arc::new(local::LocalHub::open()?),
     })
 }

@@ -97,11 +97,27 @@ impl std::fmt::Display for BackendChoice {
 pub struct HubRequest {
     /// The kind of hub.
     pub kind: HubKind,
-    /// The engine's address (`unix:///var/run/docker.sock`); `None` takes `DOCKER_HOST` or the
-    /// default socket.
+    /// The engine's address (`unix:///var/run/docker.sock`, `ssh://pi`); `None` takes `DOCKER_HOST`
+    /// or the default socket.
     pub engine: Option<String>,
+    /// Name or address at which this machine reaches the ports of servers on another machine;
+    /// `None` takes the engine's.
+    #[serde(default)]
+    pub address: Option<String>,
     /// Resource limits of each server.
     pub limits: Limits,
+}
+
+impl HubRequest {
+    /// The Docker engine at `engine`, or the usual one, without limits.
+    pub fn docker(engine: Option<String>) -> Self {
+        Self { kind: HubKind::Docker, engine, address: None, limits: Limits::default() }
+    }
+
+    /// This machine's own processes.
+    pub fn local() -> Self {
+        Self { kind: HubKind::Local, ..Self::docker(None) }
+    }
 }
 
 /// What the users do.

@@ -10,7 +10,7 @@ fn plan(workload: Workload, kind: HubKind) -> Plan {
         repetitions: 3,
         baseline: Duration::from_secs(5),
         server_warmup: Duration::ZERO,
-        hub: HubRequest { kind, engine: None, limits: Limits::default() },
+        hub: HubRequest { kind, ..HubRequest::local() },
         schedule: schedule(points.len(), 3, Order::Interleaved, 42),
         points,
         settings: BTreeMap::new(),

@@ -48,8 +48,14 @@ pub(super) const HUB_KIND: Key = key(
 );
 pub(super) const HUB_ENGINE: Key = key(
     "hub.engine",
-    "the address of a Docker engine such as \"unix:///var/run/docker.sock\"",
-    "The Docker engine. Without it, DOCKER_HOST or this machine's default socket.",
+    "the address of a Docker engine such as \"unix:///var/run/docker.sock\" or \"ssh://pi\"",
+    "The Docker engine: unix://PATH, ssh://[USER@]HOST[:PORT][/PATH], or tcp://HOST:PORT. Without it, DOCKER_HOST or this machine's default socket.",
+    None,
+);
+pub(super) const HUB_ADDRESS: Key = key(
+    "hub.address",
+    "a host name or address such as \"192.168.1.20\"",
+    "Where this machine reaches the ports that servers publish on another machine. Without it, the engine's host.",
     None,
 );
 pub(super) const LIMIT_CPUS: Key = key(
@@ -192,6 +198,7 @@ pub const KEYS: [&Key; 29] = [
     &BACKEND,
     &HUB_KIND,
     &HUB_ENGINE,
+    &HUB_ADDRESS,
     &LIMIT_CPUS,
     &LIMIT_MEMORY,
     &LIMIT_DISK_WRITE,

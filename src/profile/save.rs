@@ -80,6 +80,7 @@ impl Profile {
                 HubKind::Local => "local",
             }),
             "hub.engine" => hub.engine.as_deref().and_then(text),
+            "hub.address" => hub.address.as_deref().and_then(text),
             "hub.limits.cpus" => limits.cpus.map(|cpus| cpus.exact().into()),
             "hub.limits.memory" => limits.memory.map(|memory| memory.exact().into()),
             "hub.limits.disk_write" => limits.disk_write.map(|rate| rate.exact().into()),

@@ -377,7 +377,7 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
         repetitions: 1,
         baseline: Duration::ZERO,
         server_warmup: Duration::ZERO,
-        hub: HubRequest { kind: HubKind::Local, engine: None, limits: Limits::default() },
+        hub: HubRequest::local(),
         points: vec![point.clone()],
         schedule: vec![step],
         settings: [].into(),

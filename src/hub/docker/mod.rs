@@ -1,6 +1,7 @@
 //! The docker hub: each server in a clean container of a Docker engine.
 //!
 //! - [`connect`]: addresses, and what is wrong when no engine answers.
+//! - `ssh`: an engine of another machine through the operator's `ssh`; `wire` carries its calls.
 //! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
 //! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
 //! - `network`: a network of the run's own, in which no address is ever given twice.
@@ -25,7 +26,9 @@ mod owner;
 mod placeholder;
 mod progress;
 mod recipe;
+mod ssh;
 mod stats;
+mod wire;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -57,10 +60,10 @@ pub use self::{
     examine::{ClockOffset, Examination, ImageState},
     image::OwnImage,
 };
-use super::{Hub, HubError, ImageProgress, Sampled};
+use super::{Hub, HubError, ImageProgress, Sampled, child::folder};
 use crate::{
     clock::Clock,
-    plan::FaultKind,
+    plan::{FaultKind, HubRequest},
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
 };
@@ -127,18 +130,26 @@ impl Reach {
 }
 
 impl DockerHub {
-    /// Reaches the engine at `engine`, or that of `DOCKER_HOST`, or this machine's.
+    /// Reaches the engine at `engine`, or the usual one; see [`DockerHub::reach`].
+    pub async fn open(engine: Option<&str>, run: &str) -> Result<Self, HubError> {
+        Self::reach(&HubRequest::docker(engine.map(str::to_owned)), run).await
+    }
+
+    /// Reaches the engine that is asked for, or the one that Docker's own tools would take.
     ///
     /// `run` is the identity of the run, which every container carries as a label.
-    pub async fn open(engine: Option<&str>, run: &str) -> Result<Self, HubError> {
-        let address = Address::choose(engine)?;
+    pub async fn reach(request: &HubRequest, run: &str) -> Result<Self, HubError> {
+        let address = Address::choose(request.engine.as_deref())?;
         let client = address.connect().await?;
         let info =
             within(ASK, client.info()).await.map_err(failed("asking the engine what it is"))?;
         let reach = if address.is_local() && has_reachable_bridge(&info) {
             Reach::Container
         } else {
-            Reach::Published(address.published_at().await?)
+            Reach::Published(match &request.address {
+                Some(named) => connect::resolved(named).await?,
+                None => address.published_at().await?,
+            })
         };
         let root = info.docker_root_dir.as_deref().filter(|_| address.is_local());
         let engine = Engine {
@@ -353,6 +364,11 @@ impl Engine {
         }
         let what = failed("removing the networks of dead runs");
         removed.extend(self.sweep_networks(judge).await.map_err(what)?);
+        if matches!(self.address, Address::Ssh(_)) {
+            // The sockets of dead runs' connections.
+            let swept = tokio::task::spawn_blocking(|| folder::sweep(&folder::root())).await;
+            removed.extend(swept.into_iter().flatten().flatten());
+        }
         Ok(removed)
     }
 }

@@ -1,6 +1,6 @@
 //! The local hub: servers as child processes on this machine, no container.
 //!
-//! Each server has a fresh temporary folder (`folder`), is started through the [`guard`] so that
+//! Each server has a fresh temporary folder (`folder`), is started through the guard (`child`) so that
 //! it cannot outlive us, and is read from `/proc` (`usage`). Resource limits need containers:
 //! they are refused here, not ignored.
 
@@ -32,15 +32,15 @@ use crate::{
     units::Bytes,
 };
 
-mod folder;
-pub mod guard;
-mod nursery;
-mod program;
 mod usage;
 
-use folder::Folder;
-pub use folder::ROOT_VARIABLE;
-use nursery::{Nursery, Offspring, code};
+pub use super::child::folder::ROOT_VARIABLE;
+use super::child::{
+    folder::{self, Folder},
+    guarded,
+    nursery::{Nursery, Offspring, code},
+    program,
+};
 
 /// Time between two readings.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -104,10 +104,8 @@ impl LocalHub {
         folder: &Folder,
     ) -> io::Result<Command> {
         let log = OpenOptions::new().create(true).append(true).open(folder.log())?;
-        let mut command = Command::new(&self.own_program);
+        let mut command = guarded(&self.own_program, line.iter().cloned());
         command
-            .args(["guard", "--parent", &std::process::id().to_string(), "--"])
-            .args(line)
             .envs(spec.environment.iter().map(|(key, value)| (key, filled.fill(value))))
             .current_dir(folder.data())
             .stdin(Stdio::null())

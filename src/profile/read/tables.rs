@@ -36,6 +36,7 @@ impl Reader<'_> {
         let kind =
             self.read(&keys::HUB_KIND, self.usual_hub(), |node| values::choice(node, &HUB_KINDS));
         let engine = self.read(&keys::HUB_ENGINE, None, engine);
+        let address = self.read(&keys::HUB_ADDRESS, None, address);
         let cpus = self.read(&keys::LIMIT_CPUS, None, |node| at_least(node, &LEAST_CPUS));
         let memory = self.read(&keys::LIMIT_MEMORY, None, |node| at_least(node, &LEAST_MEMORY));
         let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, disk_write);
@@ -43,13 +44,18 @@ impl Reader<'_> {
             self.refuse_on_local_hub();
         }
         let limits = Limits { cpus: cpus?, memory: memory?, disk_write: disk_write? };
-        Some(HubRequest { kind: kind?, engine: engine?, limits })
+        Some(HubRequest { kind: kind?, engine: engine?, address: address?, limits })
     }
 
     /// A limit that is not applied would make every number a lie.
     fn refuse_on_local_hub(&mut self) {
-        let docker_only =
-            [&keys::HUB_ENGINE, &keys::LIMIT_CPUS, &keys::LIMIT_MEMORY, &keys::LIMIT_DISK_WRITE];
+        let docker_only = [
+            &keys::HUB_ENGINE,
+            &keys::HUB_ADDRESS,
+            &keys::LIMIT_CPUS,
+            &keys::LIMIT_MEMORY,
+            &keys::LIMIT_DISK_WRITE,
+        ];
         for key in docker_only {
             if self.node(key).is_some() {
                 self.object(key, "it works on the docker hub only, and the hub is local");
@@ -130,6 +136,15 @@ fn engine(node: &Node) -> Read<Option<String>> {
         return Ok(Some(address));
     }
     Err(Fault::new(node.place, format!("{address:?} is not the address of an engine")).into())
+}
+
+fn address(node: &Node) -> Read<Option<String>> {
+    let address = values::line(node)?;
+    let plain = |c: char| c.is_alphanumeric() || "-_.:%".contains(c);
+    if !address.is_empty() && address.chars().all(plain) {
+        return Ok(Some(address));
+    }
+    Err(Fault::new(node.place, format!("{address:?} is not a host's name or address")).into())
 }
 
 /// A rate of writes, in whole bytes: the kernel knows no others.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::HubError;
+use crate::hub::HubError;
 
 /// Servers are installed here, and an ordinary user's `PATH` often leaves these folders out.
 const SERVER_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];

@@ -7,7 +7,7 @@
 use std::{
     io,
     os::unix::process::{CommandExt, ExitStatusExt},
-    process::{Child, Command, ExitStatus},
+    process::{Child, ChildStderr, Command, ExitStatus},
     sync::mpsc,
     thread,
     time::Duration,
@@ -63,6 +63,11 @@ impl Offspring {
     /// Its process number.
     pub fn id(&self) -> i32 {
         self.0.id().cast_signed()
+    }
+
+    /// What it writes to its standard error, if that is a pipe; once.
+    pub fn stderr(&mut self) -> Option<ChildStderr> {
+        self.0.stderr.take()
     }
 
     /// How it ended, if it has.
