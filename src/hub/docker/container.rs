@@ -339,7 +339,7 @@ impl Engine {
                 test: Some(vec!["NONE".to_owned()]),
                 ..HealthConfig::default()
             }),
-            host_config: Some(self.host_config(limits, left_out, &placeholders.ports)),
+            host_config: Some(self.host_config(limits, left_out, placeholders)),
             ..ContainerCreateBody::default()
         }
     }
@@ -348,7 +348,7 @@ impl Engine {
         &self,
         limits: &Limits,
         left_out: &BTreeSet<Refusable>,
-        ports: &BTreeMap<u16, u16>,
+        placeholders: &Placeholders,
     ) -> HostConfig {
         let memory = limits.memory.and_then(|bytes| i64::try_from(bytes.0).ok());
         let open_files = ResourcesUlimits {
@@ -356,11 +356,15 @@ impl Engine {
             soft: Some(OPEN_FILES),
             hard: Some(OPEN_FILES),
         };
-        let bindings = ports.iter().map(|(inside, outside)| {
+        let bindings = placeholders.ports.iter().map(|(inside, outside)| {
             let binding = PortBinding { host_ip: None, host_port: Some(outside.to_string()) };
             (format!("{inside}/tcp"), Some(vec![binding]))
         });
+        // Some clients ask for the name behind an address, and in a field cabinet no name server
+        // answers: what a container needs to know is in its own hosts file.
+        let neighbours = placeholders.servers.iter().map(|(role, at)| format!("{role}:{at}"));
         HostConfig {
+            extra_hosts: Some(neighbours.collect()),
             nano_cpus: limits.cpus.map(|cpus| nano_cpus(cpus.0, self.cores)),
             memory,
             memory_swap: memory,
