@@ -192,7 +192,7 @@ pub(super) const SERVER_WARMUP: Key = key(
 );
 
 /// Every key, in the order in which a saved profile holds them.
-pub const KEYS: [&Key; 29] = [
+pub const KEYS: [&Key; 30] = [
     &NAME,
     &DESCRIPTION,
     &BACKEND,

@@ -107,7 +107,7 @@ pub async fn examine(question: &Question) -> Vec<Check> {
     let plan = question.plan.as_ref();
     let mut checks = Vec::new();
     if question.hub.kind == HubKind::Docker {
-        match DockerHub::open(question.hub.engine.as_deref(), NO_RUN).await {
+        match DockerHub::reach(&question.hub, NO_RUN).await {
             Ok(hub) => checks.extend(engine(&hub, question).await),
             Err(error) => checks.push(Check::error("engine", &error)),
         }
