@@ -57,11 +57,11 @@ pub async fn run(args: Run) -> Result<Exit> {
     } else {
         None
     };
-    let request = Request { plan, profile: profile.to_toml(), path: path.clone(), resume };
+    let request = Request { plan, profile: profile.to_toml(), path, resume };
     let Some(outcome) = Box::pin(execute(request, args.quiet)).await else {
         return Ok(Exit::Interrupted);
     };
-    finish(outcome, &path, args.format)
+    finish(outcome, args.format)
 }
 
 fn parse(source: &profile::Source, set: &[String]) -> Result<Profile, Problems> {
@@ -119,11 +119,12 @@ async fn execute(request: Request, quiet: bool) -> Option<Result<Outcome, Engine
     outcome
 }
 
-fn finish(outcome: Result<Outcome, EngineError>, path: &Path, format: Format) -> Result<Exit> {
+fn finish(outcome: Result<Outcome, EngineError>, format: Format) -> Result<Exit> {
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return Ok(refusal(&error)),
     };
+    let path = &outcome.path;
     print(&render(&outcome.record, path, format)?)
         .wrap_err_with(|| format!("the run is over and its record is {}", path.display()))?;
     let exit = judge(&outcome.record);

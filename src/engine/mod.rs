@@ -26,6 +26,7 @@ mod results;
 mod run;
 mod sampler;
 mod servers;
+mod shelf;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use super::{
     control::Control,
     preflight, provenance,
     repetition::{self, Done, Shared},
+    shelf::Shelf,
 };
 use crate::{
     backend::{self, Backend, Setup},
@@ -43,8 +44,10 @@ pub struct Request {
 /// What a run left behind.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The record as it was last saved.
+    /// The record.
     pub record: Record,
+    /// Where it was last saved: elsewhere than asked for, where that was not possible.
+    pub path: PathBuf,
     /// Why the run ended early, if it did.
     pub error: Option<EngineError>,
 }
@@ -105,7 +108,7 @@ impl Engine {
             hub,
             backends,
             record,
-            path: request.path,
+            shelf: Shelf::new(request.path, &self.teller),
             durations: Vec::new(),
             failures: 0,
         };
@@ -265,7 +268,7 @@ struct Walk<'a> {
     hub: Arc<dyn Hub>,
     backends: Vec<Arc<dyn Backend>>,
     record: Record,
-    path: PathBuf,
+    shelf: Shelf,
     /// How long the repetitions took that were executed since the start or the resumption.
     durations: Vec<Duration>,
     failures: u32,
@@ -300,7 +303,7 @@ impl Walk<'_> {
     /// Goes on with a plan that has more repetitions.
     fn replan(&mut self, plan: &Plan) -> Result<(), EngineError> {
         self.record.plan = plan.clone();
-        store::save(&self.record, &self.path)?;
+        self.shelf.save(&self.record)?;
         self.engine.teller.tell(Event::Replanned { plan: Box::new(plan.clone()) });
         Ok(())
     }
@@ -395,7 +398,10 @@ impl Walk<'_> {
         let result = &mut self.record.points[step.point];
         result.repetitions.push(repetition.clone());
         result.summary = summary::summarise(&result.repetitions);
-        store::save(&self.record, &self.path)?;
+        if let Err(error) = self.shelf.save(&self.record) {
+            // It is still in memory, and saved with the next repetition or at the end.
+            self.engine.teller.log(Level::Error, error.to_string());
+        }
         let seconds_left = self.seconds_left(plan);
         let teller = &self.engine.teller;
         teller.tell(Event::Finished { step, repetition: Box::new(repetition), seconds_left });
@@ -444,14 +450,15 @@ impl Walk<'_> {
             Some(error) => Some(error.to_string()),
             None => (!whole).then(|| "points were skipped by the operator".to_owned()),
         };
-        let saved = store::save(&self.record, &self.path);
+        let saved = self.shelf.save(&self.record);
         let error = error.or_else(|| saved.err().map(EngineError::from));
         let end = match &error {
             None if whole => End::Complete,
             None | Some(EngineError::Stopped) => End::Stopped,
             Some(error) => End::Failed { error: error.to_string() },
         };
-        self.engine.teller.tell(Event::Ended { end, record: self.path });
-        Outcome { record: self.record, error }
+        let path = self.shelf.file().to_owned();
+        self.engine.teller.tell(Event::Ended { end, record: path.clone() });
+        Outcome { record: self.record, path, error }
     }
 }

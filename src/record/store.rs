@@ -11,6 +11,7 @@ use std::{
 use tempfile::{NamedTempFile, PersistError};
 
 use super::{Record, SCHEMA};
+use crate::paths;
 
 /// How the name of a record that is being written begins and ends.
 const TEMPORARY: (&str, &str) = (".hubmark-", ".json.tmp");
@@ -118,6 +119,22 @@ fn write(record: &Record, path: &Path, persist: Persist) -> io::Result<()> {
     persist(file, path.to_owned()).map_err(|error| error.error)?;
     // The rename itself is on the disk only when its folder is.
     File::open(folder)?.sync_all()
+}
+
+/// Files in other folders in which the record that belongs at `path` may lie meanwhile, the best
+/// first: the records folder, this program's state folder, the folder of temporary files.
+pub fn elsewhere(path: &Path, run: &str) -> Vec<PathBuf> {
+    let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or("record");
+    // The run's identity keeps it from overwriting what somebody else saved there.
+    let name = format!("{stem}-{run}.json");
+    let folders = [paths::records().ok(), paths::state().ok(), Some(std::env::temp_dir())];
+    let own = folder_of(path);
+    folders
+        .into_iter()
+        .flatten()
+        .filter(|folder| folder != own)
+        .map(|folder| folder.join(&name))
+        .collect()
 }
 
 fn folder_of(path: &Path) -> &Path {
