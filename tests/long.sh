@@ -5,8 +5,13 @@
 # but what the living run needs.
 #
 # Usage: tests/long.sh [COUNT, default 200] [SEED, default random]
+#        tests/long.sh faults      every planned fault on every server at every moment, on a Docker engine (~40 min)
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
+
+if [ "${1:-}" = faults ]; then
+  HUBMARK_FAULT_TABLE=full exec cargo test --locked --test fault_table the_whole_table -- --ignored --nocapture
+fi
 
 count=${1:-200}
 seed=${2:-$RANDOM}
