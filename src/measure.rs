@@ -279,6 +279,10 @@ pub struct Estimate {
     pub min: f64,
     /// Largest.
     pub max: f64,
+    /// Standard deviation of the repetitions (n − 1); `null` below two values, and in records of
+    /// older programs.
+    #[serde(default)]
+    pub stdev: Option<f64>,
     /// Lower end of the mean's 95 % confidence interval (Student's t); `null` below two values.
     pub ci_low: Option<f64>,
     /// Upper end.
