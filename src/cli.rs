@@ -40,6 +40,10 @@ pub enum Command {
     /// Finished and partial runs
     #[command(subcommand)]
     Records(Records),
+    /// Turn records into one folder: figures, one HTML page, tables as CSV
+    Report(Report),
+    /// Hold two records, or two backends of one, against each other
+    Compare(Compare),
     /// Server images on a hub
     #[command(subcommand)]
     Images(Images),
@@ -141,6 +145,49 @@ pub enum Records {
         #[arg(required = true)]
         records: Vec<PathBuf>,
     },
+}
+
+/// `hubmark report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Their files, or their names in the records folder [default: the last one there]
+    pub records: Vec<PathBuf>,
+    /// The folder; an earlier report in it is replaced [default: the first record's name, with
+    /// `-report`, here]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Let suspect repetitions count, marked hollow and counted apart: the default
+    #[arg(long, overrides_with = "exclude_suspect")]
+    include_suspect: bool,
+    /// Leave suspect repetitions out; how many is always said
+    #[arg(long, overrides_with = "include_suspect")]
+    pub exclude_suspect: bool,
+}
+
+/// `hubmark compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The record to compare with: its file, or its name in the records folder
+    pub a: PathBuf,
+    /// The other record; without it, two backends of the first are compared
+    pub b: Option<PathBuf>,
+    /// Compare these two backends, such as kafka,mariadb or kafka:2.8.0,kafka:4.4.0; one alone
+    /// is taken on both sides
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub backend: Vec<String>,
+    /// End with status 3 if B less A is beyond this at any point, such as "delivery.p99 > +10%";
+    /// `surely` behind it asks for the whole interval; may be repeated
+    #[arg(long, value_name = "LIMIT")]
+    pub fail_if: Vec<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Let suspect repetitions count: the default
+    #[arg(long, overrides_with = "exclude_suspect")]
+    include_suspect: bool,
+    /// Leave suspect repetitions out
+    #[arg(long, overrides_with = "include_suspect")]
+    pub exclude_suspect: bool,
 }
 
 /// `hubmark images`.

@@ -5,6 +5,7 @@ mod images;
 mod launch;
 pub mod profiles;
 mod records;
+mod report;
 mod run;
 mod screen;
 mod signals;
@@ -79,6 +80,8 @@ pub fn execute(cli: Cli) -> Result<Exit> {
         Some(Command::Run(args)) => runtime.block_on(run::run(args)),
         Some(Command::Profiles(command)) => profiles::execute(&command),
         Some(Command::Records(command)) => records::execute(command),
+        Some(Command::Report(args)) => report::report(&args),
+        Some(Command::Compare(args)) => report::compare(&args),
         Some(Command::Images(command)) => runtime.block_on(images::execute(command)),
         Some(Command::Doctor(args)) => runtime.block_on(doctor::execute(args)),
         Some(Command::Clean(hub)) => runtime.block_on(images::clean(hub)),

@@ -35,7 +35,7 @@ pub fn execute(command: Records) -> Result<Exit> {
 }
 
 /// A record's file: as given, or in the records folder, with or without its ending.
-fn locate(record: &Path) -> Result<PathBuf> {
+pub fn locate(record: &Path) -> Result<PathBuf> {
     if record.exists() {
         return Ok(record.to_owned());
     }

@@ -1,7 +1,7 @@
 //! `hubmark run`: a run without a screen.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::Path,
     time::Duration,
 };
@@ -153,10 +153,22 @@ fn refusal(error: &EngineError) -> Exit {
 /// The record in the form that was asked for.
 pub fn render(record: &Record, path: &Path, format: Format) -> Result<String> {
     Ok(match format {
-        Format::Text => text::summary(record, path),
+        Format::Text => text::summary(record, path, shows_blocks()),
         Format::Json => serde_json::to_string_pretty(record).map_err(|error| eyre!(error))? + "\n",
         Format::Csv => csv::repetitions(record),
     })
+}
+
+/// Whether stdout is a terminal that can show block characters.
+fn shows_blocks() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .unwrap_or_default()
+        .to_lowercase();
+    io::stdout().is_terminal() && !dumb && (locale.contains("utf-8") || locale.contains("utf8"))
 }
 
 /// The exit status that a record deserves.
