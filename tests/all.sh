@@ -41,6 +41,17 @@ if [ ${#missing[@]} -gt 0 ]; then
   } >&2 || die "apt-get could not install: ${missing[*]}"
 fi
 
+# A browser to look at the report's page with; without one its test says that nobody looked.
+if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null && command -v apt-get >/dev/null; then
+  echo "all.sh: installing chromium" >&2
+  root=()
+  [ "$(id -u)" = 0 ] || root=(sudo -n)
+  {
+    "${root[@]}" apt-get update -qq &&
+      "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+  } >&2 || echo "all.sh: no chromium: the report's page is not looked at" >&2
+fi
+
 # check NAME COMMAND...: one thing that holds or not
 check() {
   local name=$1
