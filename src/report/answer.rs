@@ -21,7 +21,9 @@ pub struct Answer {
     pub asked: Vec<String>,
     /// What was found, the most important first.
     pub found: Vec<String>,
-    /// How sure it is.
+    /// Why it may be wrong altogether: must stand beside what was found.
+    pub doubts: Vec<String>,
+    /// How sure it is, the doubts first.
     pub sure: Vec<String>,
     /// What is not in the figures, and why.
     pub left_out: Vec<String>,
@@ -47,7 +49,9 @@ pub fn answer(cells: &Cells<'_>) -> Answer {
         ..Answer::default()
     };
     answer.found = found(cells, &answer);
-    answer.sure = sure(cells, &answer);
+    answer.doubts = doubts(cells);
+    answer.sure = answer.doubts.clone();
+    answer.sure.extend(sure(cells, &answer));
     answer
 }
 
@@ -167,24 +171,30 @@ fn messages(cells: &Cells<'_>) -> (bool, String) {
     (lost > 0, format!("Of {} messages {words}{failed}.", count(sent)))
 }
 
-fn sure(cells: &Cells<'_>, answer: &Answer) -> Vec<String> {
+fn doubts(cells: &Cells<'_>) -> Vec<String> {
     let mut said = Vec::new();
-    let measured: Vec<_> = cells.measured().collect();
-    let all: usize = measured.iter().map(|cell| cell.measured.len()).sum();
+    let all: usize = cells.measured().map(|cell| cell.measured.len()).sum();
+    let suspect: usize = cells.measured().map(Cell::suspect).sum();
     if all == 0 {
-        return vec!["Not at all: nothing counts.".into()];
-    }
-    let suspect: usize = measured.iter().map(|cell| cell.suspect()).sum();
-    if suspect > 0 {
+        said.push("Not at all: nothing counts.".into());
+    } else if suspect == all {
+        said.push("Every repetition is suspect: no number here should decide anything.".into());
+    } else if suspect > 0 {
         said.push(format!(
-            "{} of {} that count {} suspect: read their verdicts below before you rely on a number.",
+            "{} of {} that count {} suspect: read the verdicts before you rely on a number.",
             count(suspect as u64),
             plural(all, "repetition"),
             if suspect == 1 { "is" } else { "are" },
         ));
     }
-    if suspect == all {
-        said.push("Every repetition is suspect: no number here should decide anything.".into());
+    said
+}
+
+fn sure(cells: &Cells<'_>, answer: &Answer) -> Vec<String> {
+    let mut said = Vec::new();
+    let measured: Vec<_> = cells.measured().collect();
+    if measured.is_empty() {
+        return said;
     }
     let least = measured.iter().map(|cell| cell.measured.len()).min().unwrap_or(0);
     if least < 2 {

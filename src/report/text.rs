@@ -82,7 +82,7 @@ fn found(text: &mut String, record: &Record) {
         return;
     }
     let _ = writeln!(text, "\nfound (hubmark report has all of it, with figures):");
-    for sentence in &answer.found {
+    for sentence in answer.found.iter().chain(&answer.doubts) {
         wrapped(text, "  ", sentence);
     }
 }
