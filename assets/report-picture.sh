@@ -12,5 +12,5 @@ trap 'rm -rf "$bench"' EXIT
 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
   --disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars \
   --user-data-dir="$bench/browser" --blink-settings=preferredColorScheme=1 \
-  --window-size=1000,1250 --screenshot="$PWD/assets/report.png" "file://$bench/report/index.html" 2>/dev/null
+  --window-size=1000,1480 --screenshot="$PWD/assets/report.png" "file://$bench/report/index.html" 2>/dev/null
 echo "assets/report.png: $(stat -c %s assets/report.png) bytes"

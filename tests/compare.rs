@@ -148,6 +148,7 @@ fn what_single_repetitions_cannot_carry_is_merged_or_not_shown() {
     let limit = ["--fail-if", "delivery.p99 > +10%"];
     let said = compare(&home, &[&[a.as_str(), b.as_str()], &limit[..]].concat()).ends(3);
     assert!(said.out.contains("all messages merged"), "{}", said.out);
+    assert!(said.out.lines().all(|line| line.chars().count() <= 100), "{}", said.out);
     assert!(said.out.contains("CROSSED by the means"), "{}", said.out);
     let a = keep(&home, "a.json", &few(60, 1_000.0));
     let b = keep(&home, "b.json", &few(60, 1_500.0));

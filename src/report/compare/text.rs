@@ -65,12 +65,11 @@ pub fn text(comparison: &Comparison) -> String {
             let quantity = metric.quantity();
             let _ = writeln!(
                 text,
-                "  {:<17} {:>11} {:>11} {:>8}  all messages merged: single repetitions carry no {}",
+                "  {:<17} {:>11} {:>11} {:>8}  all messages merged, so no interval",
                 metric.to_string(),
                 quantity.write(*a),
                 quantity.write(*b),
                 percent((b - a) / a.abs()),
-                metric.to_string().rsplit('.').next().unwrap_or_default(),
             );
         }
     }

@@ -110,6 +110,9 @@ fn list(text: &mut String, class: &str, head: &str, lines: &[String]) {
 fn answer(text: &mut String, answer: &Answer) {
     text.push_str("<div class=\"answer\" id=\"answer\">\n");
     list(text, "asked", "Asked", &answer.asked);
+    for doubt in &answer.doubts {
+        let _ = writeln!(text, "<p class=\"warn\">{}</p>", escape(doubt));
+    }
     list(text, "found", "Found", &answer.found);
     list(text, "sure", "How sure", &answer.sure);
     list(text, "left", "Left out", &answer.left_out);
