@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::{
-    measure::{Durations, Generator, Ledger, Load, Second, Spread, Verdict, Vitals},
+    measure::{Durations, Generator, Ledger, Load, Second, Spread, Tally, Verdict, Vitals},
     plan::{Plan, Step},
-    record::Repetition,
+    record::{Capacity, Repetition},
     server::HubFacts,
 };
 
@@ -51,6 +51,9 @@ pub enum Event {
         step: Step,
         /// Its place in the schedule, from 0.
         position: usize,
+        /// Which try of it this is, from 1.
+        #[serde(default = "first")]
+        attempt: u32,
     },
     /// The next phase of the repetition begins.
     Phase {
@@ -85,6 +88,16 @@ pub enum Event {
         repetition: Box<Repetition>,
         /// Seconds that the run will still take, learned from the repetitions done.
         seconds_left: Option<f64>,
+        /// The judgements so far, this one included.
+        #[serde(default)]
+        tally: Tally,
+    },
+    /// A search for a capacity has learned something, or begins.
+    Capacity {
+        /// Which one: its place in [`Plan::searches`].
+        search: usize,
+        /// All that is known.
+        state: Box<Capacity>,
     },
     /// The run is over; the record is saved.
     Ended {
@@ -93,6 +106,11 @@ pub enum Event {
         /// The record's file.
         record: PathBuf,
     },
+}
+
+/// The attempt of events that know no retries.
+const fn first() -> u32 {
+    1
 }
 
 /// A stage of one repetition.

@@ -179,7 +179,7 @@ fn a_killed_run_is_gone_on_with() {
     let before = bench.record();
     let file = bench.record_file().unwrap();
     let mut command = bench.command(program());
-    command.args(["run", "first-look", "--resume", "--out", file.to_str().unwrap()]);
+    command.args(["run", "first-look", "--resume", file.to_str().unwrap()]);
     command.args(SHORT.iter().flat_map(|set| ["--set", set]));
     let run = bench.going(command);
     let count = finished(&before).len();

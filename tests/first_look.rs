@@ -130,6 +130,7 @@ fn a_wrong_override_is_refused_with_everything_that_is_wrong() {
     assert!(said.err.contains("first-look"), "names what was meant: {}", said.err);
     home.hubmark(["run"]).ends(2);
     home.hubmark(["run", "first-look", "--resume"]).ends(2);
+    home.hubmark(["run", "--set", "run.seed=1"]).ends(2);
     home.hubmark(["measure"]).ends(2);
     let said = home.hubmark([""; 0]).ends(2);
     assert!(said.err.contains("hubmark run"), "{}", said.err);
@@ -227,16 +228,11 @@ fn a_run_goes_on_where_it_was_stopped_and_a_whole_one_is_left_alone() {
     let kept = whole(&partial);
     assert!((1..3).contains(&kept.len()), "{}", kept.len());
 
-    let said: Said = home
-        .run("first-look", &[SHORT, three, &["run.seed=7"]], &["--resume"])
-        .output()
-        .unwrap()
-        .into();
-    let said = said.ends(1);
+    let said = home.resume("first-look", &[SHORT, three, &["run.seed=7"]]).ends(1);
     assert!(said.err.contains("plan"), "another plan is refused: {}", said.err);
     assert_eq!(home.record(), partial);
 
-    Said::from(run(&["--resume"]).output().unwrap()).ends(0);
+    home.resume("first-look", &[SHORT, three]).ends(0);
     let complete = home.record();
     assert_eq!(complete.status, Status::Complete);
     assert_eq!((complete.started, &complete.plan), (partial.started, &partial.plan));
@@ -248,7 +244,7 @@ fn a_run_goes_on_where_it_was_stopped_and_a_whole_one_is_left_alone() {
     assert_eq!((indices, all.len()), (BTreeSet::from([0, 1, 2]), 3));
     assert_eq!(repetitions(&complete).count(), 3, "what was stopped has been replaced");
 
-    Said::from(run(&["--resume"]).output().unwrap()).ends(0);
+    home.hubmark(["run", "--resume", home.record_path().to_str().unwrap()]).ends(0);
     let again = home.record();
     assert_eq!(again.points, complete.points);
 }

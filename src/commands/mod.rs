@@ -78,6 +78,7 @@ pub fn execute(cli: Cli) -> Result<Exit> {
     let exit = match command {
         None => screen::open(&runtime),
         Some(Command::Run(args)) => runtime.block_on(run::run(args)),
+        Some(Command::Footprint(args)) => runtime.block_on(run::run(args.into())),
         Some(Command::Profiles(command)) => profiles::execute(&command),
         Some(Command::Records(command)) => records::execute(command),
         Some(Command::Report(args)) => report::report(&args),

@@ -15,6 +15,7 @@ use crate::{
     engine::{EngineError, Outcome, Request},
     headless,
     measure::Judgement,
+    plan::Plan,
     profile::{self, Override, Problems, Profile},
     record::{Record, store},
     report::{csv, text},
@@ -25,21 +26,17 @@ const REMOVAL: Duration = Duration::from_secs(10);
 
 /// Executes a profile.
 pub async fn run(args: Run) -> Result<Exit> {
-    let source = match profile::find(&args.profile) {
-        Ok(source) => source,
-        Err(error) => {
-            complain(error);
+    let resume = match &args.resume {
+        Some(path) => Some(store::load(path).wrap_err("there is nothing to go on with")?),
+        None => None,
+    };
+    let (plan, profile) = match asked(&args, resume.as_ref()) {
+        Ok(asked) => asked,
+        Err(problem) => {
+            complain(problem);
             return Ok(Exit::Usage);
         }
     };
-    let profile = match parse(&source, &args.set) {
-        Ok(profile) => profile,
-        Err(problems) => {
-            complain(format!("the profile has problems:\n{problems}"));
-            return Ok(Exit::Usage);
-        }
-    };
-    let plan = profile.plan();
     if args.dry_run {
         print(&format!("{plan}\n"))?;
         return Ok(Exit::Well);
@@ -48,20 +45,36 @@ pub async fn run(args: Run) -> Result<Exit> {
         // Progress that nobody reads is no reason not to run.
         let _ = writeln!(io::stderr(), "{plan}");
     }
-    let path = match &args.out {
+    let path = match args.resume.as_ref().or(args.out.as_ref()) {
         Some(path) => path.clone(),
         None => launch::record_path(&plan)?,
     };
-    let resume = if args.resume {
-        Some(store::load(&path).wrap_err("there is nothing to go on with")?)
-    } else {
-        None
-    };
-    let request = Request { plan, profile: profile.to_toml(), path, resume };
+    let request = Request { plan, profile, path, resume };
     let Some(outcome) = Box::pin(execute(request, args.quiet)).await else {
         return Ok(Exit::Interrupted);
     };
     finish(outcome, args.format)
+}
+
+/// The plan that is asked for, and the profile's text; with a record to go on with and nothing
+/// else, the record's own.
+fn asked(args: &Run, resume: Option<&Record>) -> Result<(Plan, String), String> {
+    let source = match (&args.profile, resume) {
+        (Some(name), _) => profile::find(name).map_err(|error| error.to_string())?,
+        (None, Some(record)) if args.set.is_empty() => {
+            return Ok((record.plan.clone(), record.profile.clone()));
+        }
+        (None, Some(record)) => profile::Source {
+            name: record.plan.profile.clone(),
+            text: record.profile.clone(),
+            description: String::new(),
+            path: None,
+        },
+        (None, None) => return Err("no profile is given".into()),
+    };
+    let profile = parse(&source, &args.set)
+        .map_err(|problems| format!("the profile has problems:\n{problems}"))?;
+    Ok((profile.plan(), profile.to_toml()))
 }
 
 fn parse(source: &profile::Source, set: &[String]) -> Result<Profile, Problems> {
@@ -178,6 +191,11 @@ pub fn judge(record: &Record) -> Exit {
         return Exit::Failed;
     }
     let mut exit = Exit::Well;
+    // In a search it is by what is lost and what fails that it finds its answer.
+    if record.plan.capacity.is_some() {
+        let crossed = repetitions.any(|repetition| !repetition.crossed.is_empty());
+        return if crossed { Exit::Crossed } else { Exit::Well };
+    }
     for repetition in repetitions {
         if repetition.verdict.status == Judgement::Failed {
             return Exit::Failed;

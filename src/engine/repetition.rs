@@ -16,6 +16,7 @@ use super::{
     sampler::Sampler,
     servers::Servers,
     stage::Stage,
+    strategy::STOPPED,
     warmup,
 };
 use crate::{
@@ -81,17 +82,19 @@ pub async fn execute(
     repetition.phases = work.course.end();
     let error = result.err();
     if let Some(error) = &error {
-        let code = if matches!(error, EngineError::Stopped) { "stopped" } else { "error" };
+        let code = if matches!(error, EngineError::Stopped) { STOPPED } else { "error" };
         repetition.verdict.status = Judgement::Failed;
         repetition.verdict.reasons.insert(0, Reason { code: code.into(), text: error.to_string() });
     }
     Done { repetition, servers, facts: work.facts, error }
 }
 
-fn blank(step: Step, position: u32) -> Repetition {
+/// A repetition of which nothing was measured.
+pub fn blank(step: Step, position: u32) -> Repetition {
     Repetition {
         index: step.repetition,
         order: position,
+        attempt: 1,
         started: jiff::Timestamp::now(),
         seconds: 0.0,
         phases: BTreeMap::new(),
@@ -111,6 +114,7 @@ fn blank(step: Step, position: u32) -> Repetition {
         events: Vec::new(),
         faults: Vec::new(),
         crossed: Vec::new(),
+        missed: Vec::new(),
     }
 }
 
@@ -288,6 +292,7 @@ impl Work<'_> {
             scenario,
             recorder: &recorder,
             thresholds: &plan.thresholds,
+            objectives: plan.capacity.as_ref().map_or(&[], |asked| &asked.objectives),
             machine,
             dropped_snapshots: self.shared.teller.dropped(),
         };

@@ -25,6 +25,8 @@ pub struct Circumstances<'a> {
     pub recorder: &'a Recorder,
     /// Limits on the results.
     pub thresholds: &'a [Threshold],
+    /// Objectives of a search.
+    pub objectives: &'a [Threshold],
     /// This machine's cores, and whether the hub is this machine.
     pub machine: (f64, bool),
     /// Snapshots that a slow front end missed.
@@ -84,6 +86,7 @@ pub fn finish(repetition: &mut Repetition, of: &Circumstances<'_>, span: &Span) 
         faults: &repetition.faults,
     });
     repetition.crossed = verdict::crossed(of.thresholds, &durations, &repetition.ledger);
+    repetition.missed = verdict::crossed(of.objectives, &durations, &repetition.ledger);
 }
 
 /// What a repetition that ended early had measured until then.

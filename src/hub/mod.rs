@@ -140,6 +140,16 @@ pub trait Hub: Send + Sync {
         cancel: CancellationToken,
     ) -> Result<(), HubError>;
 
+    /// The content digest of an image that is there: what [`Running::digest`] will be.
+    async fn digest(&self, _image: &Image) -> Option<String> {
+        None
+    }
+
+    /// The size of an image that is there: all its layers, uncompressed.
+    async fn image_size(&self, _image: &Image) -> Option<Bytes> {
+        None
+    }
+
     /// Starts one clean server. `earlier` are those of the same repetition already started.
     ///
     /// When it fails, nothing of the server is left.

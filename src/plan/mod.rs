@@ -32,6 +32,9 @@ pub struct Plan {
     pub order: Order,
     /// How often each point is repeated.
     pub repetitions: u32,
+    /// How often a repetition that failed is tried again.
+    #[serde(default)]
+    pub retries: u32,
     /// Time for which the servers idle, sampled, before the load.
     #[serde(with = "crate::units::seconds")]
     #[schemars(with = "f64")]
@@ -44,8 +47,16 @@ pub struct Plan {
     pub hub: HubRequest,
     /// The combinations of swept values.
     pub points: Vec<Point>,
-    /// Every repetition of every point, in the order of execution.
+    /// Every repetition of every point, in the order of execution. Empty when there is a
+    /// [`Self::capacity`] to be searched for: each step then depends on the outcome of those before.
     pub schedule: Vec<Step>,
+    /// What is searched for among the points, where the points are not measured one as well as the
+    /// other: the candidates of a search are the points that differ in users alone.
+    #[serde(default)]
+    pub capacity: Option<CapacityQuestion>,
+    /// Whether each backend's footprint card is measured after the repetitions.
+    #[serde(default)]
+    pub footprint: bool,
     /// Settings of each backend by its name: validated against the backend's own description.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Limits on results whose crossing is reported and changes the exit status.
@@ -317,6 +328,13 @@ pub struct Step {
     pub repetition: u32,
 }
 
+/// The largest number of users at which every objective holds: that is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CapacityQuestion {
+    /// What must hold in a repetition.
+    pub objectives: Vec<Threshold>,
+}
+
 /// A limit on one result of every repetition, for example `delivery.p99 <= 20 ms`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threshold {
@@ -334,6 +352,32 @@ impl std::fmt::Display for Threshold {
             let limit = Duration::try_from_secs_f64(self.at_most / 1e6).unwrap_or(Duration::MAX);
             write!(f, "{} ≤ {}", self.metric, human_duration(limit))
         }
+    }
+}
+
+impl Plan {
+    /// The points of each search, in rising order of users; none without a
+    /// [`Self::capacity`].
+    pub fn searches(&self) -> Vec<Vec<usize>> {
+        let mut searches: Vec<Vec<usize>> = Vec::new();
+        if self.capacity.is_none() {
+            return searches;
+        }
+        for (number, point) in self.points.iter().enumerate() {
+            let of_search = |search: &&mut Vec<usize>| {
+                let first = &self.points[search[0]];
+                (&first.backend, first.durability) == (&point.backend, point.durability)
+                    && first.workload.payload() == point.workload.payload()
+            };
+            match searches.iter_mut().find(of_search) {
+                Some(search) => search.push(number),
+                None => searches.push(vec![number]),
+            }
+        }
+        for search in &mut searches {
+            search.sort_by_key(|&number| self.points[number].workload.users());
+        }
+        searches
     }
 }
 

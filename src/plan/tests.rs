@@ -8,10 +8,13 @@ fn plan(workload: Workload, kind: HubKind) -> Plan {
         seed: 42,
         order: Order::Interleaved,
         repetitions: 3,
+        retries: 1,
         baseline: Duration::from_secs(5),
         server_warmup: Duration::ZERO,
         hub: HubRequest { kind, ..HubRequest::local() },
         schedule: schedule(points.len(), 3, Order::Interleaved, 42),
+        capacity: None,
+        footprint: false,
         points,
         settings: BTreeMap::new(),
         thresholds: vec![

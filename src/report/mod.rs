@@ -7,12 +7,14 @@
 //! against each other.
 
 pub mod answer;
+pub mod capacity;
 pub mod cells;
 pub mod compare;
 pub mod csv;
 pub mod figures;
 pub mod findings;
 pub mod folder;
+pub mod footprint;
 pub mod limit;
 pub mod metric;
 pub mod page;

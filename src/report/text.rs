@@ -4,7 +4,9 @@ use std::{fmt::Write, path::Path};
 
 use super::{
     answer::answer,
+    capacity,
     cells::{Cells, Source},
+    footprint,
 };
 use crate::{
     format::{bytes, count, optional, three},
@@ -19,12 +21,14 @@ pub fn summary(record: &Record, path: &Path, shapes: bool) -> String {
     let mut text = String::new();
     head(&mut text, record);
     found(&mut text, record);
+    text.push_str(&capacity::section(record));
     latency_table(&mut text, record);
     if shapes {
         distributions(&mut text, record);
     }
     throughput_table(&mut text, record);
     resources(&mut text, record);
+    text.push_str(&footprint::section(record));
     messages(&mut text, record);
     doubts(&mut text, record);
     let _ = writeln!(text, "\nrecord: {}", path.display());
@@ -39,9 +43,9 @@ fn head(text: &mut String, record: &Record) {
     let done: usize = record.points.iter().map(|point| point.repetitions.len()).sum();
     let _ = writeln!(
         text,
-        "{} · {status} · {done} of {} repetitions · {}",
+        "{} · {status} · {done}{} repetitions · {}",
         record.plan.profile,
-        record.plan.schedule.len(),
+        planned(record),
         record.started.strftime("%Y-%m-%d %H:%M UTC"),
     );
     let hub = &record.provenance.hub;
@@ -144,6 +148,14 @@ fn blocks(counts: &[u64], most: u64) -> String {
     counts.iter().map(block).collect::<String>().trim_end().to_owned()
 }
 
+/// Of how many repetitions, where the plan knows.
+fn planned(record: &Record) -> String {
+    match &record.plan.capacity {
+        Some(_) => String::new(),
+        None => format!(" of {}", record.plan.schedule.len()),
+    }
+}
+
 const fn durability(durability: Durability) -> &'static str {
     match durability {
         Durability::Default => "default",
@@ -184,8 +196,11 @@ fn latency_table(text: &mut String, record: &Record) {
     }
     let _ = writeln!(
         text,
-        "\nlatency in ms (mean: of {} repetitions, 95 % interval; percentiles: all samples merged)",
-        record.plan.repetitions
+        "\nlatency in ms (mean: {}, 95 % interval; percentiles: all samples merged)",
+        match &record.plan.capacity {
+            Some(_) => "of a point's repetitions".to_owned(),
+            None => format!("of {} repetitions", record.plan.repetitions),
+        }
     );
     let _ = writeln!(
         text,
@@ -352,6 +367,20 @@ fn doubts(text: &mut String, record: &Record) {
         for reason in reasons.filter(|reason| reason.code != PLANNED_FAULT) {
             let _ = writeln!(text, "    {}", reason.text.replace('\n', "\n    "));
         }
+    }
+    for (point, tried) in
+        record.points.iter().flat_map(|p| p.failed_tries.iter().map(move |r| (p, r)))
+    {
+        let why = tried.verdict.reasons.first().map_or("", |reason| &reason.text);
+        let _ = writeln!(
+            text,
+            "  failed and tried again: {}, {} users, repetition {}, try {}: {}",
+            point.point.backend,
+            count(u64::from(point.point.workload.users())),
+            tried.index + 1,
+            tried.attempt,
+            why.lines().next().unwrap_or_default(),
+        );
     }
     for (point, repetition) in repetitions(record) {
         for fault in &repetition.faults {

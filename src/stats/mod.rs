@@ -1,4 +1,4 @@
-//! Numbers from numbers: distributions, estimates, comparisons, trends. Pure.
+//! Numbers from numbers: distributions, estimates, comparisons, trends, the search for a capacity. Pure.
 //!
 //! A [`distribution`] holds one repetition's messages; everything else speaks of repetitions: an
 //! [`estimate`](estimate::estimate) of one point's, the [`difference`] between two points', a
@@ -10,6 +10,7 @@ pub mod distribution;
 pub mod estimate;
 pub mod holm;
 pub mod ratio;
+pub mod search;
 pub mod trend;
 
 mod rank;

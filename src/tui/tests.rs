@@ -169,7 +169,7 @@ fn live_while_an_image_is_built() {
     let plan = fixture::sweep();
     let mut stage = Stage::live(&plan);
     stage.tell(vec![
-        Event::Repetition { step: plan.schedule[0], position: 0 },
+        Event::Repetition { step: plan.schedule[0], position: 0, attempt: 1 },
         Event::Phase { phase: Phase::Images, seconds: None },
         Event::Image {
             image: "hubmark/kafka:2.8.0".to_owned(),
@@ -186,7 +186,7 @@ fn live_during_the_baseline() {
     let plan = fixture::sweep();
     let mut stage = Stage::live(&plan);
     stage.tell(vec![
-        Event::Repetition { step: plan.schedule[0], position: 0 },
+        Event::Repetition { step: plan.schedule[0], position: 0, attempt: 1 },
         Event::Phase { phase: Phase::Servers, seconds: None },
         Event::Log { level: Level::Info, text: "kafka 2.8.0 is ready after 2.4 s".to_owned() },
         Event::Phase { phase: Phase::Baseline, seconds: Some(5.0) },
@@ -493,7 +493,7 @@ fn live_throughput() {
     let plan = fixture::throughput();
     let mut stage = Stage::live(&plan);
     stage.tell(vec![
-        Event::Repetition { step: plan.schedule[2], position: 2 },
+        Event::Repetition { step: plan.schedule[2], position: 2, attempt: 1 },
         Event::Phase { phase: Phase::Load, seconds: None },
     ]);
     let point = &plan.points[plan.schedule[2].point];

@@ -240,11 +240,9 @@ impl Engine {
         ports: BTreeMap<u16, u16>,
         found: &Found,
     ) -> Running {
-        let digest = match (&found.image, &container.image) {
-            (Some(id), Image::Named(_)) => {
-                self.pulled_digest(id).await.or_else(|| found.image.clone())
-            }
-            _ => found.image.clone(),
+        let digest = match &found.image {
+            Some(id) => Some(self.content_digest(id, &container.image).await),
+            None => None,
         };
         Running {
             role: role.to_owned(),
@@ -256,6 +254,15 @@ impl Engine {
             data_dir: container.data_dir.clone(),
             dir: None,
         }
+    }
+
+    /// What tells the content of `image` apart, which the engine knows by `id`.
+    pub(super) async fn content_digest(&self, id: &str, image: &Image) -> String {
+        let pulled = match image {
+            Image::Named(_) => self.pulled_digest(id).await,
+            Image::Recipe { .. } => None,
+        };
+        pulled.unwrap_or_else(|| id.to_owned())
     }
 
     /// The digest under which a registry knows an image, by which it can be pulled again.

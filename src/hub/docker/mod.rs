@@ -217,6 +217,16 @@ impl Hub for DockerHub {
         })
     }
 
+    async fn digest(&self, image: &Image) -> Option<String> {
+        let id = self.engine.image(image.reference()).await.ok()??.id?;
+        Some(self.engine.content_digest(&id, image).await)
+    }
+
+    async fn image_size(&self, image: &Image) -> Option<Bytes> {
+        let size = self.engine.image(image.reference()).await.ok()??.size?;
+        u64::try_from(size).ok().map(Bytes)
+    }
+
     async fn provide(
         &self,
         image: &Image,

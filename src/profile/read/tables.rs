@@ -6,7 +6,7 @@ use crate::{
     profile::{
         RunRequest,
         catalogue::BackendInfo,
-        keys::{self, METRICS},
+        keys::{self, Key, METRICS},
         problem::{Fault, nearest},
         tree::Node,
         values::{self, Read},
@@ -30,6 +30,7 @@ pub(super) const LEAST_MEMORY: Bytes = Bytes(6 << 20);
 const LEAST_DISK_WRITE: ByteRate = ByteRate(1.0);
 
 const MOST_REPETITIONS: u64 = 10_000;
+const MOST_RETRIES: u64 = 100;
 
 impl Reader<'_> {
     pub(super) fn hub(&mut self) -> Option<HubRequest> {
@@ -83,6 +84,9 @@ impl Reader<'_> {
         let repetitions = self.read(&keys::REPETITIONS, 1, |node| {
             values::integer(node, 1, MOST_REPETITIONS).map(|number| number as u32)
         });
+        let retries = self.read(&keys::RETRIES, 1, |node| {
+            values::integer(node, 0, MOST_RETRIES).map(|number| number as u32)
+        });
         let order =
             self.read(&keys::ORDER, Order::Interleaved, |node| values::choice(node, &ORDERS));
         let seed =
@@ -92,31 +96,39 @@ impl Reader<'_> {
         });
         let baseline = self.time(&keys::BASELINE, 5);
         let server_warmup = self.time(&keys::SERVER_WARMUP, 0);
+        let footprint = self.read(&keys::FOOTPRINT, false, values::truth);
         Some(RunRequest {
             repetitions: repetitions?,
+            retries: retries?,
             order: order?,
             seed: seed?,
             durability: durability?,
             baseline: baseline?,
             server_warmup: server_warmup?,
+            footprint: footprint?,
         })
     }
 
     /// Thresholds in the order of [`METRICS`], `lost` last.
     pub(super) fn thresholds(&mut self) -> Vec<Threshold> {
-        let Some(table) = self.node(&keys::THRESHOLDS).and_then(Node::table) else {
+        self.limits(&keys::THRESHOLDS)
+    }
+
+    /// A table of limits on metrics, in the order of [`METRICS`], `lost` last.
+    pub(super) fn limits(&mut self, of: &Key) -> Vec<Threshold> {
+        let Some(table) = self.node(of).and_then(Node::table) else {
             return Vec::new();
         };
         let (mut thresholds, mut faults) = (Vec::new(), Vec::new());
         let leaves = values::flattened(table, &mut faults);
         for fault in faults {
-            self.report(&keys::THRESHOLDS, fault);
+            self.report(of, fault);
         }
         for (metric, node) in leaves {
             match at_most(&metric, node) {
                 Ok(at_most) => thresholds.push(Threshold { metric, at_most }),
                 Err(faults) => {
-                    let key = format!("{}.{metric}", keys::THRESHOLDS.path);
+                    let key = format!("{}.{metric}", of.path);
                     for fault in faults {
                         self.note(&key, Some(allowed_limit(&metric)), fault);
                     }

@@ -207,7 +207,7 @@ impl Live {
                 self.plan = *plan;
                 self.added = 0;
             }
-            Event::Repetition { step, position } => {
+            Event::Repetition { step, position, .. } => {
                 self.look.cell = (step.point, step.repetition as usize);
                 self.current.begin(step, position);
             }
@@ -215,14 +215,14 @@ impl Live {
             Event::Image { image, step, percent } => self.current.image(image, step, percent),
             Event::Snapshot(snapshot) => self.snapshot(*snapshot, now),
             Event::Log { level, text } => self.current.note(self.since(now), level, text),
-            Event::Finished { step, repetition, seconds_left } => {
+            Event::Finished { step, repetition, seconds_left, .. } => {
                 self.done.push(Done::of(step, &repetition));
                 self.travel.keep(self.current.clone());
                 if let Some(left) = seconds_left {
                     self.left = (left, now);
                 }
             }
-            Event::Ended { .. } => {}
+            Event::Capacity { .. } | Event::Ended { .. } => {}
         }
     }
 
