@@ -5,7 +5,6 @@ mod images;
 mod launch;
 pub mod profiles;
 mod records;
-mod report;
 mod run;
 mod screen;
 mod signals;
@@ -23,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     broker,
     cli::{Cli, Command},
-    hub::child::guard,
+    hub::local::guard,
     paths,
     units::Bytes,
 };
@@ -78,11 +77,8 @@ pub fn execute(cli: Cli) -> Result<Exit> {
     let exit = match command {
         None => screen::open(&runtime),
         Some(Command::Run(args)) => runtime.block_on(run::run(args)),
-        Some(Command::Footprint(args)) => runtime.block_on(run::run(args.into())),
         Some(Command::Profiles(command)) => profiles::execute(&command),
         Some(Command::Records(command)) => records::execute(command),
-        Some(Command::Report(args)) => report::report(&args),
-        Some(Command::Compare(args)) => report::compare(&args),
         Some(Command::Images(command)) => runtime.block_on(images::execute(command)),
         Some(Command::Doctor(args)) => runtime.block_on(doctor::execute(args)),
         Some(Command::Clean(hub)) => runtime.block_on(images::clean(hub)),

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
+    attendant::Watch,
     generator::SelfWatch,
     recorder::Recorder,
     sampler::Sampler,
@@ -13,9 +14,9 @@ use super::{
 };
 use crate::{
     clock::Micros,
-    event::{Alarm, BARS, BARS_PER_DECADE, FIRST_BAR, Snapshot, Teller},
-    measure::{Durations, Generator, Ledger, Second, Spread, Verdict},
-    plan::{Point, Scenario, Threshold, Workload},
+    event::{BARS, BARS_PER_DECADE, FIRST_BAR, Snapshot, Teller},
+    measure::{Durations, Generator, Ledger, Second, Spread, Verdict, Vitals},
+    plan::{Point, Scenario, Workload},
     stats::distribution::Distribution,
 };
 
@@ -49,8 +50,10 @@ pub struct Observer<'a> {
     counts: Second,
     generator: Generator,
     watch: SelfWatch,
-    thresholds: &'a [Threshold],
-    alarms: Vec<Alarm>,
+    /// The hub itself.
+    hub: Watch<'a>,
+    /// Its lines so far.
+    pub vitals: Vec<Vitals>,
 }
 
 impl<'a> Observer<'a> {
@@ -60,8 +63,8 @@ impl<'a> Observer<'a> {
         sampler: &'a Sampler,
         teller: &'a Teller,
         point: &'a Point,
-        thresholds: &'a [Threshold],
         machine: (f64, bool),
+        hub: Watch<'a>,
     ) -> Self {
         Self {
             recorder,
@@ -77,8 +80,8 @@ impl<'a> Observer<'a> {
             counts: Second::default(),
             generator: Generator::default(),
             watch: SelfWatch::start(),
-            thresholds,
-            alarms: Vec::new(),
+            hub,
+            vitals: Vec::new(),
         }
     }
 
@@ -88,6 +91,7 @@ impl<'a> Observer<'a> {
         self.planned_seconds = planned_seconds;
         self.playing = true;
         self.timeline.clear();
+        self.vitals.clear();
         self.counts = self.recorder.turn_second(0);
     }
 
@@ -102,6 +106,8 @@ impl<'a> Observer<'a> {
             ticks.tick().await;
             number += 1;
             if number.is_multiple_of(TICKS_PER_SECOND) {
+                let clock = self.recorder.clock();
+                self.vitals = self.hub.vitals(clock, self.sampler, self.start, None);
                 if self.playing && self.seconds() > 0.0 {
                     self.close_second();
                 } else {
@@ -139,9 +145,15 @@ impl<'a> Observer<'a> {
         self.generator = self.watch.lap();
     }
 
-    fn snapshot(&mut self) -> Snapshot {
+    fn snapshot(&self) -> Snapshot {
         let ledger = self.recorder.ledger();
         let distributions = self.recorder.durations();
+        let shown = if measured_by_producer(self.point) {
+            &distributions.ack
+        } else {
+            &distributions.delivery
+        };
+        let bars = shown.bars(FIRST_BAR, BARS_PER_DECADE, BARS);
         let durations = spreads(&distributions);
         let generator = Generator {
             lag_p99: durations.lag.p99,
@@ -149,9 +161,6 @@ impl<'a> Observer<'a> {
             ..self.generator
         };
         let seconds = self.seconds();
-        if self.playing {
-            verdict::alarm(&mut self.alarms, self.thresholds, &durations, seconds);
-        }
         Snapshot {
             seconds,
             planned_seconds: self.planned_seconds,
@@ -161,14 +170,20 @@ impl<'a> Observer<'a> {
             verdict: self.verdict(&ledger, &durations, &generator, seconds),
             ledger,
             durations,
-            bars: bars(&distributions),
-            alarms: self.alarms.clone(),
+            bars,
             second: self.timeline.last().copied().unwrap_or_default(),
             servers: self.sampler.latest(self.start),
-            hub: None,
+            hub: self.latest_vitals(),
             generator,
             dropped: self.teller.dropped(),
         }
+    }
+
+    /// The last line. The servers' counters come up to a second later than the hub's.
+    fn latest_vitals(&self) -> Option<Vitals> {
+        let last = *self.vitals.last()?;
+        let other = self.vitals.iter().rev().take(3).find_map(|one| one.other_cores);
+        Some(Vitals { other_cores: other, ..last })
     }
 
     fn verdict(
@@ -189,6 +204,8 @@ impl<'a> Observer<'a> {
             shared: self.shared,
             samples: &samples,
             seconds,
+            hub: &self.vitals,
+            build: self.hub.build,
             reasons: &self.recorder.reasons(),
             faults: &[],
         })
@@ -198,17 +215,6 @@ impl<'a> Observer<'a> {
 /// Whether the throughput is that of the producers, for want of a consumer beside them.
 pub fn measured_by_producer(point: &Point) -> bool {
     matches!(&point.workload, Workload::Throughput(w) if w.scenario == Scenario::Producer)
-}
-
-/// The four distributions as bars.
-fn bars(durations: &Durations<Distribution>) -> Durations<Vec<u64>> {
-    let bars = |of: &Distribution| of.bars(FIRST_BAR, BARS_PER_DECADE, BARS);
-    Durations {
-        lag: bars(&durations.lag),
-        ack: bars(&durations.ack),
-        delivery: bars(&durations.delivery),
-        response: bars(&durations.response),
-    }
 }
 
 /// The four distributions in few numbers.

@@ -16,7 +16,7 @@ use super::{
     mailbox::{Mail, Mailbox},
     model::{Catalog, Model, Screen},
     msg::{Effect, Msg},
-    outside::{Controller, Inputs, Outcome, Planner, Started, Wish},
+    outside::{Controller, Inputs, Outcome, Planner, Started, Stop},
     terminal::ScreenTerminal,
     theme::Theme,
     view,
@@ -74,7 +74,7 @@ struct App<C> {
 /// The run in progress, seen from here.
 struct Running {
     mailbox: Arc<Mailbox>,
-    steer: Box<dyn Fn(Wish) + Send>,
+    stop: Box<dyn Fn(Stop) + Send>,
 }
 
 /// What the loop woke up for.
@@ -186,26 +186,17 @@ impl<C: Controller> App<C> {
                 self.apply(Msg::Previewed(Box::new(answer)), FRAME_FOR_KEYS);
             }
             Effect::Start(request) => match self.controller.start(&request) {
-                Ok(Started { events, steer }) => {
-                    self.run = Some(Running { mailbox: Mailbox::filled_from(events), steer });
+                Ok(Started { events, stop }) => {
+                    self.run = Some(Running { mailbox: Mailbox::filled_from(events), stop });
                 }
                 Err(error) => self.apply(Msg::Refused(error), FRAME_FOR_KEYS),
             },
-            Effect::Stop(stop) => self.steer(Wish::Stop(stop)),
-            Effect::Skip(point) => self.steer(Wish::Skip(point)),
-            Effect::Add(count) => self.steer(Wish::Add(count)),
-            Effect::Bell => {
-                if let Some((terminal, _)) = &mut self.terminal {
-                    terminal.bell();
+            Effect::Stop(stop) => {
+                if let Some(run) = &self.run {
+                    (run.stop)(stop);
                 }
             }
             Effect::Quit => self.quit = true,
-        }
-    }
-
-    fn steer(&self, wish: Wish) {
-        if let Some(run) = &self.run {
-            (run.steer)(wish);
         }
     }
 

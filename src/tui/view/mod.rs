@@ -3,15 +3,10 @@
 mod dialog;
 mod finished;
 mod help;
-mod latency;
-mod ledger;
 mod live;
-mod log;
-mod map;
+mod panels;
 mod servers;
 mod setup;
-mod throughput;
-mod timeline;
 mod words;
 
 use ratatui::{
@@ -47,7 +42,6 @@ pub fn view(model: &Model, frame: &mut Frame) {
     match model.overlay {
         Some(Overlay::Help(line)) => help::draw(line, model.theme, frame, area),
         Some(Overlay::Stop) => dialog::stop(model, frame, area),
-        Some(Overlay::Add(count)) => dialog::add(count, model, frame, area),
         Some(Overlay::Quit) => dialog::quit(model, frame, area),
         None => {}
     }

@@ -1,13 +1,11 @@
 //! Widgets of our own, where ratatui has none. Each draws from plain numbers.
 
 mod bars;
-mod heat;
 mod histogram;
 mod lines;
 mod meter;
 
 pub use bars::Spark;
-pub use heat::Heat;
-pub use histogram::{Histogram, extent};
-pub use lines::{Drawn, Lines, Scale, Series, ceiling, column_of};
-pub use meter::{gauge, meter};
+pub use histogram::Histogram;
+pub use lines::{Lines, ceiling};
+pub use meter::meter;
