@@ -34,12 +34,18 @@ HUBMARK_STATE_DIR override. HUBMARK_LOG sets what is logged (for example debug).
 pub enum Command {
     /// Execute a profile without a screen: progress on stderr, the result on stdout
     Run(Run),
+    /// What a backend costs by itself: image, cold start, idling, connections, bytes, recovery
+    Footprint(Footprint),
     /// Built-in and saved profiles
     #[command(subcommand)]
     Profiles(Profiles),
     /// Finished and partial runs
     #[command(subcommand)]
     Records(Records),
+    /// Turn records into one folder: figures, one HTML page, tables as CSV
+    Report(Report),
+    /// Hold two records, or two backends of one, against each other
+    Compare(Compare),
     /// Server images on a hub
     #[command(subcommand)]
     Images(Images),
@@ -65,8 +71,9 @@ pub enum Command {
 /// `hubmark run`.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// A built-in or saved profile's name, or a file
-    pub profile: String,
+    /// A built-in or saved profile's name, or a file; with --resume the record's own
+    #[arg(required_unless_present = "resume")]
+    pub profile: Option<String>,
     /// Change one setting of the profile, by the profile's own keys; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -76,15 +83,54 @@ pub struct Run {
     /// What is printed at the end
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Go on with the partial record in FILE (give it with --out)
-    #[arg(long, requires = "out")]
-    pub resume: bool,
+    /// Go on with the partial record in FILE, from the next repetition; refused when its plan, its
+    /// images or its hub are not those of now
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    pub resume: Option<PathBuf>,
     /// Print what would be done and stop
     #[arg(long)]
     pub dry_run: bool,
     /// No progress on stderr
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `hubmark footprint`: the profile of that name, for these backends on that hub.
+#[derive(Debug, Args)]
+pub struct Footprint {
+    /// The backends, each a name or name:version [default: kafka:2.8.0, kafka:4.4.0 and mariadb]
+    pub backends: Vec<String>,
+    /// The hub
+    #[command(flatten)]
+    pub hub: HubArg,
+    /// Where the record is kept [default: the records folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What is printed at the end
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+impl From<Footprint> for Run {
+    fn from(asked: Footprint) -> Self {
+        let mut set = Vec::new();
+        if !asked.backends.is_empty() {
+            set.push(format!("backend={}", asked.backends.join(",")));
+        }
+        set.extend(asked.hub.hub.map(|engine| format!("hub.engine={engine}")));
+        Self {
+            profile: Some("footprint".into()),
+            set,
+            out: asked.out,
+            format: asked.format,
+            resume: None,
+            dry_run: false,
+            quiet: asked.quiet,
+        }
+    }
 }
 
 /// How a result is printed.
@@ -141,6 +187,49 @@ pub enum Records {
         #[arg(required = true)]
         records: Vec<PathBuf>,
     },
+}
+
+/// `hubmark report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Their files, or their names in the records folder [default: the last one there]
+    pub records: Vec<PathBuf>,
+    /// The folder; an earlier report in it is replaced [default: the first record's name, with
+    /// `-report`, here]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Let suspect repetitions count, marked hollow and counted apart: the default
+    #[arg(long, overrides_with = "exclude_suspect")]
+    include_suspect: bool,
+    /// Leave suspect repetitions out; how many is always said
+    #[arg(long, overrides_with = "include_suspect")]
+    pub exclude_suspect: bool,
+}
+
+/// `hubmark compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The record to compare with: its file, or its name in the records folder
+    pub a: PathBuf,
+    /// The other record; without it, two backends of the first are compared
+    pub b: Option<PathBuf>,
+    /// Compare these two backends, such as kafka,mariadb or kafka:2.8.0,kafka:4.4.0; one alone
+    /// is taken on both sides
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub backend: Vec<String>,
+    /// End with status 3 if B less A is beyond this at any point, such as "delivery.p99 > +10%";
+    /// `surely` behind it asks for the whole interval; may be repeated
+    #[arg(long, value_name = "LIMIT")]
+    pub fail_if: Vec<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Let suspect repetitions count: the default
+    #[arg(long, overrides_with = "exclude_suspect")]
+    include_suspect: bool,
+    /// Leave suspect repetitions out
+    #[arg(long, overrides_with = "include_suspect")]
+    pub exclude_suspect: bool,
 }
 
 /// `hubmark images`.

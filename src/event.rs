@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::{
-    measure::{Durations, Generator, Ledger, Load, Second, Spread, Verdict, Vitals},
+    measure::{Durations, Generator, Ledger, Load, Second, Spread, Tally, Verdict, Vitals},
     plan::{Plan, Step},
-    record::Repetition,
+    record::{Capacity, Repetition},
     server::HubFacts,
 };
 
@@ -40,12 +40,20 @@ pub enum Event {
         /// What it is.
         facts: Box<HubFacts>,
     },
+    /// Repetitions were added.
+    Replanned {
+        /// What will be done now.
+        plan: Box<Plan>,
+    },
     /// A repetition begins.
     Repetition {
         /// Which one.
         step: Step,
         /// Its place in the schedule, from 0.
         position: usize,
+        /// Which try of it this is, from 1.
+        #[serde(default = "first")]
+        attempt: u32,
     },
     /// The next phase of the repetition begins.
     Phase {
@@ -80,6 +88,16 @@ pub enum Event {
         repetition: Box<Repetition>,
         /// Seconds that the run will still take, learned from the repetitions done.
         seconds_left: Option<f64>,
+        /// The judgements so far, this one included.
+        #[serde(default)]
+        tally: Tally,
+    },
+    /// A search for a capacity has learned something, or begins.
+    Capacity {
+        /// Which one: its place in [`Plan::searches`].
+        search: usize,
+        /// All that is known.
+        state: Box<Capacity>,
     },
     /// The run is over; the record is saved.
     Ended {
@@ -88,6 +106,11 @@ pub enum Event {
         /// The record's file.
         record: PathBuf,
     },
+}
+
+/// The attempt of events that know no retries.
+const fn first() -> u32 {
+    1
 }
 
 /// A stage of one repetition.
@@ -184,9 +207,9 @@ pub struct Snapshot {
     pub ledger: Ledger,
     /// The four durations so far.
     pub durations: Durations<Spread>,
-    /// The delivery latency (in a producer scenario: the acknowledgement) as counts over
-    /// [`BARS_PER_DECADE`] logarithmic bars a decade, from [`FIRST_BAR`] microseconds.
-    pub bars: Vec<u64>,
+    /// The four durations as counts over [`BARS_PER_DECADE`] logarithmic bars a decade, from
+    /// [`FIRST_BAR`] microseconds.
+    pub bars: Durations<Vec<u64>>,
     /// The last full second.
     pub second: Second,
     /// Resources of each server, by role.
@@ -198,8 +221,31 @@ pub struct Snapshot {
     pub generator: Generator,
     /// The verdict as it stands.
     pub verdict: Verdict,
+    /// Thresholds on durations that were crossed so far, in the profile's order.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// Snapshots that a slow front end has missed.
     pub dropped: u64,
+}
+
+/// A threshold on a duration that was crossed while the load went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// What is limited: `delivery.p99`.
+    pub metric: String,
+    /// Its limit in microseconds.
+    pub at_most: f64,
+    /// Its value now, over the repetition so far; `None` when too few samples carry it.
+    pub value: Option<f64>,
+    /// The second of the first crossing, as in [`Snapshot::seconds`].
+    pub since: f64,
+}
+
+impl Alarm {
+    /// Whether the limit is crossed now, too.
+    pub fn is_on(&self) -> bool {
+        self.value.is_some_and(|value| value > self.at_most)
+    }
 }
 
 /// Logarithmic bars in each decade of [`Snapshot::bars`].

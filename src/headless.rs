@@ -10,6 +10,7 @@ use crate::{
     format::{count, optional, three},
     measure::Judgement,
     plan::{Plan, Point},
+    record::Capacity,
     units::human_duration,
 };
 
@@ -35,7 +36,6 @@ struct Progress {
     plan: Option<Plan>,
     heading: String,
     phase: String,
-    hub: String,
     shown: Option<Instant>,
     line: usize,
 }
@@ -49,7 +49,6 @@ impl Progress {
             plan: None,
             heading: String::new(),
             phase: String::new(),
-            hub: String::new(),
             shown: None,
             line: 0,
         }
@@ -68,19 +67,24 @@ impl Progress {
             Event::Hub { place, facts } => {
                 let model = facts.model.as_ref().or(facts.cpu.as_ref());
                 let model = model.map_or_else(String::new, |model| format!(" ({model})"));
-                let line = format!("hub: {place}{model}");
-                // More may be known of it once its images are there.
-                if self.hub == line {
-                    return Ok(());
-                }
-                self.hub.clone_from(&line);
-                self.say(&line)
+                self.say(&format!("hub: {place}{model}"))
             }
-            Event::Repetition { step, position } => {
+            Event::Replanned { plan } => {
+                let repetitions = plan.repetitions;
+                self.plan = Some(*plan.clone());
+                self.say(&format!("{repetitions} repetitions of each point from now on"))
+            }
+            Event::Repetition { step, position, attempt } => {
                 let Some(plan) = &self.plan else { return Ok(()) };
                 let point = describe(&plan.points[step.point]);
-                let (at, all) = (position + 1, plan.schedule.len());
-                self.heading = format!("[{at}/{all}] {point}, repetition {}", step.repetition + 1);
+                let at = position + 1;
+                let place = match &plan.capacity {
+                    Some(_) => at.to_string(),
+                    None => format!("{at}/{}", plan.schedule.len()),
+                };
+                let tried = if *attempt > 1 { format!(", try {attempt}") } else { String::new() };
+                let repetition = step.repetition + 1;
+                self.heading = format!("[{place}] {point}, repetition {repetition}{tried}");
                 Ok(())
             }
             Event::Phase { phase, .. } => {
@@ -100,7 +104,8 @@ impl Progress {
                 };
                 self.say(&format!("{mark}{text}"))
             }
-            Event::Finished { repetition, seconds_left, .. } => {
+            Event::Capacity { state, .. } => self.say(&search(state)),
+            Event::Finished { repetition, seconds_left, tally, .. } => {
                 let delivery = repetition.latency.delivery.as_ref();
                 let result = match (&repetition.throughput, delivery) {
                     (Some(t), _) => format!("{} MB/s", three(t.bytes_per_second / 1e6)),
@@ -120,7 +125,13 @@ impl Progress {
                     seconds_left.filter(|seconds| *seconds > 0.0).map_or_else(String::new, |s| {
                         format!(" · {} left", human_duration(Duration::from_secs_f64(s)))
                     });
-                self.say(&format!("{}: {result} · {verdict}{left}", self.heading))
+                // Where all is valid, their number says nothing that the heading does not.
+                let so_far = if tally.suspect + tally.failed + tally.retried > 0 {
+                    format!(" · so far {tally}")
+                } else {
+                    String::new()
+                };
+                self.say(&format!("{}: {result} · {verdict}{so_far}{left}", self.heading))
             }
             Event::Ended { end, .. } => match end {
                 End::Complete => Ok(()),
@@ -174,6 +185,24 @@ impl Progress {
         }
         Ok(())
     }
+}
+
+/// A search for a capacity in one line.
+fn search(state: &Capacity) -> String {
+    let users = |users: Option<u32>| users.map_or_else(|| "?".into(), |users| count(users.into()));
+    let at = match state.next {
+        Some(next) => format!("{}, next {} users", state.stage.title(), count(next.into())),
+        None => format!("{}: {}", state.stage.title(), state.answer()),
+    };
+    let (lower, upper) = (users(state.lower), users(state.upper));
+    let proven = if state.lower.or(state.upper).is_some() && state.next.is_some() {
+        format!(" · proven from {lower} to {upper} users")
+    } else {
+        String::new()
+    };
+    let limit = state.limit().filter(|_| state.next.is_none());
+    let limit = limit.map_or_else(String::new, |limit| format!(" · limited by {limit}"));
+    format!("capacity of {} ({}): {at}{proven}{limit}", state.backend, state.payload)
 }
 
 fn reasons(repetition: &crate::record::Repetition) -> String {

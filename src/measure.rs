@@ -206,6 +206,33 @@ pub enum Judgement {
 /// doubtful.
 pub const PLANNED_FAULT: &str = "planned-fault";
 
+/// How many repetitions were judged how so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Valid.
+    pub valid: usize,
+    /// Suspect.
+    pub suspect: usize,
+    /// Failed, the last try included.
+    pub failed: usize,
+    /// Tries that failed and were executed again; not in the others.
+    pub retried: usize,
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} valid", self.valid)?;
+        for (count, word) in
+            [(self.suspect, "suspect"), (self.failed, "failed"), (self.retried, "retried")]
+        {
+            if count > 0 {
+                write!(f, ", {count} {word}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A reason for doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
@@ -279,6 +306,10 @@ pub struct Estimate {
     pub min: f64,
     /// Largest.
     pub max: f64,
+    /// Standard deviation of the repetitions (n − 1); `null` below two values, and in records of
+    /// older programs.
+    #[serde(default)]
+    pub stdev: Option<f64>,
     /// Lower end of the mean's 95 % confidence interval (Student's t); `null` below two values.
     pub ci_low: Option<f64>,
     /// Upper end.

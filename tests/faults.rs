@@ -179,7 +179,7 @@ fn a_killed_run_is_gone_on_with() {
     let before = bench.record();
     let file = bench.record_file().unwrap();
     let mut command = bench.command(program());
-    command.args(["run", "first-look", "--resume", "--out", file.to_str().unwrap()]);
+    command.args(["run", "first-look", "--resume", file.to_str().unwrap()]);
     command.args(SHORT.iter().flat_map(|set| ["--set", set]));
     let run = bench.going(command);
     let count = finished(&before).len();
@@ -239,23 +239,160 @@ fn cleaning_says_what_it_removed() {
     assert_eq!(bench.record(), record);
 }
 
+/// Makes a folder a file's name, which cannot be written to, not even by root; put back when
+/// dropped.
+struct Blocked {
+    folder: std::path::PathBuf,
+    aside: std::path::PathBuf,
+}
+
+impl Blocked {
+    fn new(folder: std::path::PathBuf) -> Self {
+        let aside = folder.with_extension("aside");
+        fs::rename(&folder, &aside).unwrap();
+        fs::write(&folder, "").unwrap();
+        Self { folder, aside }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        fs::remove_file(&self.folder).unwrap();
+        fs::rename(&self.aside, &self.folder).unwrap();
+    }
+}
+
+fn until_kept(bench: &Bench, repetitions: usize) {
+    until("repetitions are kept", || {
+        bench.record_file().is_some() && finished(&bench.record()).len() >= repetitions
+    });
+}
+
 #[test]
-fn a_record_that_cannot_be_kept_ends_the_run_before_anything_is_lost() {
+fn a_record_that_cannot_be_kept_is_kept_elsewhere_and_comes_back() {
     let bench = Bench::new();
     let mut run = bench.run("first-look", SHORT);
-    until("a repetition is kept", || {
-        bench.record_file().is_some() && !finished(&bench.record()).is_empty()
-    });
-    // The folder becomes a file's name: it cannot be written to, not even by root.
-    let (records, aside) = (bench.path("records"), bench.path("aside"));
-    fs::rename(&records, &aside).unwrap();
-    fs::write(&records, "").unwrap();
-    until("it ends", || run.over());
+    until_kept(&bench, 1);
+    let blocked = Blocked::new(bench.path("records"));
+    run.until_said("the record could not be saved as");
+    run.until_said("it was saved as");
+    let elsewhere = || {
+        let files = fs::read_dir(bench.path("state")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|e| e == "json")).collect::<Vec<_>>()
+    };
+    assert_eq!(elsewhere().len(), 1);
+    assert!(!finished(&hubmark::record::store::load(&elsewhere()[0]).unwrap()).is_empty());
+    drop(blocked);
+    run.until_said("is saved as");
+    until("the substitute is gone", || elsewhere().is_empty());
+    run.signal(Signal::SIGINT);
+    run.end().says(130, &[]);
+    assert!(bench.record().finished.is_some());
+    assert_eq!(bench.folders().len(), 0);
+}
+
+#[test]
+fn a_record_that_can_be_kept_nowhere_stays_in_memory_and_is_offered_again() {
+    let bench = Bench::new();
+    let mut command = bench.command(program());
+    fs::create_dir(bench.path("temporary")).unwrap();
+    command.env("TMPDIR", bench.path("temporary")).args(["run", "first-look"]);
+    command.args(SHORT.iter().flat_map(|set| ["--set", set]));
+    let mut run = bench.going(command);
+    until_kept(&bench, 1);
+    let before = finished(&bench.record()).len();
+    let blocked: Vec<_> =
+        ["temporary", "state", "records"].map(|name| Blocked::new(bench.path(name))).into();
+    run.until_said("error: the record could not be saved as");
+    drop(blocked);
+    // The repetition that could not be saved is there together with the next.
+    until_kept(&bench, before + 2);
+    run.signal(Signal::SIGINT);
+    run.end().says(130, &[]);
+    let record = bench.record();
+    let numbers: Vec<_> = finished(&record).iter().map(|repetition| repetition.index).collect();
+    assert_eq!(numbers, (0..numbers.len() as u32).collect::<Vec<_>>(), "none is missing");
+}
+
+#[test]
+fn a_record_that_can_be_kept_nowhere_at_the_end_is_told_and_printed() {
+    let bench = Bench::new();
+    let mut command = bench.command(program());
+    fs::create_dir(bench.path("temporary")).unwrap();
+    command.env("TMPDIR", bench.path("temporary")).args(["run", "first-look"]);
+    command.args(SHORT.iter().flat_map(|set| ["--set", set]));
+    let mut run = bench.going(command);
+    until_kept(&bench, 1);
+    let blocked: Vec<_> =
+        ["temporary", "state", "records"].map(|name| Blocked::new(bench.path(name))).into();
+    run.until_said("error: the record could not be saved as");
+    run.signal(Signal::SIGTERM);
     let answer = run.end();
-    answer.says(1, &["the record could not be saved as", "--out FILE"]);
+    answer.says(130, &["the record could not be saved as", "--out FILE"]);
     assert!(answer.stdout.contains("delivery"), "the result is still told: {}", answer.stdout);
-    fs::remove_file(&records).unwrap();
-    fs::rename(&aside, &records).unwrap();
+    drop(blocked);
     assert!(!finished(&bench.record()).is_empty());
     assert_eq!(bench.folders().len(), 0);
+}
+
+/// Fifty users for eight seconds: enough messages for a 99th percentile.
+const PACED: &[&str] = &[
+    "workload.users=50",
+    "workload.messages=400",
+    "workload.arrival={ distribution = \"constant\", mean = \"20 ms\" }",
+    "workload.drain=\"30 s\"",
+    "run.baseline=\"0 s\"",
+];
+
+#[test]
+fn a_run_that_stood_still_says_so() {
+    let still = Duration::from_secs(2);
+    let bench = Bench::new();
+    let mut run = bench.run("first-look", PACED);
+    run.until_load();
+    run.signal(Signal::SIGSTOP);
+    sleep(still);
+    run.signal(Signal::SIGCONT);
+    run.end().says(0, &[]);
+    let record = bench.record();
+    let repetition = finished(&record)[0];
+    let least = still.as_micros() as f64 * 0.95;
+    let latency = &repetition.latency;
+    let (lag, response) = (latency.lag.as_ref().unwrap(), latency.response.as_ref().unwrap());
+    assert!(lag.max >= least && response.max >= least, "{} and {}", lag.max, response.max);
+    let reasons = &repetition.verdict.reasons;
+    assert!(reasons.iter().any(|reason| reason.code == "client-saturated"), "{reasons:?}");
+    assert_eq!(repetition.ledger.delivered, repetition.ledger.planned);
+}
+
+#[test]
+fn a_planned_pause_is_on_the_books_and_no_failure() {
+    let bench = Bench::new();
+    let schedule = "fault=[{ at = \"1 s\", kind = \"pause\", for = \"2 s\" }]";
+    let answer = bench.run("first-look", &[PACED, &[schedule]].concat()).end();
+    answer.says(0, &["planned fault: broker: pause", "acknowledges again after"]);
+    assert!(answer.stdout.contains("by plan broker was paused at"), "{}", answer.stdout);
+    let record = bench.record();
+    let repetition = finished(&record)[0];
+    let fault = &repetition.faults[0];
+    let (began, ended) = (fault.began.unwrap(), fault.ended.unwrap());
+    assert!(began >= 1.0 && ended - began >= 2.0 && fault.error.is_none(), "{fault:?}");
+    assert!(fault.recovery_ack.unwrap() >= 0.0 && fault.recovery_delivery.unwrap() >= 0.0);
+    assert_eq!(fault.toll.unwrap(), hubmark::record::Toll::default());
+    let ledger = repetition.ledger;
+    assert_eq!((ledger.delivered, ledger.stored), (ledger.planned, Some(ledger.planned)));
+    // From the due time on it is seen in full; our own lateness is none of it.
+    let response = repetition.latency.response.as_ref().unwrap();
+    assert!(response.max >= 1.9e6, "{}", response.max);
+    assert_eq!(repetition.verdict.reasons[0].code, "planned-fault");
+    assert!(repetition.events.iter().any(|note| note.text.contains("pause goes on")));
+}
+
+#[test]
+fn a_fault_for_a_server_that_is_not_there_is_refused_at_once() {
+    let bench = Bench::new();
+    let schedule = "fault=[{ at = \"1 s\", kind = \"pause\", server = \"zookeeper\" }]";
+    let answer = bench.run("first-look", &[PACED, &[schedule]].concat()).end();
+    answer.says(2, &["it has no server \"zookeeper\", only broker"]);
+    assert_eq!(bench.record_file(), None);
 }

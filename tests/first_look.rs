@@ -82,29 +82,6 @@ fn timeline_and_samples(record: &Record) {
 }
 
 #[test]
-fn the_hub_itself_is_read_while_it_is_measured() {
-    let home = Home::new();
-    let longer = "workload.messages=24";
-    let cool = "run.cooldown={ below = \"0 C\", limit = \"100 ms\" }";
-    let said: Said =
-        home.run("first-look", &[SHORT, &[longer, cool]], &[]).output().unwrap().into();
-    said.ends(0);
-    let record = home.record();
-    let facts = &record.provenance.hub;
-    assert!(facts.fsync.is_some_and(|time| !time.is_zero()), "{facts:?}");
-    let repetition = &record.points[0].repetitions[0];
-    assert!(!repetition.hub.is_empty(), "six seconds have at least one reading");
-    for line in &repetition.hub {
-        let (busy, other) = (line.busy_cores.unwrap(), line.other_cores.unwrap_or(0.0));
-        assert!((0.0..=busy).contains(&other), "{line:?}");
-        assert!(line.memory_available.is_some() && line.disk_free.is_some(), "{line:?}");
-    }
-    assert!(repetition.hub.iter().any(|line| line.other_cores.is_some()), "{:?}", repetition.hub);
-    // No hub is that cold; one without a thermometer is not waited for.
-    assert_ne!(repetition.cooled.unwrap().reached, Some(true));
-}
-
-#[test]
 fn the_result_comes_in_the_form_that_was_asked_for() {
     let home = Home::new();
     let json: Said =
@@ -153,6 +130,7 @@ fn a_wrong_override_is_refused_with_everything_that_is_wrong() {
     assert!(said.err.contains("first-look"), "names what was meant: {}", said.err);
     home.hubmark(["run"]).ends(2);
     home.hubmark(["run", "first-look", "--resume"]).ends(2);
+    home.hubmark(["run", "--set", "run.seed=1"]).ends(2);
     home.hubmark(["measure"]).ends(2);
     let said = home.hubmark([""; 0]).ends(2);
     assert!(said.err.contains("hubmark run"), "{}", said.err);
@@ -250,16 +228,11 @@ fn a_run_goes_on_where_it_was_stopped_and_a_whole_one_is_left_alone() {
     let kept = whole(&partial);
     assert!((1..3).contains(&kept.len()), "{}", kept.len());
 
-    let said: Said = home
-        .run("first-look", &[SHORT, three, &["run.seed=7"]], &["--resume"])
-        .output()
-        .unwrap()
-        .into();
-    let said = said.ends(1);
+    let said = home.resume("first-look", &[SHORT, three, &["run.seed=7"]]).ends(1);
     assert!(said.err.contains("plan"), "another plan is refused: {}", said.err);
     assert_eq!(home.record(), partial);
 
-    Said::from(run(&["--resume"]).output().unwrap()).ends(0);
+    home.resume("first-look", &[SHORT, three]).ends(0);
     let complete = home.record();
     assert_eq!(complete.status, Status::Complete);
     assert_eq!((complete.started, &complete.plan), (partial.started, &partial.plan));
@@ -271,7 +244,7 @@ fn a_run_goes_on_where_it_was_stopped_and_a_whole_one_is_left_alone() {
     assert_eq!((indices, all.len()), (BTreeSet::from([0, 1, 2]), 3));
     assert_eq!(repetitions(&complete).count(), 3, "what was stopped has been replaced");
 
-    Said::from(run(&["--resume"]).output().unwrap()).ends(0);
+    home.hubmark(["run", "--resume", home.record_path().to_str().unwrap()]).ends(0);
     let again = home.record();
     assert_eq!(again.points, complete.points);
 }

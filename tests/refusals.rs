@@ -37,27 +37,6 @@ fn no_engine() {
 }
 
 #[test]
-fn the_doctor_says_what_a_run_would_fail_of() {
-    let bench = Bench::new();
-    let answer = bench.answer(&["doctor", ON_AN_ENGINE]);
-    answer.says(1, &[]);
-    for words in ["fail", "no Docker engine answers", NO_ENGINE, "start it"] {
-        assert!(answer.stdout.contains(words), "{words}: {}", answer.stdout);
-    }
-    let answer = bench.answer(&["doctor", ON_AN_ENGINE, "--format", "json"]);
-    answer.says(1, &[]);
-    let checks: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
-    let engine = checks.as_array().unwrap().iter().find(|one| one["subject"] == "engine").unwrap();
-    assert_eq!(engine["finding"], "fail");
-    assert!(engine["advice"].as_str().unwrap().contains("install it"), "{engine}");
-    // The built-in broker needs no engine.
-    let answer = bench.answer(&["doctor", "first-look"]);
-    answer.says(0, &[]);
-    assert!(answer.stdout.contains("file descriptors here"), "{}", answer.stdout);
-    bench.answer(&["doctor", "no-such-profile"]).says(2, &["no-such-profile"]);
-}
-
-#[test]
 fn a_socket_that_nobody_listens_on() {
     let bench = Bench::new();
     let socket = bench.path("engine.sock");
@@ -207,7 +186,7 @@ fn records_that_cannot_be_read_say_why() {
         fs::write(&file, content).unwrap();
         let file = file.to_str().unwrap();
         bench.answer(&["records", "show", file]).says(1, &[name, why]);
-        let resumed = ["run", "first-look", "-q", "--resume", "--out", file];
+        let resumed = ["run", "first-look", "-q", "--resume", file];
         bench.answer(&resumed).says(1, &["nothing to go on with", name, why]);
         bench.answer(&["records", "remove", file]).says(1, &["was not removed", name]);
         assert_eq!(fs::read_to_string(file).unwrap(), content, "left as it was");
@@ -215,7 +194,7 @@ fn records_that_cannot_be_read_say_why() {
     let missing = bench.path("missing.json");
     let missing = missing.to_str().unwrap();
     bench.answer(&["records", "show", missing]).says(1, &[missing, "No such file"]);
-    let resumed = ["run", "first-look", "-q", "--resume", "--out", missing];
+    let resumed = ["run", "first-look", "-q", "--resume", missing];
     let answer = bench.answer(&resumed);
     answer.says(1, &[missing, "No such file"]);
     assert_eq!(answer.stderr.matches("No such file").count(), 1, "{}", answer.stderr);
@@ -226,16 +205,46 @@ fn a_record_of_another_plan_is_not_gone_on_with() {
     let bench = Bench::new();
     let file = bench.path("records/mine.json");
     let file = file.to_str().unwrap();
-    let run = |more: &[&str]| {
-        bench.answer(&[&["run", "first-look", "-q", "--out", file], SMALL, more].concat())
+    let run = |place: &str, more: &[&str]| {
+        bench.answer(&[&["run", "first-look", "-q", place, file], SMALL, more].concat())
     };
-    run(&[]).says(0, &[]);
+    run("--out", &[]).says(0, &[]);
     let record = bench.record();
-    let answer = run(&["--resume", "--set", "run.seed=7"]);
-    answer.says(1, &["cannot resume", file, "without --resume"]);
-    run(&[]).says(1, &[file, "exists already", "--resume", "--out"]);
+    let others = ["--set", "run.seed=7", "--set", "workload.users=6"];
+    let differences = ["plan.seed: 42 in the record, 7 now", "plan.points[0].workload.users"];
+    let answer = run("--resume", &others);
+    answer.says(1, &[&["cannot resume", file, "start a new run"], &differences[..]].concat());
+    let answer = bench.answer(&["run", "-q", "--resume", file, "--set", "run.seed=7"]);
+    answer.says(1, &["cannot resume", differences[0]]);
+    run("--out", &[]).says(1, &[file, "exists already", "--resume"]);
+    bench.answer(&["run", "--resume", file, "--out", file]).says(2, &["--out"]);
     assert_eq!(bench.record(), record, "left as it was");
-    run(&["--resume"]).says(0, &[]);
+    run("--resume", &[]).says(0, &[]);
+    bench.answer(&["run", "-q", "--resume", file]).says(0, &[]);
+}
+
+#[test]
+fn a_record_of_another_hub_client_or_program_is_not_gone_on_with() {
+    let bench = Bench::new();
+    let file = bench.path("records/mine.json");
+    let name = file.to_str().unwrap();
+    bench.answer(&[&["run", "first-look", "-q", "--out", name], SMALL].concat()).says(0, &[]);
+    let text = fs::read_to_string(&file).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    record["provenance"]["hub"]["kernel"] = "2.4.0".into();
+    record["provenance"]["client"]["cores"] = 1_024.into();
+    record["hubmark"]["version"] = "0.0.0".into();
+    let text = record.to_string();
+    fs::write(&file, &text).unwrap();
+    bench.answer(&["run", "-q", "--resume", name]).says(
+        1,
+        &[
+            "hub.kernel: 2.4.0 in the record",
+            "client.cores: 1024 in the record",
+            "hubmark.version: 0.0.0 in the record",
+        ],
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), text, "left as it was");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn the_schema_refuses_what_is_not_a_record_and_the_program_what_it_cannot_read()
         said.err
     );
     assert!(said.err.contains("newer"), "{}", said.err);
-    let said = home.hubmark(["run", "first-look", "--resume", "--out", &path]).ends(1);
+    let said = home.hubmark(["run", "first-look", "--resume", &path]).ends(1);
     assert!(said.err.contains("newer"), "{}", said.err);
 
     let mut numberless = record.clone();

@@ -109,6 +109,46 @@ fn a_run_that_is_stopped_leaves_a_partial_record_and_the_screen_stays() {
 }
 
 #[test]
+fn points_are_skipped_repetitions_are_added_and_earlier_ones_looked_at_again() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::screen(&folders, 160, 45);
+    terminal.press(LAST_PROFILE);
+    terminal.press("\tjjj\r");
+    terminal.press(CTRL_U);
+    terminal.press("5, 6\r");
+    terminal.wait("2 points");
+    terminal.press(F5);
+    terminal.wait_for_messages();
+    terminal.press("s+");
+    terminal.wait("how many more of each point");
+    terminal.press("\r");
+    terminal.wait("1 more after this repetition");
+    terminal.press("sk");
+    terminal.wait("rep 1/2");
+    terminal.wait("1/4");
+    terminal.wait_for_messages();
+    terminal.press("[");
+    terminal.wait("earlier repetition, the run goes on");
+    terminal.press("]");
+    terminal.until("the display follows the run", |frame| !frame.contains("earlier repetition"));
+    terminal.press("m");
+    terminal.wait("repetition 1: running");
+    terminal.press("sk");
+    terminal.wait(" stopped ");
+    terminal.wait("back to setup");
+    let record = folders.record();
+    assert_eq!((record.status, record.plan.repetitions), (Status::Partial, 2));
+    assert_eq!(record.plan.schedule.len(), 4);
+    for point in &record.points {
+        let [repetition] = point.repetitions.as_slice() else { panic!("one was begun of each") };
+        assert_eq!(repetition.ledger.contradictions(), [""; 0]);
+    }
+    assert_eq!(terminal.servers(), 0);
+    terminal.press("q");
+    assert_eq!(terminal.exit(), 130);
+}
+
+#[test]
 fn a_signal_ends_the_run_in_order() {
     let folders = Folders::new(MANY);
     let mut terminal = Terminal::running(&folders);

@@ -12,7 +12,6 @@ use crate::{
     paths,
     plan::HubRequest,
     profile::{self, Profile},
-    server::{HubKind, Limits},
 };
 
 /// Executes `hubmark doctor`. The exit status is 1 when something would make a run fail.
@@ -34,10 +33,8 @@ pub async fn execute(args: Doctor) -> Result<Exit> {
             }
         }
     }
-    let mut hub: HubRequest = plan.as_ref().map_or_else(
-        || HubRequest { kind: HubKind::Docker, engine: None, limits: Limits::default() },
-        |plan| plan.hub.clone(),
-    );
+    let mut hub: HubRequest =
+        plan.as_ref().map_or_else(|| HubRequest::docker(None), |plan| plan.hub.clone());
     if args.hub.hub.is_some() {
         hub.engine = args.hub.hub;
     }

@@ -16,9 +16,9 @@ use crate::{
     engine,
     hub::{self, Hub, docker::DockerHub, local::LocalHub},
     paths,
+    plan::HubRequest,
     profile::{self, Profile},
     record::store,
-    server::HubKind,
 };
 
 /// The run that looks after images has no containers.
@@ -120,15 +120,7 @@ pub async fn clean(hub: HubArg) -> Result<Exit> {
     let mut removed = LocalHub::open()?.sweep().await?;
     let unfinished = store::sweep(&paths::records()?)?;
     removed.extend(unfinished.iter().map(|path| path.display().to_string()));
-    let engine = hub::open(
-        &crate::plan::HubRequest {
-            kind: HubKind::Docker,
-            engine: hub.hub.clone(),
-            limits: crate::server::Limits::default(),
-        },
-        NO_RUN,
-    )
-    .await;
+    let engine = hub::open(&HubRequest::docker(hub.hub.clone()), NO_RUN).await;
     match engine {
         Ok(engine) => removed.extend(engine.sweep().await?),
         // A machine without an engine has nothing to clean there, unless one was asked for.

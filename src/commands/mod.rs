@@ -5,6 +5,7 @@ mod images;
 mod launch;
 pub mod profiles;
 mod records;
+mod report;
 mod run;
 mod screen;
 mod signals;
@@ -22,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     broker,
     cli::{Cli, Command},
-    hub::local::guard,
+    hub::child::guard,
     paths,
     units::Bytes,
 };
@@ -77,8 +78,11 @@ pub fn execute(cli: Cli) -> Result<Exit> {
     let exit = match command {
         None => screen::open(&runtime),
         Some(Command::Run(args)) => runtime.block_on(run::run(args)),
+        Some(Command::Footprint(args)) => runtime.block_on(run::run(args.into())),
         Some(Command::Profiles(command)) => profiles::execute(&command),
         Some(Command::Records(command)) => records::execute(command),
+        Some(Command::Report(args)) => report::report(&args),
+        Some(Command::Compare(args)) => report::compare(&args),
         Some(Command::Images(command)) => runtime.block_on(images::execute(command)),
         Some(Command::Doctor(args)) => runtime.block_on(doctor::execute(args)),
         Some(Command::Clean(hub)) => runtime.block_on(images::clean(hub)),

@@ -35,7 +35,7 @@ pub fn execute(command: Records) -> Result<Exit> {
 }
 
 /// A record's file: as given, or in the records folder, with or without its ending.
-fn locate(record: &Path) -> Result<PathBuf> {
+pub fn locate(record: &Path) -> Result<PathBuf> {
     if record.exists() {
         return Ok(record.to_owned());
     }
@@ -62,8 +62,11 @@ fn list() -> Result<Exit> {
                     Status::Complete => "complete",
                     Status::Partial => "partial",
                 };
-                let all = record.plan.schedule.len();
-                writeln!(text, "{name:<60} {status:<9} {done:>4} of {all:>4} repetitions")
+                let all = match &record.plan.capacity {
+                    Some(_) => "       ".to_owned(),
+                    None => format!("of {:>4}", record.plan.schedule.len()),
+                };
+                writeln!(text, "{name:<60} {status:<9} {done:>4} {all} repetitions")
             }
             Err(error) => writeln!(text, "{name:<60} unreadable: {error}"),
         };

@@ -19,7 +19,7 @@ use crate::{
     profile::{self, Library, Override, Profile},
     tui::{
         self, BackendOption, Controller, Inputs, PlanPreview, Planner, Problem, ProfileEntry,
-        Request, Started, Stop, TuiError,
+        Request, Started, Stop, TuiError, Wish,
     },
 };
 
@@ -181,9 +181,11 @@ impl Controller for EngineController {
         });
         Ok(Started {
             events,
-            stop: Box::new(move |stop| match stop {
-                Stop::AfterRepetition => control.stop_after_repetition(),
-                Stop::Now => control.stop_now(),
+            steer: Box::new(move |wish| match wish {
+                Wish::Stop(Stop::AfterRepetition) => control.stop_after_repetition(),
+                Wish::Stop(Stop::Now) => control.stop_now(),
+                Wish::Skip(point) => control.skip_point(point),
+                Wish::Add(count) => control.add_repetitions(count),
             }),
         })
     }

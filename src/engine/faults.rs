@@ -1,6 +1,7 @@
 //! Planned faults: struck on the load's own clock, told, and followed until the server is back.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -56,8 +57,13 @@ struct Scene {
 }
 
 struct Case {
+    /// Its place in the schedule.
+    number: usize,
     planned: Fault,
     server: Running,
+    /// Held by whoever does something to the server: one fault begins when the one before has
+    /// ended, however long the hub takes.
+    turn: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
 }
 
@@ -97,13 +103,15 @@ impl Faults {
         limits: Limits,
     ) -> Self {
         let servers = &stage.servers.running;
-        let cases = faults.iter().filter_map(|planned| {
+        let mut turns: BTreeMap<String, Arc<tokio::sync::Mutex<()>>> = BTreeMap::new();
+        let cases = faults.iter().enumerate().filter_map(|(number, planned)| {
             let server = match &planned.server {
                 Some(role) => servers.iter().find(|server| server.role == *role),
                 None => servers.last(),
             };
             let (planned, server) = (planned.clone(), server?.clone());
-            Some(Case { planned, server, state: Mutex::default() })
+            let turn = Arc::clone(turns.entry(server.id.clone()).or_default());
+            Some(Case { number, planned, server, turn, state: Mutex::default() })
         });
         let scene = Scene {
             hub: Arc::clone(stage.hub),
@@ -258,6 +266,7 @@ impl Scene {
                 return;
             }
         }
+        let turn = case.turn.lock().await;
         if let Err(error) = self.begin(case).await {
             self.tell(Level::Error, format!("planned fault: {error}"));
             let mut state = case.state();
@@ -276,12 +285,13 @@ impl Scene {
             case.state().error = Some(error.to_string());
         }
         case.state().over = true;
+        drop(turn);
         self.follow(case).await;
     }
 
     async fn begin(&self, case: &Case) -> Result<(), HubError> {
         let (role, kind) = (&case.server.role, &case.planned.kind);
-        self.struck.begin(role, kind.to_string(), case.ends_the_server());
+        self.struck.begin(case.number, role, kind.to_string(), case.ends_the_server());
         if case.ends_the_server() {
             self.watches.suspend(role);
         }
@@ -289,7 +299,7 @@ impl Scene {
         let struck = self.hub.inflict(&case.server, kind, &self.limits).await;
         let now = self.now();
         if let Err(error) = struck {
-            self.struck.end(role);
+            self.struck.end(case.number);
             if case.ends_the_server() {
                 self.watches.resume(&case.server);
             }
@@ -332,7 +342,7 @@ impl Scene {
         if case.ends_the_server() {
             self.watches.resume(&case.server);
         } else {
-            self.struck.end(role);
+            self.struck.end(case.number);
         }
         Ok(())
     }
@@ -343,7 +353,9 @@ impl Scene {
         let role = &case.server.role;
         loop {
             sleep(GLANCE).await;
-            if case.ends_the_server() {
+            // While another fault has the server, its end is that one's.
+            let turn = case.turn.try_lock();
+            if case.ends_the_server() && turn.is_ok() {
                 match self.hub.life(&case.server).await {
                     Life::Running => {}
                     Life::Gone => return,
@@ -353,11 +365,12 @@ impl Scene {
                     }
                 }
             }
+            drop(turn);
             let awaited = case.state().awaited;
             let Some((from, number)) = awaited else { return };
             let (ack, _) = self.recorder.comebacks().seen(number);
             if let Some(ack) = ack {
-                self.struck.end(role);
+                self.struck.end(case.number);
                 let seconds = ack.since(from) as f64 / 1e6;
                 let text = format!("planned fault: {role} acknowledges again after {seconds:.3} s");
                 self.tell(Level::Info, text);
@@ -369,7 +382,7 @@ impl Scene {
     async fn again(&self, case: &Case, code: Option<i64>) {
         if case.state().starts >= MOST_STARTS {
             // From here on its end is the server's own.
-            self.struck.end(&case.server.role);
+            self.struck.end(case.number);
             return;
         }
         let log = self.hub.log(&case.server, LOG_LINES).await;

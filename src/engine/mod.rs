@@ -1,24 +1,23 @@
 //! The engine: executes a plan and tells what happens. It prints nothing and knows no terminal.
 //!
-//! [`run`] walks the plan's schedule; [`repetition`] executes one step of it on clean servers, with
+//! [`run`] begins a record or goes on with one ([`resume`]); [`walk`] executes step after step, as
+//! [`strategy`] decides them; [`repetition`] executes one step on clean servers, with
 //! [`play`] as its measured part and [`stage`] as what may end that early. On
 //! the way of a message: [`load`] (the thread that sends) → the backend → [`inbox`] (the thread
 //! that receives), both into the [`recorder`], which keeps the [`ledger`]. Beside it [`sampler`]
-//! follows the servers' resources, [`faults`] strikes them where the plan says so, [`attendant`]
-//! follows the hub itself, [`generator`] this process, [`observer`] makes snapshots, and
-//! [`verdict`] judges, with [`fitness`] of the hub. [`cooldown`] waits before a repetition.
+//! follows the servers' resources, [`faults`] strikes them where the plan says so, [`generator`] this process, [`observer`] makes snapshots, and
+//! [`verdict`] judges.
 
-mod attendant;
 mod comeback;
 pub mod control;
-mod cooldown;
 mod course;
 pub mod doctor;
 mod faults;
-mod fitness;
+mod footprint;
 mod generator;
 pub mod inbox;
 pub mod ledger;
+mod limiting;
 pub mod load;
 mod observer;
 mod play;
@@ -27,14 +26,19 @@ mod provenance;
 mod recorder;
 mod repetition;
 mod results;
+mod resume;
 mod run;
 mod sampler;
 mod servers;
+mod shelf;
 mod stage;
+mod strategy;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod timeleft;
 mod verdict;
+mod walk;
 mod warmup;
 
 pub use recorder::Recorder;

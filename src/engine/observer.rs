@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
-    attendant::Watch,
     generator::SelfWatch,
     recorder::Recorder,
     sampler::Sampler,
@@ -14,9 +13,9 @@ use super::{
 };
 use crate::{
     clock::Micros,
-    event::{BARS, BARS_PER_DECADE, FIRST_BAR, Snapshot, Teller},
-    measure::{Durations, Generator, Ledger, Second, Spread, Verdict, Vitals},
-    plan::{Point, Scenario, Workload},
+    event::{Alarm, BARS, BARS_PER_DECADE, FIRST_BAR, Snapshot, Teller},
+    measure::{Durations, Generator, Ledger, Second, Spread, Verdict},
+    plan::{Point, Scenario, Threshold, Workload},
     stats::distribution::Distribution,
 };
 
@@ -50,10 +49,8 @@ pub struct Observer<'a> {
     counts: Second,
     generator: Generator,
     watch: SelfWatch,
-    /// The hub itself.
-    hub: Watch<'a>,
-    /// Its lines so far.
-    pub vitals: Vec<Vitals>,
+    thresholds: &'a [Threshold],
+    alarms: Vec<Alarm>,
 }
 
 impl<'a> Observer<'a> {
@@ -63,8 +60,8 @@ impl<'a> Observer<'a> {
         sampler: &'a Sampler,
         teller: &'a Teller,
         point: &'a Point,
+        thresholds: &'a [Threshold],
         machine: (f64, bool),
-        hub: Watch<'a>,
     ) -> Self {
         Self {
             recorder,
@@ -80,8 +77,8 @@ impl<'a> Observer<'a> {
             counts: Second::default(),
             generator: Generator::default(),
             watch: SelfWatch::start(),
-            hub,
-            vitals: Vec::new(),
+            thresholds,
+            alarms: Vec::new(),
         }
     }
 
@@ -91,7 +88,6 @@ impl<'a> Observer<'a> {
         self.planned_seconds = planned_seconds;
         self.playing = true;
         self.timeline.clear();
-        self.vitals.clear();
         self.counts = self.recorder.turn_second(0);
     }
 
@@ -106,8 +102,6 @@ impl<'a> Observer<'a> {
             ticks.tick().await;
             number += 1;
             if number.is_multiple_of(TICKS_PER_SECOND) {
-                let clock = self.recorder.clock();
-                self.vitals = self.hub.vitals(clock, self.sampler, self.start, None);
                 if self.playing && self.seconds() > 0.0 {
                     self.close_second();
                 } else {
@@ -145,15 +139,9 @@ impl<'a> Observer<'a> {
         self.generator = self.watch.lap();
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&mut self) -> Snapshot {
         let ledger = self.recorder.ledger();
         let distributions = self.recorder.durations();
-        let shown = if measured_by_producer(self.point) {
-            &distributions.ack
-        } else {
-            &distributions.delivery
-        };
-        let bars = shown.bars(FIRST_BAR, BARS_PER_DECADE, BARS);
         let durations = spreads(&distributions);
         let generator = Generator {
             lag_p99: durations.lag.p99,
@@ -161,6 +149,9 @@ impl<'a> Observer<'a> {
             ..self.generator
         };
         let seconds = self.seconds();
+        if self.playing {
+            verdict::alarm(&mut self.alarms, self.thresholds, &durations, seconds);
+        }
         Snapshot {
             seconds,
             planned_seconds: self.planned_seconds,
@@ -170,20 +161,14 @@ impl<'a> Observer<'a> {
             verdict: self.verdict(&ledger, &durations, &generator, seconds),
             ledger,
             durations,
-            bars,
+            bars: bars(&distributions),
+            alarms: self.alarms.clone(),
             second: self.timeline.last().copied().unwrap_or_default(),
             servers: self.sampler.latest(self.start),
-            hub: self.latest_vitals(),
+            hub: None,
             generator,
             dropped: self.teller.dropped(),
         }
-    }
-
-    /// The last line. The servers' counters come up to a second later than the hub's.
-    fn latest_vitals(&self) -> Option<Vitals> {
-        let last = *self.vitals.last()?;
-        let other = self.vitals.iter().rev().take(3).find_map(|one| one.other_cores);
-        Some(Vitals { other_cores: other, ..last })
     }
 
     fn verdict(
@@ -204,8 +189,6 @@ impl<'a> Observer<'a> {
             shared: self.shared,
             samples: &samples,
             seconds,
-            hub: &self.vitals,
-            build: self.hub.build,
             reasons: &self.recorder.reasons(),
             faults: &[],
         })
@@ -215,6 +198,17 @@ impl<'a> Observer<'a> {
 /// Whether the throughput is that of the producers, for want of a consumer beside them.
 pub fn measured_by_producer(point: &Point) -> bool {
     matches!(&point.workload, Workload::Throughput(w) if w.scenario == Scenario::Producer)
+}
+
+/// The four distributions as bars.
+fn bars(durations: &Durations<Distribution>) -> Durations<Vec<u64>> {
+    let bars = |of: &Distribution| of.bars(FIRST_BAR, BARS_PER_DECADE, BARS);
+    Durations {
+        lag: bars(&durations.lag),
+        ack: bars(&durations.ack),
+        delivery: bars(&durations.delivery),
+        response: bars(&durations.response),
+    }
 }
 
 /// The four distributions in few numbers.

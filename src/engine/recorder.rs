@@ -227,7 +227,6 @@ impl Recorder {
             received.first.get_or_insert(batch[0].at);
             received.last = Some(last.at);
         }
-        drop(guard);
         self.delivered.fetch_add(first_arrivals, Relaxed);
     }
 
@@ -249,6 +248,9 @@ impl Recorder {
     /// Messages that waiting may still change: without an answer, or (where arrivals are expected)
     /// acknowledged and not yet arrived.
     pub fn pending(&self, arrivals_expected: bool) -> u64 {
+        // Whoever finds nothing pending reads the counters next: a batch that is on the books must
+        // be in them, too.
+        let _whole = (lock(&self.ack), lock(&self.received));
         self.books.iter().map(|books| lock(books).pending(arrivals_expected)).sum()
     }
 
@@ -366,7 +368,6 @@ impl Reports for Recorder {
             self.comeback.acked(times.sent, receipt.at);
             window.record(receipt.at.since(times.sent), self.measured(times));
         }
-        drop(window);
         self.acked.fetch_add(counted, Relaxed);
         self.last_ack.fetch_max(last.at.0, Relaxed);
     }

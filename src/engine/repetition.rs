@@ -6,7 +6,6 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     EngineError,
-    attendant::Watch,
     control::Control,
     course::Course,
     faults::Faults,
@@ -17,6 +16,7 @@ use super::{
     sampler::Sampler,
     servers::Servers,
     stage::Stage,
+    strategy::STOPPED,
     warmup,
 };
 use crate::{
@@ -48,8 +48,6 @@ pub struct Shared<'a> {
     pub cores: f64,
     /// Whether the hub is this machine.
     pub on_hub: bool,
-    /// The hub itself.
-    pub watch: Watch<'a>,
 }
 
 /// What a repetition leaves: its results, and what its servers said of themselves.
@@ -84,17 +82,19 @@ pub async fn execute(
     repetition.phases = work.course.end();
     let error = result.err();
     if let Some(error) = &error {
-        let code = if matches!(error, EngineError::Stopped) { "stopped" } else { "error" };
+        let code = if matches!(error, EngineError::Stopped) { STOPPED } else { "error" };
         repetition.verdict.status = Judgement::Failed;
         repetition.verdict.reasons.insert(0, Reason { code: code.into(), text: error.to_string() });
     }
     Done { repetition, servers, facts: work.facts, error }
 }
 
-fn blank(step: Step, position: u32) -> Repetition {
+/// A repetition of which nothing was measured.
+pub fn blank(step: Step, position: u32) -> Repetition {
     Repetition {
         index: step.repetition,
         order: position,
+        attempt: 1,
         started: jiff::Timestamp::now(),
         seconds: 0.0,
         phases: BTreeMap::new(),
@@ -114,6 +114,7 @@ fn blank(step: Step, position: u32) -> Repetition {
         events: Vec::new(),
         faults: Vec::new(),
         crossed: Vec::new(),
+        missed: Vec::new(),
     }
 }
 
@@ -178,7 +179,6 @@ impl Work<'_> {
             control: self.shared.control,
             servers,
             sampler: &sampler,
-            watch: self.shared.watch,
             clock: self.clock,
         };
         stage.unless_ended(session.reset()).await??;
@@ -270,8 +270,8 @@ impl Work<'_> {
             stage.sampler,
             self.shared.teller,
             point,
+            &plan.thresholds,
             machine,
-            self.shared.watch,
         );
         let faults = Faults::new(stage, &recorder, &plan.faults, plan.hub.limits);
         let mut scene = Play {
@@ -291,13 +291,12 @@ impl Work<'_> {
             point,
             scenario,
             recorder: &recorder,
-            build: self.shared.watch.build,
             thresholds: &plan.thresholds,
+            objectives: plan.capacity.as_ref().map_or(&[], |asked| &asked.objectives),
             machine,
             dropped_snapshots: self.shared.teller.dropped(),
         };
         self.repetition.timeline = std::mem::take(&mut observer.timeline);
-        self.repetition.hub = std::mem::take(&mut observer.vitals);
         self.repetition.events = recorder.take_notes();
         self.repetition.faults = faults.results(recorder.origin());
         match result {

@@ -1,7 +1,6 @@
 //! What a repetition measured, put into its record.
 
 use super::{
-    fitness::Build,
     observer::spreads,
     play::Span,
     recorder::Recorder,
@@ -24,10 +23,10 @@ pub struct Circumstances<'a> {
     pub scenario: Scenario,
     /// Where outcomes were recorded.
     pub recorder: &'a Recorder,
-    /// What the hub is.
-    pub build: &'a Build,
     /// Limits on the results.
     pub thresholds: &'a [Threshold],
+    /// Objectives of a search.
+    pub objectives: &'a [Threshold],
     /// This machine's cores, and whether the hub is this machine.
     pub machine: (f64, bool),
     /// Snapshots that a slow front end missed.
@@ -48,7 +47,6 @@ pub fn resources(repetition: &mut Repetition, stage: &Stage<'_>, baseline: Micro
         repetition.resources.insert(role.clone(), resources);
     }
     repetition.samples = stage.sampler.samples(before.at, after.at, before.at);
-    repetition.hub = stage.watch.vitals(stage.clock, stage.sampler, before.at, Some(after.at));
 }
 
 fn disk(block: &mut BlockUse, then: &DiskMark, now: &DiskMark) {
@@ -84,12 +82,11 @@ pub fn finish(repetition: &mut Repetition, of: &Circumstances<'_>, span: &Span) 
         shared,
         samples: &repetition.samples,
         seconds: repetition.seconds,
-        hub: &repetition.hub,
-        build: of.build,
         reasons: &of.recorder.reasons(),
         faults: &repetition.faults,
     });
     repetition.crossed = verdict::crossed(of.thresholds, &durations, &repetition.ledger);
+    repetition.missed = verdict::crossed(of.objectives, &durations, &repetition.ledger);
 }
 
 /// What a repetition that ended early had measured until then.

@@ -33,37 +33,39 @@ pub struct Servers {
 /// Which servers are in the hands of planned faults: that they end is then no surprise, and if
 /// they end all the same, the fault is named.
 #[derive(Debug, Default)]
-pub struct Struck(Mutex<BTreeMap<String, Blow>>);
+pub struct Struck(Mutex<BTreeMap<usize, Blow>>);
 
 /// What strikes one server.
 #[derive(Debug, Clone)]
 struct Blow {
+    role: String,
     fault: String,
     ends: bool,
 }
 
 impl Struck {
-    fn blows(&self) -> MutexGuard<'_, BTreeMap<String, Blow>> {
+    fn blows(&self) -> MutexGuard<'_, BTreeMap<usize, Blow>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A fault is about to strike the server `role`; `ends` when the server ends by it.
-    pub fn begin(&self, role: &str, fault: String, ends: bool) {
-        self.blows().insert(role.to_owned(), Blow { fault, ends });
+    /// The fault `number` is about to strike the server `role`; `ends` when the server ends by it.
+    pub fn begin(&self, number: usize, role: &str, fault: String, ends: bool) {
+        self.blows().insert(number, Blow { role: role.to_owned(), fault, ends });
     }
 
     /// It is over, and the server stands.
-    pub fn end(&self, role: &str) {
-        self.blows().remove(role);
+    pub fn end(&self, number: usize) {
+        self.blows().remove(&number);
     }
 
     fn expected_to_end(&self, role: &str) -> bool {
-        self.blows().get(role).is_some_and(|blow| blow.ends)
+        self.blows().values().any(|blow| blow.ends && blow.role == role)
     }
 
     /// What strikes a server that does not end by it.
     fn fault(&self, role: &str) -> Option<String> {
-        self.blows().get(role).map(|blow| blow.fault.clone())
+        let blows = self.blows();
+        blows.values().find(|blow| blow.role == role).map(|blow| blow.fault.clone())
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::fitness::{self, Build};
 use crate::{
+    event::Alarm,
     measure::{
         Durations, Generator, Judgement, Ledger, Load, PLANNED_FAULT, Reason, Spread, Verdict,
-        Vitals,
     },
     plan::{Point, Threshold, Workload},
     record::FaultResult,
@@ -44,10 +43,6 @@ pub struct Evidence<'a> {
     pub samples: &'a BTreeMap<String, Vec<Load>>,
     /// Length of the load in seconds.
     pub seconds: f64,
-    /// The hub itself, second by second.
-    pub hub: &'a [Vitals],
-    /// What the hub is.
-    pub build: &'a Build,
     /// Why messages were refused or given up, with counts.
     pub reasons: &'a BTreeMap<String, u64>,
     /// What was done to servers by plan.
@@ -64,9 +59,6 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     faults(evidence, &mut doubt);
     generator(evidence, &mut doubt);
     messages(evidence, &mut doubt);
-    for Reason { code, text } in fitness::doubts(evidence.hub, evidence.build) {
-        doubt(&code, text);
-    }
     if evidence.settled {
         books(evidence, &mut doubt);
         samples(evidence, &mut doubt);
@@ -186,6 +178,30 @@ fn samples(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
     }
 }
 
+/// Keeps `alarms` up to date with what is measured after `seconds` of a load. What is lost is known
+/// only after the drain, so that a threshold on it is not decided here.
+pub fn alarm(
+    alarms: &mut Vec<Alarm>,
+    thresholds: &[Threshold],
+    durations: &Durations<Spread>,
+    seconds: f64,
+) {
+    for Threshold { metric, at_most } in thresholds {
+        let value = duration(metric, durations);
+        let crossed = value.is_some_and(|value| value > *at_most);
+        match alarms.iter_mut().find(|alarm| alarm.metric == *metric) {
+            Some(alarm) => alarm.value = value,
+            None if crossed => alarms.push(Alarm {
+                metric: metric.clone(),
+                at_most: *at_most,
+                value,
+                since: seconds,
+            }),
+            None => {}
+        }
+    }
+}
+
 /// The thresholds that a repetition crossed, each in words.
 pub fn crossed(
     thresholds: &[Threshold],
@@ -271,8 +287,6 @@ mod tests {
             shared: true,
             samples: &BTreeMap::from([("kafka".to_owned(), vec![Load::default(); samples])]),
             seconds: 10.0,
-            hub: &[],
-            build: &Build::default(),
             reasons: &BTreeMap::new(),
             faults: &[],
         });
@@ -327,8 +341,6 @@ mod tests {
                 shared: false,
                 samples: &BTreeMap::from([("server".to_owned(), samples)]),
                 seconds: 20.0,
-                hub: &[],
-                build: &Build::default(),
                 reasons: &BTreeMap::new(),
                 faults: std::slice::from_ref(fault),
             });

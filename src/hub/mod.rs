@@ -1,12 +1,12 @@
 //! Hubs: where the servers run. Start, watch, stop; nothing of what the servers are.
 //!
 //! [`docker`] runs each server in a clean container of a Docker engine; [`local`] runs child
-//! processes on this machine, the built-in broker among them. [`vitals`] reads how the hub itself fares.
+//! processes on this machine, the built-in broker among them.
 
+pub mod child;
 pub mod docker;
 pub mod local;
 pub mod machine;
-pub mod vitals;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -31,6 +31,16 @@ pub enum HubError {
         /// The engine's address.
         engine: String,
         /// What was seen.
+        reason: String,
+        /// What to do.
+        advice: String,
+    },
+    /// The way to an engine is barred.
+    #[error("cannot reach {engine}: {reason}\n  {advice}")]
+    Unreachable {
+        /// The engine's address.
+        engine: String,
+        /// What bars it.
         reason: String,
         /// What to do.
         advice: String,
@@ -122,13 +132,6 @@ pub trait Hub: Send + Sync {
     /// Reaches the hub and says what it is.
     async fn facts(&self) -> Result<HubFacts, HubError>;
 
-    /// Reads the hub itself about once a second, until the beats are dropped; `None` where nobody
-    /// can. `image` is one that is there: a reader on another machine runs from it.
-    async fn attend(&self, image: Option<&Image>) -> Result<Option<vitals::Attendance>, HubError> {
-        let _ = image;
-        Ok(None)
-    }
-
     /// Makes sure that an image is there and up to date: builds or pulls it when it is not.
     async fn provide(
         &self,
@@ -136,6 +139,16 @@ pub trait Hub: Send + Sync {
         progress: mpsc::UnboundedSender<ImageProgress>,
         cancel: CancellationToken,
     ) -> Result<(), HubError>;
+
+    /// The content digest of an image that is there: what [`Running::digest`] will be.
+    async fn digest(&self, _image: &Image) -> Option<String> {
+        None
+    }
+
+    /// The size of an image that is there: all its layers, uncompressed.
+    async fn image_size(&self, _image: &Image) -> Option<Bytes> {
+        None
+    }
 
     /// Starts one clean server. `earlier` are those of the same repetition already started.
     ///
@@ -212,7 +225,7 @@ pub trait Hub: Send + Sync {
 /// The hub that `request` names; `run` is the identity that the run's servers carry.
 pub async fn open(request: &HubRequest, run: &str) -> Result<Arc<dyn Hub>, HubError> {
     Ok(match request.kind {
-        HubKind::Docker => Arc::new(docker::DockerHub::open(request.engine.as_deref(), run).await?),
+        HubKind::Docker => Arc::new(docker::DockerHub::reach(request, run).await?),
         HubKind::Local => Arc::new(local::LocalHub::open()?),
     })
 }

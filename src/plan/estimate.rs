@@ -21,6 +21,9 @@ pub const PROCESSES_ALLOWANCE: Duration = Duration::from_secs(1);
 /// card can be expected to write.
 pub const ASSUMED_RATE: ByteRate = ByteRate(20e6);
 
+/// Repetitions that prove both ends of a search's answer when none is contrary.
+const PROOFS: usize = 14;
+
 impl Workload {
     /// Time from the first due message to the last by plan, warm-up included: users start spread
     /// over one mean interval. `None` for a throughput workload, which takes as long as it takes.
@@ -45,7 +48,8 @@ impl Workload {
 }
 
 impl Plan {
-    /// Messages of all repetitions together, server warm-ups not counted.
+    /// Messages of all repetitions together, server warm-ups not counted; of a search, as if it
+    /// ended in the middle.
     pub fn messages(&self) -> u64 {
         self.over_repetitions(|point| point.workload.messages())
     }
@@ -57,7 +61,42 @@ impl Plan {
         }))
     }
 
+    /// Repetitions that the plan makes, or that its searches are expected to make.
+    pub fn expected_repetitions(&self) -> usize {
+        let searches = self.searches();
+        if searches.is_empty() {
+            return self.schedule.len();
+        }
+        searches.iter().map(|search| self.steps_of_search(search)).sum()
+    }
+
+    /// Doublings from the fewest to the middle, bisection among the candidates of the last
+    /// doubling, and the proof of both ends.
+    fn steps_of_search(&self, search: &[usize]) -> usize {
+        let users = |place: usize| f64::from(self.points[search[place]].workload.users().max(1));
+        let middle = search.len() / 2;
+        let doublings = (users(middle) / users(0)).log2().ceil() + 2.0;
+        let within = (search.len() as f64 / doublings).max(1.0).log2().ceil();
+        (doublings + within) as usize + PROOFS
+    }
+
+    /// The point in the middle of each search, and how often a repetition is expected to cost what
+    /// one of its costs.
+    fn middles(&self) -> Vec<(&Point, u32)> {
+        let searches = self.searches();
+        let middle = |search: &Vec<usize>| {
+            (&self.points[search[search.len() / 2]], self.steps_of_search(search) as u32)
+        };
+        searches.iter().map(middle).collect()
+    }
+
     fn over_repetitions(&self, value: impl Fn(&Point) -> u64) -> u64 {
+        if self.capacity.is_some() {
+            let middles = self.middles().into_iter();
+            return middles
+                .map(|(point, steps)| value(point).saturating_mul(steps.into()))
+                .fold(0, u64::saturating_add);
+        }
         self.points
             .iter()
             .map(value)
@@ -79,6 +118,12 @@ impl Plan {
 
     /// How long the run will take, images built or pulled not counted.
     pub fn estimate(&self) -> Duration {
+        if self.capacity.is_some() {
+            let middles = self.middles().into_iter();
+            return middles
+                .map(|(point, steps)| self.estimate_of(point).saturating_mul(steps))
+                .fold(Duration::ZERO, Duration::saturating_add);
+        }
         self.points
             .iter()
             .map(|point| self.estimate_of(point))

@@ -18,7 +18,7 @@ pub use schedule::schedule;
 
 use crate::{
     server::{HubKind, Limits},
-    units::{Bytes, Celsius, human_duration},
+    units::{Bytes, human_duration},
 };
 
 /// What a run will do, completely decided: two runs of equal plans offer the same load.
@@ -32,6 +32,9 @@ pub struct Plan {
     pub order: Order,
     /// How often each point is repeated.
     pub repetitions: u32,
+    /// How often a repetition that failed is tried again.
+    #[serde(default)]
+    pub retries: u32,
     /// Time for which the servers idle, sampled, before the load.
     #[serde(with = "crate::units::seconds")]
     #[schemars(with = "f64")]
@@ -40,15 +43,20 @@ pub struct Plan {
     #[serde(with = "crate::units::seconds")]
     #[schemars(with = "f64")]
     pub server_warmup: Duration,
-    /// How cool the hub must be before each repetition; `null` waits for nothing.
-    #[serde(default)]
-    pub cooldown: Option<Cooldown>,
     /// Where the servers run.
     pub hub: HubRequest,
     /// The combinations of swept values.
     pub points: Vec<Point>,
-    /// Every repetition of every point, in the order of execution.
+    /// Every repetition of every point, in the order of execution. Empty when there is a
+    /// [`Self::capacity`] to be searched for: each step then depends on the outcome of those before.
     pub schedule: Vec<Step>,
+    /// What is searched for among the points, where the points are not measured one as well as the
+    /// other: the candidates of a search are the points that differ in users alone.
+    #[serde(default)]
+    pub capacity: Option<CapacityQuestion>,
+    /// Whether each backend's footprint card is measured after the repetitions.
+    #[serde(default)]
+    pub footprint: bool,
     /// Settings of each backend by its name: validated against the backend's own description.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Limits on results whose crossing is reported and changes the exit status.
@@ -58,15 +66,12 @@ pub struct Plan {
     pub faults: Vec<Fault>,
 }
 
-/// The wait before each repetition until the hub has cooled down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Cooldown {
-    /// The hub's temperature at which the wait ends.
-    pub below: Celsius,
-    /// Longest wait.
-    #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
-    pub limit: Duration,
+impl Plan {
+    /// Changes how often each point is repeated; the schedule follows, seed and order stay.
+    pub fn repeat(&mut self, repetitions: u32) {
+        self.repetitions = repetitions;
+        self.schedule = schedule(self.points.len(), repetitions, self.order, self.seed);
+    }
 }
 
 /// One combination of swept values.
@@ -103,11 +108,27 @@ impl std::fmt::Display for BackendChoice {
 pub struct HubRequest {
     /// The kind of hub.
     pub kind: HubKind,
-    /// The engine's address (`unix:///var/run/docker.sock`); `None` takes `DOCKER_HOST` or the
-    /// default socket.
+    /// The engine's address (`unix:///var/run/docker.sock`, `ssh://pi`); `None` takes `DOCKER_HOST`
+    /// or the default socket.
     pub engine: Option<String>,
+    /// Name or address at which this machine reaches the ports of servers on another machine;
+    /// `None` takes the engine's.
+    #[serde(default)]
+    pub address: Option<String>,
     /// Resource limits of each server.
     pub limits: Limits,
+}
+
+impl HubRequest {
+    /// The Docker engine at `engine`, or the usual one, without limits.
+    pub fn docker(engine: Option<String>) -> Self {
+        Self { kind: HubKind::Docker, engine, address: None, limits: Limits::default() }
+    }
+
+    /// This machine's own processes.
+    pub fn local() -> Self {
+        Self { kind: HubKind::Local, ..Self::docker(None) }
+    }
 }
 
 /// What the users do.
@@ -307,6 +328,13 @@ pub struct Step {
     pub repetition: u32,
 }
 
+/// The largest number of users at which every objective holds: that is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CapacityQuestion {
+    /// What must hold in a repetition.
+    pub objectives: Vec<Threshold>,
+}
+
 /// A limit on one result of every repetition, for example `delivery.p99 <= 20 ms`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threshold {
@@ -324,6 +352,32 @@ impl std::fmt::Display for Threshold {
             let limit = Duration::try_from_secs_f64(self.at_most / 1e6).unwrap_or(Duration::MAX);
             write!(f, "{} ≤ {}", self.metric, human_duration(limit))
         }
+    }
+}
+
+impl Plan {
+    /// The points of each search, in rising order of users; none without a
+    /// [`Self::capacity`].
+    pub fn searches(&self) -> Vec<Vec<usize>> {
+        let mut searches: Vec<Vec<usize>> = Vec::new();
+        if self.capacity.is_none() {
+            return searches;
+        }
+        for (number, point) in self.points.iter().enumerate() {
+            let of_search = |search: &&mut Vec<usize>| {
+                let first = &self.points[search[0]];
+                (&first.backend, first.durability) == (&point.backend, point.durability)
+                    && first.workload.payload() == point.workload.payload()
+            };
+            match searches.iter_mut().find(of_search) {
+                Some(search) => search.push(number),
+                None => searches.push(vec![number]),
+            }
+        }
+        for search in &mut searches {
+            search.sort_by_key(|&number| self.points[number].workload.users());
+        }
+        searches
     }
 }
 

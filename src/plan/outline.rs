@@ -24,6 +24,14 @@ impl Plan {
 
     /// The size of the run in one line: points, repetitions, messages, bytes, duration.
     pub fn size(&self) -> String {
+        if self.capacity.is_some() {
+            return format!(
+                "{} · about {} · about {}",
+                counted(self.searches().len() as u64, "search for a capacity"),
+                counted(self.expected_repetitions() as u64, "repetition"),
+                human_duration(self.estimate()),
+            );
+        }
         format!(
             "{} × {} = {} · {} messages · {} of payload · about {}",
             counted(self.points.len() as u64, "point"),
@@ -41,12 +49,8 @@ impl Plan {
             Order::Interleaved => format!("interleaved by seed {}", self.seed),
             Order::Blocked => format!("blocked, seed {}", self.seed),
         };
-        let cooldown = self.cooldown.map_or_else(String::new, |asked| {
-            let limit = human_duration(asked.limit);
-            format!(" · cooled below {} within {limit}", asked.below)
-        });
         format!(
-            "durability {} · {} · idle baseline {} · {order}{cooldown}",
+            "durability {} · {} · idle baseline {} · {order}",
             self.durabilities().join(" and "),
             self.warmth(),
             human_duration(self.baseline),
@@ -78,12 +82,49 @@ impl Plan {
         lines.extend(self.thresholds.iter().map(|threshold| format!("threshold   {threshold}")));
         lines.extend(self.faults.iter().map(|fault| format!("fault       {fault}")));
         let several = self.durabilities().len() > 1;
+        if self.capacity.is_some() {
+            lines.extend(self.search_lines(several));
+            return lines;
+        }
         lines.extend(self.points.iter().map(|point| {
             let durability = if several { point.durability.word() } else { "" };
             format!(
                 "point       {point}{}{durability}",
                 if several { " · durability " } else { "" }
             )
+        }));
+        lines
+    }
+
+    /// What is searched for, and among which numbers of users.
+    fn search_lines(&self, several: bool) -> Vec<String> {
+        let objectives = self.capacity.iter().flat_map(|asked| &asked.objectives);
+        let mut lines: Vec<String> =
+            objectives.map(|objective| format!("objective   {objective}")).collect();
+        for search in self.searches() {
+            let point = &self.points[search[0]];
+            let users = |at: Option<&usize>| {
+                grouped(at.map_or(0, |&at| self.points[at].workload.users().into()))
+            };
+            let durability = if several { point.durability.word() } else { "" };
+            let line = format!(
+                "search      {} · {} to {} users, {} candidates · {}{}{durability}",
+                point.backend,
+                users(search.first()),
+                users(search.last()),
+                grouped(search.len() as u64),
+                point.workload.payload(),
+                if several { " · durability " } else { "" },
+            );
+            lines.push(line);
+        }
+        let load = self.points.iter().find_map(|point| match &point.workload {
+            Workload::Latency(workload) => Some(workload),
+            Workload::Throughput(_) => None,
+        });
+        lines.extend(load.map(|load| {
+            let each = counted(load.messages.into(), "message");
+            format!("load        {each} each, {}", load.arrival)
         }));
         lines
     }
@@ -195,5 +236,13 @@ fn of_urandom(source: PayloadSource) -> &'static str {
 }
 
 fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+    let (first, rest) = noun
+        .split_once(' ')
+        .map_or((noun, String::new()), |(first, rest)| (first, format!(" {rest}")));
+    let plural = match (count, first.ends_with("ch")) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {first}{plural}{rest}", grouped(count))
 }

@@ -10,18 +10,23 @@ pub struct Key {
     pub allowed: &'static str,
     /// One or two sentences of explanation.
     pub help: &'static str,
-    /// The kind of workload to which it belongs, if not to all.
-    pub only: Option<&'static str>,
+    /// The kinds of workload to which it belongs; empty for all.
+    pub only: &'static [&'static str],
 }
 
-const LATENCY: Option<&str> = Some("latency");
-const THROUGHPUT: Option<&str> = Some("throughput");
+const ALL: &[&str] = &[];
+/// Users that send at times of their own.
+const PACED: &[&str] = &["latency", "capacity"];
+const CAPACITY: &[&str] = &["capacity"];
+const THROUGHPUT: &[&str] = &["throughput"];
+/// Points that are all measured, one as often as the other.
+const SWEPT: &[&str] = &["latency", "throughput"];
 
 const fn key(
     path: &'static str,
     allowed: &'static str,
     help: &'static str,
-    only: Option<&'static str>,
+    only: &'static [&'static str],
 ) -> Key {
     Key { path, allowed, help, only }
 }
@@ -30,111 +35,117 @@ pub(super) const NAME: Key = key(
     "name",
     "1 to 64 letters, digits, '-', '_' or '.', not beginning with '.'",
     "The profile's name: also its file's name, and part of its records' names.",
-    None,
+    ALL,
 );
 pub(super) const DESCRIPTION: Key =
-    key("description", "one line of text", "What the profile is for, in one line.", None);
+    key("description", "one line of text", "What the profile is for, in one line.", ALL);
 pub(super) const BACKEND: Key = key(
     "backend",
     "a backend's name, name:version, or a list of those",
     "The systems under test. A list makes a sweep.",
-    None,
+    ALL,
 );
 pub(super) const HUB_KIND: Key = key(
     "hub.kind",
     "docker, local",
     "Where the servers run: in containers of a Docker engine, or as child processes on this machine.",
-    None,
+    ALL,
 );
 pub(super) const HUB_ENGINE: Key = key(
     "hub.engine",
-    "the address of a Docker engine such as \"unix:///var/run/docker.sock\"",
-    "The Docker engine. Without it, DOCKER_HOST or this machine's default socket.",
-    None,
+    "the address of a Docker engine such as \"unix:///var/run/docker.sock\" or \"ssh://pi\"",
+    "The Docker engine: unix://PATH, ssh://[USER@]HOST[:PORT][/PATH], or tcp://HOST:PORT. Without it, DOCKER_HOST or this machine's default socket.",
+    ALL,
+);
+pub(super) const HUB_ADDRESS: Key = key(
+    "hub.address",
+    "a host name or address such as \"192.168.1.20\"",
+    "Where this machine reaches the ports that servers publish on another machine. Without it, the engine's host.",
+    ALL,
 );
 pub(super) const LIMIT_CPUS: Key = key(
     "hub.limits.cpus",
     "cores such as \"2 cpus\" or \"0.5 cpus\", at least 0.01",
     "Cores that each server may use, so that a large machine can stand in for a small one.",
-    None,
+    ALL,
 );
 pub(super) const LIMIT_MEMORY: Key = key(
     "hub.limits.memory",
     "a size such as \"1 GiB\", at least 6 MiB",
     "Memory that each server may use.",
-    None,
+    ALL,
 );
 pub(super) const LIMIT_DISK_WRITE: Key = key(
     "hub.limits.disk_write",
     "a rate such as \"20 MB/s\", at least 1 B/s, in whole bytes",
     "Rate of writes that reach the disk. Buffered writes are not slowed by the kernel.",
-    None,
+    ALL,
 );
 pub(super) const KIND: Key = key(
     "workload.kind",
-    "latency, throughput",
-    "latency: users send messages at times of their own. throughput: a volume of data as fast as it goes.",
-    None,
+    "latency, throughput, capacity",
+    "latency: users send messages at times of their own. throughput: a volume of data as fast as it goes. capacity: the largest number of users at which the objectives hold.",
+    ALL,
 );
 pub(super) const USERS: Key = key(
     "workload.users",
-    "a whole number from 1 to 1,048,575, a list, or a range such as \"100..1000 step 100\"",
-    "How many devices send at once; each has its own connection. Lists and ranges make a sweep: 100, 200 or 100..1000 step 100.",
-    None,
+    "a whole number from 1 to 1,048,575, a list, or a range such as \"100..1000 step 100\" or \"20..2000 step 5%\"",
+    "How many devices send at once; each has its own connection. Lists and ranges make a sweep: 100, 200 or 100..1000 step 100. In a capacity workload they are what the search may try: 20..2000 step 5%.",
+    ALL,
 );
 pub(super) const PAYLOAD: Key = key(
     "workload.payload",
     "a size such as \"100 B\" up to 16 MiB (at least 1 B for throughput), or a list",
     "Bytes of one message; the stamp's 8 bytes travel beside it. A list makes a sweep.",
-    None,
+    ALL,
 );
 pub(super) const PAYLOAD_SOURCE: Key = key(
     "workload.payload_source",
     "seeded, urandom",
     "seeded: a function of the stamp, so that every byte is verified on arrival. urandom: the kernel's device, counted only.",
-    None,
+    ALL,
 );
 pub(super) const MESSAGES: Key = key(
     "workload.messages",
     "a whole number from 1 to 4,294,967,295",
     "Messages that each user sends. In its place, duration may be given.",
-    LATENCY,
+    PACED,
 );
 pub(super) const DURATION: Key = key(
     "workload.duration",
     "a duration such as \"30 s\", above zero",
     "Length of the load, warm-up included: each user sends duration / mean interval messages, at least one.",
-    LATENCY,
+    PACED,
 );
 pub(super) const DISTRIBUTION: Key = key(
     "workload.arrival.distribution",
     "normal, constant, poisson",
     "How the time between two messages of one user is distributed.",
-    LATENCY,
+    PACED,
 );
 pub(super) const MEAN: Key = key(
     "workload.arrival.mean",
     "a duration such as \"1 s\", at least 1 us",
     "Mean time between two messages of one user.",
-    LATENCY,
+    PACED,
 );
 pub(super) const DEVIATION: Key = key(
     "workload.arrival.deviation",
     "a duration from 0 s up to the mean, for the normal distribution only",
     "Standard deviation of the normal distribution, which is cut off at zero.",
-    LATENCY,
+    PACED,
 );
 pub(super) const WARMUP: Key = key(
     "workload.warmup",
     "a duration such as \"5 s\", shorter than the load",
     "The load's first seconds: sent and accounted for, but not measured.",
-    LATENCY,
+    PACED,
 );
 pub(super) const DRAIN: Key = key(
     "workload.drain",
     "a duration such as \"10 s\"",
     "Longest wait for messages still on their way after the last send.",
-    None,
+    ALL,
 );
 pub(super) const VOLUME: Key = key(
     "workload.volume",
@@ -148,62 +159,70 @@ pub(super) const SCENARIO: Key = key(
     "Who works while it is measured: producers alone, the consumer alone reading what was loaded before, or both. A list makes a sweep.",
     THROUGHPUT,
 );
+pub(super) const OBJECTIVES: Key = key(
+    "workload.objectives",
+    "limits such as { \"delivery.p99\" = \"20 ms\", lost = 0 }, at least one",
+    "What must hold for a number of users to be carried: the metrics of thresholds.",
+    CAPACITY,
+);
 pub(super) const REPETITIONS: Key = key(
     "run.repetitions",
     "a whole number from 1 to 10,000",
-    "How often each point is measured, each time on a clean server.",
-    None,
+    "How often each point is measured, each time on a clean server. A search for a capacity repeats as often as its decisions need.",
+    SWEPT,
+);
+pub(super) const RETRIES: Key = key(
+    "run.retries",
+    "a whole number from 0 to 100",
+    "How often a repetition that failed is tried again. Every try is in the record.",
+    ALL,
 );
 pub(super) const ORDER: Key = key(
     "run.order",
     "interleaved, blocked",
     "interleaved: every round holds each point once, in random order by the seed. blocked: all repetitions of a point, then the next.",
-    None,
+    ALL,
 );
 pub(super) const SEED: Key = key(
     "run.seed",
     "a whole number from 0 to 9,223,372,036,854,775,807",
     "Seed of every random choice: arrivals, payloads, the order of repetitions.",
-    None,
+    ALL,
 );
 pub(super) const DURABILITY: Key = key(
     "run.durability",
     "default, memory, disk, or a list",
     "What a server promises when it acknowledges: its own default, the message in memory, or on the disk. A list makes a sweep.",
-    None,
+    ALL,
 );
 pub(super) const BASELINE: Key = key(
     "run.baseline",
     "a duration such as \"5 s\"",
     "Time for which the servers idle, sampled, before the load.",
-    None,
+    ALL,
 );
 pub(super) const SERVER_WARMUP: Key = key(
     "run.server_warmup",
     "a duration such as \"30 s\"; \"0 s\" for cold servers, as the study",
     "Length of a load that warms the servers up before the measured one.",
-    None,
+    ALL,
 );
-pub(super) const COOLDOWN_BELOW: Key = key(
-    "run.cooldown.below",
-    "a temperature such as \"60 C\", from 0 to 150 C",
-    "Before each repetition the hub cools down to this, so that one does not heat the next. Without it nothing is waited for.",
-    None,
-);
-pub(super) const COOLDOWN_LIMIT: Key = key(
-    "run.cooldown.limit",
-    "a duration such as \"5 min\"",
-    "Longest wait for the hub to cool down. The repetition then begins, and its record says so.",
-    None,
+
+pub(super) const FOOTPRINT: Key = key(
+    "run.footprint",
+    "true, false",
+    "Whether what each backend costs by itself is measured after the repetitions: image, cold start, idling, connections, bytes, recovery.",
+    ALL,
 );
 
 /// Every key, in the order in which a saved profile holds them.
-pub const KEYS: [&Key; 31] = [
+pub const KEYS: [&Key; 33] = [
     &NAME,
     &DESCRIPTION,
     &BACKEND,
     &HUB_KIND,
     &HUB_ENGINE,
+    &HUB_ADDRESS,
     &LIMIT_CPUS,
     &LIMIT_MEMORY,
     &LIMIT_DISK_WRITE,
@@ -220,14 +239,15 @@ pub const KEYS: [&Key; 31] = [
     &DRAIN,
     &VOLUME,
     &SCENARIO,
+    &OBJECTIVES,
     &REPETITIONS,
+    &RETRIES,
     &ORDER,
     &SEED,
     &DURABILITY,
     &BASELINE,
     &SERVER_WARMUP,
-    &COOLDOWN_BELOW,
-    &COOLDOWN_LIMIT,
+    &FOOTPRINT,
     &THRESHOLDS,
     &FAULT,
 ];
@@ -237,7 +257,7 @@ pub(super) const THRESHOLDS: Key = key(
     "thresholds",
     "durations such as \"delivery.p99\" = \"20 ms\", and lost = 0",
     "Limits on the results of every repetition. One that is crossed is reported and changes the exit status.",
-    None,
+    ALL,
 );
 
 /// The tables of faults; their own keys are [`FAULT_KEYS`].
@@ -245,7 +265,7 @@ pub(super) const FAULT: Key = key(
     "fault",
     "tables [[fault]] with at, kind, for and server",
     "Faults that strike a server in the middle of every load, each at its time: to see how a backend behaves, not only how fast it is.",
-    None,
+    ALL,
 );
 
 /// What a table `[[fault]]` may hold: key, what its value may be, and what it means.

@@ -29,7 +29,7 @@ pub struct Builtin {
 }
 
 /// The files of `profiles/`, in the order in which they are listed.
-const TEXTS: [(&str, &str); 7] = [
+const TEXTS: [(&str, &str); 10] = [
     ("first-look", include_str!("../../profiles/first-look.toml")),
     ("study-latency-users", include_str!("../../profiles/study-latency-users.toml")),
     ("study-latency-users-quick", include_str!("../../profiles/study-latency-users-quick.toml")),
@@ -40,6 +40,9 @@ const TEXTS: [(&str, &str); 7] = [
     ),
     ("study-throughput", include_str!("../../profiles/study-throughput.toml")),
     ("study-throughput-quick", include_str!("../../profiles/study-throughput-quick.toml")),
+    ("capacity", include_str!("../../profiles/capacity.toml")),
+    ("footprint", include_str!("../../profiles/footprint.toml")),
+    ("capacity-quick", include_str!("../../profiles/capacity-quick.toml")),
 ];
 
 static BUILTIN: LazyLock<Vec<Builtin>> = LazyLock::new(|| {

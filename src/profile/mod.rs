@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     plan::{
-        Arrival, BackendChoice, Cooldown, Durability, Fault, HubRequest, Order, PayloadSource,
-        Scenario, Threshold,
+        Arrival, BackendChoice, Durability, Fault, HubRequest, Order, PayloadSource, Scenario,
+        Threshold,
     },
     units::Bytes,
 };
@@ -85,6 +85,18 @@ pub enum WorkloadKind {
         /// The first seconds, not measured.
         warmup: Duration,
     },
+    /// The largest number of users, among those of the sweep, at which objectives hold under such
+    /// a load.
+    Capacity {
+        /// What must hold.
+        objectives: Vec<Threshold>,
+        /// How long one repetition goes on.
+        length: Length,
+        /// Time between two messages of one user.
+        arrival: Arrival,
+        /// The first seconds, not measured.
+        warmup: Duration,
+    },
     /// A volume of data, as fast as it goes.
     Throughput {
         /// Payload bytes of one repetition.
@@ -119,8 +131,10 @@ impl Length {
 /// The table `[run]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRequest {
-    /// How often each point is measured.
+    /// How often each point is measured; a search for a capacity decides that itself.
     pub repetitions: u32,
+    /// How often a repetition that failed is tried again.
+    pub retries: u32,
     /// In which order.
     pub order: Order,
     /// Seed of every random choice.
@@ -131,8 +145,8 @@ pub struct RunRequest {
     pub baseline: Duration,
     /// Length of the server's own warm-up load.
     pub server_warmup: Duration,
-    /// How cool the hub must be before each repetition.
-    pub cooldown: Option<Cooldown>,
+    /// Whether each backend's footprint card is measured, too.
+    pub footprint: bool,
 }
 
 impl Profile {

@@ -80,6 +80,7 @@ impl Profile {
                 HubKind::Local => "local",
             }),
             "hub.engine" => hub.engine.as_deref().and_then(text),
+            "hub.address" => hub.address.as_deref().and_then(text),
             "hub.limits.cpus" => limits.cpus.map(|cpus| cpus.exact().into()),
             "hub.limits.memory" => limits.memory.map(|memory| memory.exact().into()),
             "hub.limits.disk_write" => limits.disk_write.map(|rate| rate.exact().into()),
@@ -94,7 +95,11 @@ impl Profile {
                 PayloadSource::Urandom => "urandom",
             }),
             "workload.drain" => time(workload.drain),
-            "run.repetitions" => number(run.repetitions.into()),
+            "run.repetitions" => match workload.kind {
+                WorkloadKind::Capacity { .. } => None,
+                _ => number(run.repetitions.into()),
+            },
+            "run.retries" => number(run.retries.into()),
             "run.order" => text(match run.order {
                 Order::Interleaved => "interleaved",
                 Order::Blocked => "blocked",
@@ -105,8 +110,8 @@ impl Profile {
             }
             "run.baseline" => time(run.baseline),
             "run.server_warmup" => time(run.server_warmup),
-            "run.cooldown.below" => run.cooldown.map(|asked| asked.below.exact().into()),
-            "run.cooldown.limit" => run.cooldown.and_then(|asked| time(asked.limit)),
+            // Left out where it is not asked for, as most profiles do not.
+            "run.footprint" => run.footprint.then_some(Value::Boolean(true)),
             _ => self.workload_value(path),
         }
     }
@@ -115,24 +120,33 @@ impl Profile {
     fn workload_value(&self, path: &str) -> Option<Value> {
         let time = |time: Duration| Some(Value::String(exact_duration(time)));
         match &self.workload.kind {
-            WorkloadKind::Latency { length, arrival, warmup } => match (path, length, arrival) {
-                ("workload.kind", ..) => Some("latency".into()),
-                ("workload.messages", Length::Messages(messages), _) => {
-                    Some(i64::from(*messages).into())
+            WorkloadKind::Latency { length, arrival, warmup }
+            | WorkloadKind::Capacity { length, arrival, warmup, .. } => {
+                match (path, length, arrival) {
+                    ("workload.kind", ..) => Some(match self.workload.kind {
+                        WorkloadKind::Capacity { .. } => "capacity".into(),
+                        _ => "latency".into(),
+                    }),
+                    ("workload.objectives", ..) => self.objectives(),
+                    ("workload.messages", Length::Messages(messages), _) => {
+                        Some(i64::from(*messages).into())
+                    }
+                    ("workload.duration", Length::Duration(duration), _) => time(*duration),
+                    ("workload.arrival.distribution", _, arrival) => {
+                        Some(Value::from(match arrival {
+                            Arrival::Normal { .. } => "normal",
+                            Arrival::Constant { .. } => "constant",
+                            Arrival::Poisson { .. } => "poisson",
+                        }))
+                    }
+                    ("workload.arrival.mean", _, arrival) => time(arrival.mean()),
+                    ("workload.arrival.deviation", _, Arrival::Normal { deviation, .. }) => {
+                        time(*deviation)
+                    }
+                    ("workload.warmup", ..) => time(*warmup),
+                    _ => None,
                 }
-                ("workload.duration", Length::Duration(duration), _) => time(*duration),
-                ("workload.arrival.distribution", _, arrival) => Some(Value::from(match arrival {
-                    Arrival::Normal { .. } => "normal",
-                    Arrival::Constant { .. } => "constant",
-                    Arrival::Poisson { .. } => "poisson",
-                })),
-                ("workload.arrival.mean", _, arrival) => time(arrival.mean()),
-                ("workload.arrival.deviation", _, Arrival::Normal { deviation, .. }) => {
-                    time(*deviation)
-                }
-                ("workload.warmup", ..) => time(*warmup),
-                _ => None,
-            },
+            }
             WorkloadKind::Throughput { volume, scenario } => match path {
                 "workload.kind" => Some("throughput".into()),
                 "workload.volume" => Some(volume.exact().into()),
@@ -142,6 +156,14 @@ impl Profile {
                 _ => None,
             },
         }
+    }
+
+    /// The objectives of a search for a capacity, as they are written in TOML.
+    fn objectives(&self) -> Option<Value> {
+        let WorkloadKind::Capacity { objectives, .. } = &self.workload.kind else { return None };
+        let limits =
+            objectives.iter().map(|objective| (objective.metric.clone(), limit(objective)));
+        Some(Value::Table(limits.collect()))
     }
 
     fn write_thresholds(&self, text: &mut String) {

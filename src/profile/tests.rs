@@ -5,7 +5,7 @@ use super::{
 use crate::{
     plan::Workload,
     server::HubKind,
-    units::{ByteRate, Celsius, Cpus},
+    units::{ByteRate, Cpus},
 };
 
 mod faults;
@@ -187,9 +187,9 @@ heap = 512
     bad.toml:2:27: backend: rows has no version "9" here, but 10.11 (allowed: stream (4.4.0, 2.8.0); rows (10.11); toy)
     bad.toml:3:1: speed: this key is not known (allowed: name, description, backend, hub, workload, run, thresholds, fault, stream, rows or toy)
     bad.toml:5:8: hub.kind: "podman" is not docker or local (allowed: docker, local)
-    bad.toml:7:1: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume or scenario)
-    bad.toml:8:15: workload.users: 0 is too small (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100")
-    bad.toml:8:18: workload.users: the number 100 stands for a value that is already there (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100")
+    bad.toml:7:1: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume, scenario or objectives)
+    bad.toml:8:15: workload.users: 0 is too small (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100" or "20..2000 step 5%")
+    bad.toml:8:18: workload.users: the number 100 stands for a value that is already there (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100" or "20..2000 step 5%")
     bad.toml:9:11: workload.payload: the number 100 where text with a number and its unit is wanted (allowed: a size such as "100 B" up to 16 MiB (at least 1 B for throughput), or a list)
     bad.toml:10:20: workload.arrival.mean: 0 s is too short (allowed: a duration such as "1 s", at least 1 us)
     bad.toml:10:39: workload.arrival.deviation: "-1 s" is not a duration: it must be a number and a unit (us, ms, s, min, h), and cannot be negative (allowed: a duration from 0 s up to the mean, for the normal distribution only)
@@ -197,7 +197,7 @@ heap = 512
     bad.toml:12:9: workload.drain: true where text with a number and its unit is wanted (allowed: a duration such as "10 s")
     bad.toml:14:15: run.repetitions: 0 is too small (allowed: a whole number from 1 to 10,000)
     bad.toml:15:14: run.durability: "dsik" is not default, memory or disk, did you mean disk? (allowed: default, memory, disk, or a list)
-    bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, order, seed, durability, baseline, server_warmup or cooldown)
+    bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, retries, order, seed, durability, baseline, server_warmup or footprint)
     bad.toml:18:17: thresholds.delivry.p99: this metric is not known, did you mean delivery.p99? (allowed: lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost)
     bad.toml:20:1: stream.partitons: this key is not known, did you mean partitions? (allowed: image, heap, partitions or producer)
     bad.toml:21:8: stream.heap: the number 512 where text with a number and its unit is wanted (allowed: a size such as "512 MiB")
@@ -231,7 +231,21 @@ fn impossible_values_are_refused() {
         ("[workload]\nkind = \"throughput\"\nvolume = \"0 B\"", "nothing to send"),
         ("[workload]\nkind = \"throughput\"\npayload = \"0 B\"", "make no volume"),
         ("[workload]\nkind = \"throughput\"\npayload = \"1 B\"\nvolume = \"18 TB\"", "2^44"),
-        ("[workload]\nkind = \"throughput\"\nmessages = 3", "belongs to the latency workload"),
+        (
+            "[workload]\nkind = \"throughput\"\nmessages = 3",
+            "belongs to the latency or capacity workload",
+        ),
+        ("[workload]\nkind = \"capacity\"\nobjectives = {}", "nothing that must hold"),
+        ("[workload]\nkind = \"capacity\"\nobjectives = { losst = 0 }", "did you mean lost"),
+        ("[workload]\nkind = \"capacity\"\nusers = \"16..99 step 5%\"", "make about 960"),
+        (
+            "[workload]\nkind = \"capacity\"\n[run]\nrepetitions = 3",
+            "latency or throughput workload",
+        ),
+        ("[workload]\nobjectives = { lost = 0 }", "belongs to the capacity workload"),
+        ("[workload]\nusers = \"9..1 step 5%\"", "ends before it begins"),
+        ("[workload]\nusers = \"1..9 step 0%\"", "not a share"),
+        ("[workload]\nusers = \"1..1000000 step 0.1%\"", "more than 1000 values"),
         ("[workload]\nscenario = \"both\"", "belongs to the throughput workload"),
         ("[run]\nseed = -1", "-1 is too small"),
         ("[run]\nbaseline = \"9000 h\"", "longer than a run can be"),
@@ -329,9 +343,29 @@ fn overrides_replace_values_and_are_named_in_problems() {
     assert!(problems.contains("--set workload=3: workload: a table is wanted"), "{problems}");
     let problems = with(text, &["workload.usres=5", "run.seed=x"]).unwrap_err().to_string();
     insta::assert_snapshot!(problems, @r#"
-    --set workload.usres=5: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume or scenario)
+    --set workload.usres=5: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume, scenario or objectives)
     --set run.seed=x: run.seed: the text "x" where a whole number is wanted (allowed: a whole number from 0 to 9,223,372,036,854,775,807)
     "#);
+}
+
+#[test]
+fn a_search_for_a_capacity_has_candidates_and_no_schedule() {
+    let text = "name = \"c\"\nbackend = [\"stream\", \"rows\"]\n[workload]\nkind = \"capacity\"\nusers = \"100..200 step 25%\"";
+    let profile = parse(text).unwrap();
+    assert_eq!(profile.workload.users, [100, 125, 156, 195, 200]);
+    let plan = profile.plan();
+    assert!(plan.schedule.is_empty());
+    assert_eq!(plan.searches(), [vec![0, 1, 2, 3, 4], vec![5, 6, 7, 8, 9]]);
+    let objectives: Vec<_> =
+        plan.capacity.iter().flat_map(|asked| &asked.objectives).map(ToString::to_string).collect();
+    assert_eq!(objectives, ["delivery.p99 ≤ 20 ms", "lost ≤ 0"]);
+    assert!((15..60).contains(&plan.expected_repetitions()), "{}", plan.expected_repetitions());
+    let saved = profile.to_toml();
+    assert!(saved.contains("objectives = { ") && !saved.contains("repetitions"), "{saved}");
+    assert_eq!(parse(&saved).unwrap(), profile);
+    let other = profile.set("workload.objectives", "{ \"ack.mean\" = \"1 ms\" }").unwrap();
+    assert_eq!(other.text("workload.objectives").unwrap(), "{ \"ack.mean\" = \"1 ms\" }");
+    assert!(profile.set("workload.kind", "latency").unwrap().plan().capacity.is_none());
 }
 
 #[test]
@@ -345,7 +379,10 @@ fn the_other_kind_of_workload_can_be_chosen_by_an_override() {
     let back = profile.set("workload.kind", "latency").unwrap();
     assert!(matches!(back.workload.kind, WorkloadKind::Latency { .. }));
     let problems = with(text, &["workload.kind=throughput", "workload.messages=3"]).unwrap_err();
-    assert!(problems.to_string().contains("belongs to the latency workload"), "{problems}");
+    assert!(
+        problems.to_string().contains("belongs to the latency or capacity workload"),
+        "{problems}"
+    );
 }
 
 #[test]
@@ -386,24 +423,4 @@ fn points_of_one_backend_follow_each_other() {
         "rows 10.11 · throughput, producer · 100 MB in messages of 1 kB · 1 user"
     );
     assert!(points[..6].iter().all(|point| point.starts_with("rows")));
-}
-
-#[test]
-fn a_cool_down_is_a_temperature_and_a_limit_of_time() {
-    let latency = "[workload]\nkind = \"latency\"\nusers = 1\npayload = \"1 B\"\nmessages = 1\n";
-    let run = |text: &str| format!("{latency}[run]\n{text}\n");
-    let profile =
-        parse(&format!("{SMALLEST}{}", run("cooldown = { below = \"62.5 °C\" }"))).unwrap();
-    let cooldown = profile.plan().cooldown.unwrap();
-    assert_eq!((cooldown.below, cooldown.limit), (Celsius(62_500), Duration::from_mins(5)));
-    let text = profile.to_toml();
-    assert!(text.contains("cooldown = { below = \"62.5 C\", limit = \"5 min\" }"), "{text}");
-    assert_eq!(parse(&text).unwrap(), profile);
-    assert_eq!(parse(&format!("{SMALLEST}{latency}")).unwrap().plan().cooldown, None);
-    assert_problem(
-        &run("cooldown = { limit = \"1 min\" }"),
-        "run.cooldown.below, which is missing",
-    );
-    assert_problem(&run("cooldown = { below = \"60\" }"), "degrees Celsius");
-    assert_problem(&run("cooldown = { below = \"200 C\" }"), "no hub's");
 }

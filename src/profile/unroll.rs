@@ -7,7 +7,10 @@ use super::{
     catalogue::{BackendInfo, IMAGE},
 };
 use crate::{
-    plan::{BackendChoice, LatencyWorkload, Plan, Point, ThroughputWorkload, Workload, schedule},
+    plan::{
+        BackendChoice, CapacityQuestion, LatencyWorkload, Plan, Point, ThroughputWorkload,
+        Workload, schedule,
+    },
     server::HubKind,
 };
 
@@ -16,16 +19,27 @@ impl Profile {
     pub fn plan(&self) -> Plan {
         let points = self.points();
         let run = &self.run;
+        let capacity = match &self.workload.kind {
+            WorkloadKind::Capacity { objectives, .. } => {
+                Some(CapacityQuestion { objectives: objectives.clone() })
+            }
+            _ => None,
+        };
         Plan {
             profile: self.name.clone(),
             seed: run.seed,
             order: run.order,
             repetitions: run.repetitions,
+            retries: run.retries,
             baseline: run.baseline,
             server_warmup: run.server_warmup,
-            cooldown: run.cooldown,
             hub: self.hub.clone(),
-            schedule: schedule(points.len(), run.repetitions, run.order, run.seed),
+            schedule: match &capacity {
+                Some(_) => Vec::new(),
+                None => schedule(points.len(), run.repetitions, run.order, run.seed),
+            },
+            capacity,
+            footprint: run.footprint,
             settings: points
                 .iter()
                 .map(|point| (point.backend.name.clone(), self.settings_of(&point.backend.name)))
@@ -39,7 +53,7 @@ impl Profile {
     /// The number of points, without making them.
     pub(super) fn point_count(&self) -> usize {
         let scenarios = match &self.workload.kind {
-            WorkloadKind::Latency { .. } => 1,
+            WorkloadKind::Latency { .. } | WorkloadKind::Capacity { .. } => 1,
             WorkloadKind::Throughput { scenario, .. } => scenario.len(),
         };
         [
@@ -77,7 +91,8 @@ impl Profile {
             request.users.iter().flat_map(payloads)
         };
         match &request.kind {
-            WorkloadKind::Latency { length, arrival, warmup } => {
+            WorkloadKind::Latency { length, arrival, warmup }
+            | WorkloadKind::Capacity { length, arrival, warmup, .. } => {
                 let messages = length.messages(arrival.mean()).unwrap_or(u32::MAX);
                 let (arrival, warmup) = (*arrival, *warmup);
                 let workload = |(users, payload)| {

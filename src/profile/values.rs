@@ -82,6 +82,16 @@ pub(super) fn integer(node: &Node, low: u64, high: u64) -> Read<u64> {
     }
 }
 
+/// `true` or `false`; a form and `--set` may give the word.
+pub(super) fn truth(node: &Node) -> Read<bool> {
+    match &node.value {
+        Value::Boolean(truth) => Ok(*truth),
+        Value::Text(text) if text == "true" => Ok(true),
+        Value::Text(text) if text == "false" => Ok(false),
+        _ => wrong_type(node, "true or false"),
+    }
+}
+
 /// A quantity with its unit.
 pub(super) fn quantity<T: FromStr<Err = UnitError>>(node: &Node) -> Read<T> {
     unit_text(node, str::parse)
@@ -156,7 +166,9 @@ pub(super) fn sweep<T: PartialEq>(
 /// Most values that one range may stand for.
 const LONGEST_RANGE: u64 = 1_000;
 
-/// A whole number, or a range of them: `100..1000 step 100`, both ends included.
+/// A whole number, or a range of them: `100..1000 step 100`, both ends included, or
+/// `100..1000 step 5%`, where each is the larger than the one before by that share (and by one at
+/// least), and the last is always there.
 pub(super) fn integer_or_range(node: &Node, low: u64, high: u64) -> Read<Vec<u64>> {
     let Value::Text(text) = &node.value else {
         return integer(node, low, high).map(|number| vec![number]);
@@ -171,6 +183,12 @@ pub(super) fn integer_or_range(node: &Node, low: u64, high: u64) -> Read<Vec<u64
     let Some((first, rest)) = text.split_once("..") else {
         return number(text).map(|number| vec![number]);
     };
+    if let Some((last, share)) = rest.split_once("step")
+        && let Some(share) = share.trim().strip_suffix('%')
+    {
+        let (first, last) = (number(first)?, number(last)?);
+        return growing(node, first, last, share.trim());
+    }
     let (last, step) = match rest.split_once("step") {
         Some((last, step)) => (last, number(step)?),
         None => (rest, 1),
@@ -189,6 +207,31 @@ pub(super) fn integer_or_range(node: &Node, low: u64, high: u64) -> Read<Vec<u64
         return Err(Fault::new(node.place, message).into());
     }
     Ok((first..=last).step_by(usize::try_from(step).unwrap_or(usize::MAX)).collect())
+}
+
+/// The numbers from `first` to `last`, each larger than the one before by `share` percent.
+fn growing(node: &Node, first: u64, last: u64, share: &str) -> Read<Vec<u64>> {
+    let fault = |message: String| Err(Fault::new(node.place, message).into());
+    let Some(share) = share.parse::<f64>().ok().filter(|share| (0.1..=1_000.0).contains(share))
+    else {
+        return fault(format!("{share:?} is not a share from 0.1 % to 1000 %"));
+    };
+    if first > last {
+        return fault(format!("the range from {first} to {last} ends before it begins"));
+    }
+    let mut numbers = vec![first];
+    let mut number = first;
+    while number < last {
+        let grown = (number as f64 * (1.0 + share / 100.0)).round() as u64;
+        number = grown.max(number + 1).min(last);
+        numbers.push(number);
+        if numbers.len() as u64 > LONGEST_RANGE {
+            return fault(format!(
+                "the range has more than {LONGEST_RANGE} values: give a larger step"
+            ));
+        }
+    }
+    Ok(numbers)
 }
 
 /// The value of a backend's setting as a plan holds it: bytes and durations as numbers.

@@ -4,7 +4,9 @@
 //! into [`Latency`]. A value that was not measured, and a percentile that its count cannot carry,
 //! is `null`; 0 means that 0 was measured. Every number's unit is in its name or its comment.
 
+pub mod capacity;
 mod fault;
+pub mod footprint;
 pub mod histogram;
 pub mod store;
 pub mod summary;
@@ -14,10 +16,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use capacity::Capacity;
 pub use fault::{FaultResult, Toll};
+pub use footprint::Footprint;
 
 use crate::{
-    measure::{Cooled, Durations, Estimate, Generator, Ledger, Load, Second, Verdict, Vitals},
+    measure::{
+        Cooled, Durations, Estimate, Generator, Judgement, Ledger, Load, Second, Tally, Verdict,
+        Vitals,
+    },
     plan::{Plan, Point},
     server::{BlockSource, HubFacts, Reading},
     units::Bytes,
@@ -53,6 +60,16 @@ pub struct Record {
     pub provenance: Provenance,
     /// The results, in the order of [`Plan::points`].
     pub points: Vec<PointResult>,
+    /// The answer of each search for a capacity, in the order of [`Plan::searches`].
+    #[serde(default)]
+    pub capacity: Vec<Capacity>,
+    /// What each backend costs by itself, by its name; empty where it was not asked.
+    #[serde(default)]
+    pub footprints: BTreeMap<String, Footprint>,
+    /// When a partial record was gone on with, RFC 3339.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub resumed: Vec<jiff::Timestamp>,
 }
 
 /// The program that wrote a record.
@@ -62,6 +79,24 @@ pub struct Hubmark {
     pub version: String,
     /// The commit it was built from, where that is known.
     pub commit: Option<String>,
+}
+
+impl Record {
+    /// Repetitions by judgement, and tries that were executed again.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for point in &self.points {
+            for repetition in &point.repetitions {
+                match repetition.verdict.status {
+                    Judgement::Valid => tally.valid += 1,
+                    Judgement::Suspect => tally.suspect += 1,
+                    Judgement::Failed => tally.failed += 1,
+                }
+            }
+            tally.retried += point.failed_tries.len();
+        }
+        tally
+    }
 }
 
 impl Hubmark {
@@ -127,8 +162,11 @@ pub struct PointResult {
     /// The point.
     #[serde(flatten)]
     pub point: Point,
-    /// Its repetitions, in the order of execution.
+    /// Its repetitions, in the order of execution: of each, the last try.
     pub repetitions: Vec<Repetition>,
+    /// Tries that failed and were executed again, in the order of execution.
+    #[serde(default)]
+    pub failed_tries: Vec<Repetition>,
     /// Over its repetitions; `null` while there is none.
     pub summary: Option<Summary>,
 }
@@ -140,6 +178,9 @@ pub struct Repetition {
     pub index: u32,
     /// Its place in the run's schedule, from 0.
     pub order: u32,
+    /// Which try of it this is, from 1.
+    #[serde(default = "first")]
+    pub attempt: u32,
     /// Start, RFC 3339.
     #[schemars(with = "String")]
     pub started: jiff::Timestamp,
@@ -182,6 +223,26 @@ pub struct Repetition {
     pub faults: Vec<FaultResult>,
     /// Limits that were crossed.
     pub crossed: Vec<String>,
+    /// Objectives of a search for the capacity that did not hold.
+    #[serde(default)]
+    pub missed: Vec<String>,
+}
+
+/// The [`Repetition::attempt`] of records that knew no retries.
+const fn first() -> u32 {
+    1
+}
+
+impl Repetition {
+    /// Whether it was measured to its end.
+    pub fn measured(&self) -> bool {
+        self.verdict.status != Judgement::Failed
+    }
+
+    /// Whether the objectives of a search held in it; one that failed held none.
+    pub fn held(&self) -> bool {
+        self.measured() && self.missed.is_empty()
+    }
 }
 
 /// What came before a measured load.

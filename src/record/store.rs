@@ -11,6 +11,7 @@ use std::{
 use tempfile::{NamedTempFile, PersistError};
 
 use super::{Record, SCHEMA};
+use crate::paths;
 
 /// How the name of a record that is being written begins and ends.
 const TEMPORARY: (&str, &str) = (".hubmark-", ".json.tmp");
@@ -120,6 +121,22 @@ fn write(record: &Record, path: &Path, persist: Persist) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Files in other folders in which the record that belongs at `path` may lie meanwhile, the best
+/// first: the records folder, this program's state folder, the folder of temporary files.
+pub fn elsewhere(path: &Path, run: &str) -> Vec<PathBuf> {
+    let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or("record");
+    // The run's identity keeps it from overwriting what somebody else saved there.
+    let name = format!("{stem}-{run}.json");
+    let folders = [paths::records().ok(), paths::state().ok(), Some(std::env::temp_dir())];
+    let own = folder_of(path);
+    folders
+        .into_iter()
+        .flatten()
+        .filter(|folder| folder != own)
+        .map(|folder| folder.join(&name))
+        .collect()
+}
+
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -160,6 +177,13 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(read)).collect()
 }
 
+/// What is read of a record before anything else.
+#[derive(serde::Deserialize)]
+struct Head {
+    #[serde(default)]
+    schema: serde_json::Value,
+}
+
 /// Reads the record at `path`.
 ///
 /// # Errors
@@ -168,16 +192,14 @@ pub fn load(path: &Path) -> Result<Record, StoreError> {
     let text =
         fs::read(path).map_err(|source| StoreError::Read { path: path.to_owned(), source })?;
     let not = |reason: String| StoreError::NotARecord { path: path.to_owned(), reason };
-    let value: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| not(error.to_string()))?;
-    let found = value
-        .get("schema")
-        .and_then(serde_json::Value::as_u64)
-        .ok_or_else(|| not("it has no schema number".into()))?;
+    // The number alone first: a newer record need not have the shape of ours. What else there is
+    // is passed over, since a tree of a large record would take many times its size.
+    let head: Head = serde_json::from_slice(&text).map_err(|error| not(error.to_string()))?;
+    let found = head.schema.as_u64().ok_or_else(|| not("it has no schema number".into()))?;
     if found > u64::from(SCHEMA) {
         return Err(StoreError::Newer { path: path.to_owned(), found });
     }
-    serde_json::from_value(value).map_err(|error| not(error.to_string()))
+    serde_json::from_slice(&text).map_err(|error| not(error.to_string()))
 }
 
 /// One file of the records folder.

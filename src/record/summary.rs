@@ -64,7 +64,9 @@ fn figures(repetitions: &[&Repetition]) -> BTreeMap<String, Estimate> {
             let latency = latency.as_ref();
             add(format!("{name}.mean_us"), latency.map(|l| l.mean));
             add(format!("{name}.p50_us"), latency.and_then(|l| l.p50));
+            add(format!("{name}.p90_us"), latency.and_then(|l| l.p90));
             add(format!("{name}.p99_us"), latency.and_then(|l| l.p99));
+            add(format!("{name}.p999_us"), latency.and_then(|l| l.p999));
         }
         add(
             "throughput.bytes_per_second".into(),

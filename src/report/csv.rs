@@ -1,5 +1,8 @@
 //! One line for each repetition: tidy, with units in the names.
 
+use std::collections::BTreeMap;
+
+use super::{cells::Source, figures::Figure, findings::Finding, versus::Versus};
 use crate::{
     measure::Judgement,
     plan::Workload,
@@ -18,6 +21,118 @@ pub fn repetitions(record: &Record) -> String {
         }
     }
     text
+}
+
+/// All repetitions of several records, each with its record's name in front.
+pub fn of_records(sources: &[Source<'_>]) -> String {
+    // Records may have other servers, and so other columns: all of them are in the head.
+    let mut columns: Vec<String> = Vec::new();
+    let mut rows: Vec<BTreeMap<String, String>> = Vec::new();
+    for source in sources {
+        let names: Vec<String> =
+            header(source.record).trim_end().split(',').map(str::to_owned).collect();
+        for name in &names {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+        for point in &source.record.points {
+            for repetition in &point.repetitions {
+                let fields = fields(source.record, point, repetition);
+                let mut row: BTreeMap<_, _> = names.iter().cloned().zip(fields).collect();
+                row.insert("record".into(), source.name.to_owned());
+                rows.push(row);
+            }
+        }
+    }
+    columns.insert(0, "record".into());
+    let mut text = columns.join(",") + "\n";
+    for mut row in rows {
+        let fields: Vec<_> =
+            columns.iter().map(|name| quoted(&row.remove(name).unwrap_or_default())).collect();
+        text.push_str(&(fields.join(",") + "\n"));
+    }
+    text
+}
+
+/// A figure's own numbers, in the units of its axes.
+pub fn figure(figure: &Figure) -> String {
+    let mut text = String::from(
+        "panel,series,x_axis,x,x_label,y_axis,y,whisker_low,whisker_high,ci_low,ci_high,n,suspect\n",
+    );
+    for panel in &figure.panels {
+        for series in &panel.series {
+            for mark in &series.marks {
+                let at = |(x, _): &&(f64, String)| x.total_cmp(&mark.x).is_eq();
+                let label = panel.x.ticks.iter().find(at).map(|(_, text)| text.clone());
+                let fields = [
+                    panel.title.clone(),
+                    series.label.clone(),
+                    panel.x.name(),
+                    mark.x.to_string(),
+                    label.unwrap_or_default(),
+                    panel.y.name(),
+                    mark.y.to_string(),
+                    number(mark.whiskers.map(|w| w.0)),
+                    number(mark.whiskers.map(|w| w.1)),
+                    number(mark.interval.map(|i| i.0)),
+                    number(mark.interval.map(|i| i.1)),
+                    mark.n.to_string(),
+                    mark.suspect.to_string(),
+                ];
+                text.push_str(&joined(&fields));
+            }
+        }
+    }
+    text
+}
+
+/// The study's findings.
+pub fn findings(findings: &[Finding]) -> String {
+    let mut text = String::from("finding,meaning,ruling,evidence\n");
+    for finding in findings {
+        text.push_str(&joined(&[
+            finding.claim.to_owned(),
+            finding.meaning.to_owned(),
+            finding.ruling.text().to_owned(),
+            finding.evidence.join("; "),
+        ]));
+    }
+    text
+}
+
+/// Comparisons at equal points, in microseconds, bytes per second and the like: base units.
+pub fn versus(all: &[Versus]) -> String {
+    let mut text = String::from(
+        "at,metric,first,second,n_first,n_second,mean_first,mean_second,difference,ci_low,ci_high,\
+         welch_p,rank_p,p_corrected,seen\n",
+    );
+    for versus in all {
+        let difference = &versus.difference;
+        text.push_str(&joined(&[
+            versus.at.clone(),
+            versus.metric.to_string(),
+            versus.labels.0.clone(),
+            versus.labels.1.clone(),
+            difference.n.0.to_string(),
+            difference.n.1.to_string(),
+            difference.means.0.to_string(),
+            difference.means.1.to_string(),
+            difference.difference.to_string(),
+            number(difference.interval.map(|i| i.0)),
+            number(difference.interval.map(|i| i.1)),
+            number(difference.welch_p),
+            number(difference.rank_p),
+            number(difference.p),
+            format!("{:?}", difference.seen).to_lowercase(),
+        ]));
+    }
+    text
+}
+
+/// One line of fields.
+pub fn joined(fields: &[String]) -> String {
+    fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",") + "\n"
 }
 
 /// The roles of all servers, sorted: each has its own columns.
@@ -73,6 +188,10 @@ fn header(record: &Record) -> String {
 }
 
 fn line(record: &Record, point: &PointResult, repetition: &Repetition) -> String {
+    joined(&fields(record, point, repetition))
+}
+
+fn fields(record: &Record, point: &PointResult, repetition: &Repetition) -> Vec<String> {
     let workload = &point.point.workload;
     let (kind, scenario) = match workload {
         Workload::Latency(_) => ("latency", String::new()),
@@ -128,7 +247,7 @@ fn line(record: &Record, point: &PointResult, repetition: &Repetition) -> String
     }
     fields.push(number(Some(repetition.generator.cpu_cores)));
     fields.push(repetition.generator.resident.0.to_string());
-    fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",") + "\n"
+    fields
 }
 
 fn figures(latency: Option<&Latency>) -> [String; 6] {

@@ -2,20 +2,33 @@
 
 use std::{fmt::Write, path::Path};
 
+use super::{
+    answer::answer,
+    capacity,
+    cells::{Cells, Source},
+    footprint,
+};
 use crate::{
     format::{bytes, count, optional, three},
     measure::{Estimate, Judgement, Ledger, PLANNED_FAULT},
     plan::{Durability, Workload},
-    record::{PointResult, Record, Repetition, Status, Summary},
+    record::{PointResult, Record, Repetition, Status, Summary, histogram},
 };
 
-/// The summary of `record`, which lies at `path`.
-pub fn summary(record: &Record, path: &Path) -> String {
+/// The summary of `record`, which lies at `path`; `shapes` adds each latency distribution as a
+/// line of blocks, for terminals that can show them.
+pub fn summary(record: &Record, path: &Path, shapes: bool) -> String {
     let mut text = String::new();
     head(&mut text, record);
+    found(&mut text, record);
+    text.push_str(&capacity::section(record));
     latency_table(&mut text, record);
+    if shapes {
+        distributions(&mut text, record);
+    }
     throughput_table(&mut text, record);
     resources(&mut text, record);
+    text.push_str(&footprint::section(record));
     messages(&mut text, record);
     doubts(&mut text, record);
     let _ = writeln!(text, "\nrecord: {}", path.display());
@@ -30,9 +43,9 @@ fn head(text: &mut String, record: &Record) {
     let done: usize = record.points.iter().map(|point| point.repetitions.len()).sum();
     let _ = writeln!(
         text,
-        "{} · {status} · {done} of {} repetitions · {}",
+        "{} · {status} · {done}{} repetitions · {}",
         record.plan.profile,
-        record.plan.schedule.len(),
+        planned(record),
         record.started.strftime("%Y-%m-%d %H:%M UTC"),
     );
     let hub = &record.provenance.hub;
@@ -62,6 +75,84 @@ fn head(text: &mut String, record: &Record) {
     let _ = writeln!(text, "server warm-up: {warm}");
     if let Some(ended) = &record.ended {
         let _ = writeln!(text, "ended early: {ended}");
+    }
+}
+
+/// What differs and what grows, where more than one point was measured.
+fn found(text: &mut String, record: &Record) {
+    let cells = Cells::of(vec![Source { name: "", record }], false);
+    let answer = answer(&cells);
+    if answer.versus.is_empty() && answer.growth.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nfound (hubmark report has all of it, with figures):");
+    for sentence in answer.found.iter().chain(&answer.doubts) {
+        wrapped(text, "  ", sentence);
+    }
+}
+
+/// `words` at most [`WIDTH`] columns wide, `mark` in front and the same room before further lines.
+pub fn wrapped(text: &mut String, mark: &str, words: &str) {
+    let mut line = mark.to_owned();
+    for word in words.split_whitespace() {
+        if line.chars().count() + word.chars().count() > WIDTH {
+            let _ = writeln!(text, "{}", line.trim_end());
+            line = " ".repeat(mark.chars().count());
+        }
+        line.push_str(word);
+        line.push(' ');
+    }
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
+/// Widest line of any text.
+pub const WIDTH: usize = 100;
+/// Blocks of a distribution, and how many make a tenfold latency.
+const BLOCKS: usize = 40;
+const PER_DECADE: usize = 10;
+
+/// The distributions on one common logarithmic axis.
+fn distributions(text: &mut String, record: &Record) {
+    let merged: Vec<_> = of_kind(record, |w| matches!(w, Workload::Latency(_)))
+        .into_iter()
+        .filter_map(|(point, summary)| {
+            let delivery = summary.latency.delivery.as_ref()?;
+            Some((point, histogram::distribution(delivery).ok()?))
+        })
+        .collect();
+    let smallest = merged.iter().filter_map(|(_, d)| d.min()).reduce(f64::min);
+    let Some(smallest) = smallest else { return };
+    let first =
+        10_f64.powf((smallest.max(1.0).log10() * PER_DECADE as f64).floor() / PER_DECADE as f64);
+    let last = first * 10_f64.powf(BLOCKS as f64 / PER_DECADE as f64);
+    let _ = writeln!(
+        text,
+        "\ndelivery of all messages, {} to {} ms on a logarithmic axis",
+        three(first / 1e3),
+        three(last / 1e3)
+    );
+    for (point, distribution) in merged {
+        let bars = distribution.bars(first, PER_DECADE, BLOCKS);
+        let most = bars.iter().copied().max().unwrap_or(0);
+        let _ = writeln!(text, "{}  {}", point_columns(point), blocks(&bars, most));
+    }
+}
+
+/// Counts as blocks of eight heights; what is there is seen, however little.
+fn blocks(counts: &[u64], most: u64) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let block = |count: &u64| match (count, most) {
+        (0, _) | (_, 0) => ' ',
+        (count, most) => HEIGHTS[(count * 7).div_ceil(most) as usize],
+    };
+    counts.iter().map(block).collect::<String>().trim_end().to_owned()
+}
+
+/// Of how many repetitions, where the plan knows.
+fn planned(record: &Record) -> String {
+    match &record.plan.capacity {
+        Some(_) => String::new(),
+        None => format!(" of {}", record.plan.schedule.len()),
     }
 }
 
@@ -105,8 +196,11 @@ fn latency_table(text: &mut String, record: &Record) {
     }
     let _ = writeln!(
         text,
-        "\nlatency in ms (mean: of {} repetitions, 95 % interval; percentiles: all samples merged)",
-        record.plan.repetitions
+        "\nlatency in ms (mean: {}, 95 % interval; percentiles: all samples merged)",
+        match &record.plan.capacity {
+            Some(_) => "of a point's repetitions".to_owned(),
+            None => format!("of {} repetitions", record.plan.repetitions),
+        }
     );
     let _ = writeln!(
         text,
@@ -274,6 +368,20 @@ fn doubts(text: &mut String, record: &Record) {
             let _ = writeln!(text, "    {}", reason.text.replace('\n', "\n    "));
         }
     }
+    for (point, tried) in
+        record.points.iter().flat_map(|p| p.failed_tries.iter().map(move |r| (p, r)))
+    {
+        let why = tried.verdict.reasons.first().map_or("", |reason| &reason.text);
+        let _ = writeln!(
+            text,
+            "  failed and tried again: {}, {} users, repetition {}, try {}: {}",
+            point.point.backend,
+            count(u64::from(point.point.workload.users())),
+            tried.index + 1,
+            tried.attempt,
+            why.lines().next().unwrap_or_default(),
+        );
+    }
     for (point, repetition) in repetitions(record) {
         for fault in &repetition.faults {
             let (point, number) = (&point.point, repetition.index + 1);
@@ -290,5 +398,24 @@ fn doubts(text: &mut String, record: &Record) {
         for crossed in &repetition.crossed {
             let _ = writeln!(text, "threshold: {}: {crossed}", point.point.backend);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_seen_and_what_is_not_is_not() {
+        assert_eq!(blocks(&[0, 1, 500, 1_000, 0], 1_000), " ▂▅█");
+        assert_eq!(blocks(&[0, 0], 0), "");
+    }
+
+    #[test]
+    fn sentences_stay_within_the_width() {
+        let mut text = String::new();
+        wrapped(&mut text, "! ", &"word ".repeat(60));
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert_eq!(text.split_whitespace().filter(|word| *word == "word").count(), 60);
     }
 }

@@ -1,37 +1,25 @@
 //! A figure over the repetitions of a point: its mean and how sure it is.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
+use super::sample;
 use crate::measure::Estimate;
-
-/// Share of such intervals that hold the true mean.
-const CONFIDENCE: f64 = 0.95;
 
 /// Mean, extremes and the mean's 95 % confidence interval (Student's t, two-sided); `None` for no
 /// values, and no interval for one.
 pub fn estimate(values: &[f64]) -> Option<Estimate> {
     let n = values.len();
-    if n == 0 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / n as f64;
-    let half = half_width(values, mean);
+    let mean = sample::mean(values)?;
+    let stdev = sample::variance(values).map(f64::sqrt);
+    let half = stdev
+        .and_then(|stdev| Some(sample::t_quantile((n - 1) as f64)? * stdev / (n as f64).sqrt()));
     Some(Estimate {
         n: n as u32,
         mean,
         min: values.iter().copied().fold(f64::INFINITY, f64::min),
         max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        stdev,
         ci_low: half.map(|half| mean - half),
         ci_high: half.map(|half| mean + half),
     })
-}
-
-fn half_width(values: &[f64], mean: f64) -> Option<f64> {
-    let n = values.len() as f64;
-    let freedom = n - 1.0;
-    let student = StudentsT::new(0.0, 1.0, freedom).ok()?;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / freedom;
-    Some(student.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)) * (variance / n).sqrt())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{
     mailbox::{Mail, Mailbox},
     model::{Catalog, Model, Screen},
     msg::{Effect, Msg},
-    outside::{Controller, Inputs, Outcome, Planner, Started, Stop},
+    outside::{Controller, Inputs, Outcome, Planner, Started, Wish},
     terminal::ScreenTerminal,
     theme::Theme,
     view,
@@ -74,7 +74,7 @@ struct App<C> {
 /// The run in progress, seen from here.
 struct Running {
     mailbox: Arc<Mailbox>,
-    stop: Box<dyn Fn(Stop) + Send>,
+    steer: Box<dyn Fn(Wish) + Send>,
 }
 
 /// What the loop woke up for.
@@ -186,17 +186,26 @@ impl<C: Controller> App<C> {
                 self.apply(Msg::Previewed(Box::new(answer)), FRAME_FOR_KEYS);
             }
             Effect::Start(request) => match self.controller.start(&request) {
-                Ok(Started { events, stop }) => {
-                    self.run = Some(Running { mailbox: Mailbox::filled_from(events), stop });
+                Ok(Started { events, steer }) => {
+                    self.run = Some(Running { mailbox: Mailbox::filled_from(events), steer });
                 }
                 Err(error) => self.apply(Msg::Refused(error), FRAME_FOR_KEYS),
             },
-            Effect::Stop(stop) => {
-                if let Some(run) = &self.run {
-                    (run.stop)(stop);
+            Effect::Stop(stop) => self.steer(Wish::Stop(stop)),
+            Effect::Skip(point) => self.steer(Wish::Skip(point)),
+            Effect::Add(count) => self.steer(Wish::Add(count)),
+            Effect::Bell => {
+                if let Some((terminal, _)) = &mut self.terminal {
+                    terminal.bell();
                 }
             }
             Effect::Quit => self.quit = true,
+        }
+    }
+
+    fn steer(&self, wish: Wish) {
+        if let Some(run) = &self.run {
+            (run.steer)(wish);
         }
     }
 

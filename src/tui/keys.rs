@@ -3,7 +3,11 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 
-use super::{model::Place, msg::Msg, outside::Stop};
+use super::{
+    model::{Panel, Place},
+    msg::Msg,
+    outside::Stop,
+};
 
 /// What a key means.
 pub fn message(key: KeyEvent, place: Place) -> Option<Msg> {
@@ -11,7 +15,7 @@ pub fn message(key: KeyEvent, place: Place) -> Option<Msg> {
         return Some(Msg::Quit);
     }
     match place {
-        Place::Text => text(key),
+        Place::Text | Place::Filter => text(key),
         _ if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => None,
         Place::Profiles => profiles(key.code),
         Place::Form => form(key.code),
@@ -20,6 +24,7 @@ pub fn message(key: KeyEvent, place: Place) -> Option<Msg> {
         Place::Finished => finished(key.code),
         Place::Help => help(key.code),
         Place::Stop => stop(key.code),
+        Place::Add => add(key.code),
         Place::Quit => quit(key.code),
     }
 }
@@ -30,7 +35,8 @@ fn movement(key: KeyCode) -> Option<Msg> {
         KeyCode::Down | KeyCode::Char('j') => Msg::Down,
         KeyCode::Left | KeyCode::Char('h') => Msg::Left,
         KeyCode::Right | KeyCode::Char('l') => Msg::Right,
-        KeyCode::Tab | KeyCode::BackTab => Msg::NextPane,
+        KeyCode::Tab => Msg::NextPane,
+        KeyCode::BackTab => Msg::PreviousPane,
         KeyCode::Enter => Msg::Accept,
         KeyCode::Esc => Msg::Back,
         KeyCode::Char(' ') => Msg::Toggle,
@@ -74,7 +80,21 @@ fn live(key: KeyCode) -> Option<Msg> {
     match key {
         KeyCode::Char('f') => Some(Msg::Freeze),
         KeyCode::Char('s') => Some(Msg::AskStop),
-        _ => anywhere(key),
+        KeyCode::Char('v') => Some(Msg::View(1)),
+        KeyCode::Char('V') => Some(Msg::View(-1)),
+        KeyCode::Char(digit @ '1'..='9') => Some(Msg::ViewNumber(digit as usize - '1' as usize)),
+        KeyCode::Char('m') => Some(Msg::Show(Panel::Map)),
+        KeyCode::Char('e') => Some(Msg::Show(Panel::Log)),
+        KeyCode::Char('[') => Some(Msg::Turn(-1)),
+        KeyCode::Char(']') => Some(Msg::Turn(1)),
+        KeyCode::PageUp => Some(Msg::Seek(-10)),
+        KeyCode::PageDown => Some(Msg::Seek(10)),
+        KeyCode::Home => Some(Msg::Seek(isize::MIN)),
+        KeyCode::End => Some(Msg::Seek(isize::MAX)),
+        KeyCode::Char('/') => Some(Msg::Filter),
+        KeyCode::Char('!') => Some(Msg::Sift),
+        KeyCode::Char('b') => Some(Msg::ToggleBell),
+        _ => anywhere(key).or_else(|| movement(key)),
     }
 }
 
@@ -96,6 +116,18 @@ fn stop(key: KeyCode) -> Option<Msg> {
     Some(match key {
         KeyCode::Char('a') => Msg::Stop(Stop::AfterRepetition),
         KeyCode::Char('n') => Msg::Stop(Stop::Now),
+        KeyCode::Char('k') => Msg::Skip,
+        KeyCode::Char('+') => Msg::AskAdd,
+        KeyCode::Char('g') | KeyCode::Esc => Msg::Back,
+        _ => return None,
+    })
+}
+
+fn add(key: KeyCode) -> Option<Msg> {
+    Some(match key {
+        KeyCode::Enter => Msg::Accept,
+        KeyCode::Up | KeyCode::Right | KeyCode::Char('+' | 'k' | 'l') => Msg::Up,
+        KeyCode::Down | KeyCode::Left | KeyCode::Char('-' | 'j' | 'h') => Msg::Down,
         KeyCode::Char('g') | KeyCode::Esc => Msg::Back,
         _ => return None,
     })
@@ -138,7 +170,12 @@ mod tests {
             (Place::Live, Char('f'), "Some(Freeze)"),
             (Place::Live, Char('s'), "Some(AskStop)"),
             (Place::Live, Char('?'), "Some(Help)"),
-            (Place::Live, Enter, "None"),
+            (Place::Live, Enter, "Some(Accept)"),
+            (Place::Live, Char('3'), "Some(ViewNumber(2))"),
+            (Place::Live, Char('['), "Some(Turn(-1))"),
+            (Place::Filter, Char('s'), "Some(Type(InsertChar('s')))"),
+            (Place::Add, Enter, "Some(Accept)"),
+            (Place::Stop, Char('k'), "Some(Skip)"),
             (Place::Live, Char('n'), "None"),
             (Place::Stop, Char('a'), "Some(Stop(AfterRepetition))"),
             (Place::Stop, Char('n'), "Some(Stop(Now))"),

@@ -27,5 +27,5 @@ pub use model::Model;
 pub use msg::{Effect, Msg};
 pub use outside::{
     BackendOption, Controller, Inputs, Outcome, PlanPreview, Planner, Problem, ProfileEntry,
-    Request, RunEnd, Started, Stop,
+    Request, RunEnd, Started, Stop, Wish,
 };

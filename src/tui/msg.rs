@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tui_input::InputRequest;
 
-use super::outside::{PlanPreview, Problem, Request, Stop};
+use super::{
+    model::Panel,
+    outside::{PlanPreview, Problem, Request, Stop},
+};
 use crate::event::Event;
 
 /// Something that happened.
@@ -18,8 +21,26 @@ pub enum Msg {
     Left,
     /// To the choice after, or the pane on the right.
     Right,
-    /// To the other pane.
+    /// To the other pane, or the next panel.
     NextPane,
+    /// To the panel before.
+    PreviousPane,
+    /// To another view of the latency, so many places further.
+    View(isize),
+    /// To the view of this number, from 0.
+    ViewNumber(usize),
+    /// Show a panel alone, or all of them again.
+    Show(Panel),
+    /// Look at a picture so many seconds later.
+    Seek(isize),
+    /// Look at the repetition before (-1) or after (1).
+    Turn(isize),
+    /// Show only warnings, only errors, or everything of the log.
+    Sift,
+    /// Type a text that lines of the log must hold.
+    Filter,
+    /// Ring the bell when a threshold is crossed, or be silent again.
+    ToggleBell,
     /// Enter: start, edit or keep, by the place where it is pressed.
     Accept,
     /// Esc: give up what is open.
@@ -40,6 +61,10 @@ pub enum Msg {
     AskStop,
     /// Stop the run.
     Stop(Stop),
+    /// Skip the point in progress.
+    Skip,
+    /// Ask how many repetitions to add.
+    AskAdd,
     /// Show or hide the help.
     Help,
     /// Leave; asks while a run is on.
@@ -78,6 +103,12 @@ pub enum Effect {
     Start(Box<Request>),
     /// Stop the run in progress.
     Stop(Stop),
+    /// Skip a point of the run in progress.
+    Skip(usize),
+    /// Add repetitions to every point of the run in progress.
+    Add(u32),
+    /// Ring the terminal's bell.
+    Bell,
     /// End the screen.
     Quit,
 }

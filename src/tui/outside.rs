@@ -120,8 +120,19 @@ pub struct Request {
 pub struct Started {
     /// What it tells. The last event is [`Event::Ended`].
     pub events: UnboundedReceiver<Event>,
-    /// Asks it to stop; may be called more than once.
-    pub stop: Box<dyn Fn(Stop) + Send>,
+    /// Asks it to stop or to change; may be called more than once.
+    pub steer: Box<dyn Fn(Wish) + Send>,
+}
+
+/// What an operator wants of a run in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// That it stops.
+    Stop(Stop),
+    /// That none of a point's further repetitions is executed, and that one in progress ends.
+    Skip(usize),
+    /// That every point has so many repetitions more.
+    Add(u32),
 }
 
 /// How a run shall stop.

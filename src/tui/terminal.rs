@@ -5,7 +5,7 @@
 //! left alone in silence.
 
 use std::{
-    io::{self, IsTerminal, stdout},
+    io::{self, IsTerminal, Write, stdout},
     mem::ManuallyDrop,
     panic,
     sync::{
@@ -61,6 +61,11 @@ impl ScreenTerminal {
     /// Draws a frame.
     pub fn draw(&mut self, view: impl FnOnce(&mut Frame)) -> io::Result<()> {
         self.terminal.draw(view).map(|_| ())
+    }
+
+    /// Rings the bell. A terminal that cannot is noticed at the next frame.
+    pub fn bell(&mut self) {
+        let _ = stdout().write_all(b"\x07").and_then(|()| stdout().flush());
     }
 
     /// Forgets a terminal that is gone.

@@ -16,8 +16,10 @@ use super::{
     view,
 };
 use crate::{
-    event::{End, Event, Level, Phase},
+    event::{Alarm, End, Event, Level, Phase},
+    measure::Vitals,
     plan::Plan,
+    units::Celsius,
 };
 
 /// A screen without a terminal and without an engine.
@@ -167,7 +169,7 @@ fn live_while_an_image_is_built() {
     let plan = fixture::sweep();
     let mut stage = Stage::live(&plan);
     stage.tell(vec![
-        Event::Repetition { step: plan.schedule[0], position: 0 },
+        Event::Repetition { step: plan.schedule[0], position: 0, attempt: 1 },
         Event::Phase { phase: Phase::Images, seconds: None },
         Event::Image {
             image: "hubmark/kafka:2.8.0".to_owned(),
@@ -184,7 +186,7 @@ fn live_during_the_baseline() {
     let plan = fixture::sweep();
     let mut stage = Stage::live(&plan);
     stage.tell(vec![
-        Event::Repetition { step: plan.schedule[0], position: 0 },
+        Event::Repetition { step: plan.schedule[0], position: 0, attempt: 1 },
         Event::Phase { phase: Phase::Servers, seconds: None },
         Event::Log { level: Level::Info, text: "kafka 2.8.0 is ready after 2.4 s".to_owned() },
         Event::Phase { phase: Phase::Baseline, seconds: Some(5.0) },
@@ -264,12 +266,234 @@ fn without_colours_there_is_no_colour() {
     assert!(stage.frame(120, 40).contains("! suspect"));
 }
 
+/// What is drawn at every size that has a layout of its own.
+fn frames_at_all_sizes(stage: &Stage, name: &str) {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), stage.frame(width, height));
+    }
+}
+
+fn under_load() -> Stage {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 1, 38, 2_100.0);
+    stage
+}
+
+#[test]
+fn each_view_of_the_latency() {
+    let mut stage = under_load();
+    for (key, name) in ['2', '3', '4', '5'].into_iter().zip([
+        "live_view_percentiles",
+        "live_view_durations",
+        "live_view_corrected",
+        "live_view_heat",
+    ]) {
+        stage.key(KeyCode::Char(key));
+        frames_at_all_sizes(&stage, name);
+    }
+    stage.key(KeyCode::Char('v'));
+    assert_eq!(stage.frame(80, 24), under_load().frame(80, 24), "after the last comes the first");
+    stage.key(KeyCode::Char('V'));
+    assert!(stage.frame(120, 40).contains("dark = many"));
+}
+
+#[test]
+fn each_panel_alone() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 0, 61, 2_100.0);
+    stage.tell(fixture::repetition_end(&plan, 0, &fixture::suspect(&plan.points[0])));
+    load(&mut stage, &plan, 1, 38, 2_100.0);
+    stage.key(KeyCode::Enter);
+    for name in ["latency", "time", "throughput", "servers", "ledger", "log", "map"] {
+        frames_at_all_sizes(&stage, &format!("live_alone_{name}"));
+        stage.key(KeyCode::Tab);
+    }
+    assert!(stage.frame(80, 24).contains("delivery latency"), "tab goes around");
+    stage.key(KeyCode::BackTab);
+    assert!(stage.frame(80, 24).contains("✓ done ▸ running"));
+    stage.key(KeyCode::Esc);
+    assert!(stage.frame(80, 24).contains("ledger (messages)"));
+}
+
+#[test]
+fn a_panel_without_a_place_takes_the_latency_s_while_it_has_the_keys() {
+    let mut stage = under_load();
+    stage.key(KeyCode::BackTab);
+    frames!(stage, "live_map_focused", 80 x 24, 120 x 40);
+    stage.key(KeyCode::Tab);
+    assert!(stage.frame(80, 24).contains("delivery latency (ms)"));
+}
+
+#[test]
+fn a_crossed_threshold_is_loud_marked_in_time_and_rings_when_wanted() {
+    let mut stage = under_load();
+    let plan = fixture::sweep();
+    let mut crossed = fixture::snapshot(&plan.points[1], 39, 2_100.0);
+    crossed.alarms = vec![Alarm {
+        metric: "delivery.p99".to_owned(),
+        at_most: 5_000.0,
+        value: Some(6_200.0),
+        since: 38.6,
+    }];
+    let mut silent = under_load();
+    silent.tell(vec![Event::Snapshot(Box::new(crossed.clone()))]);
+    assert!(silent.effects.is_empty());
+    stage.key(KeyCode::Char('b'));
+    let event = Event::Snapshot(Box::new(crossed));
+    stage.tell(vec![event.clone(), event]);
+    assert_eq!(stage.effects, [Effect::Bell], "once");
+    frames_at_all_sizes(&stage, "live_alarm");
+    let terminal = stage.terminal(120, 40);
+    let red: String = terminal
+        .backend()
+        .buffer()
+        .content()
+        .iter()
+        .filter(|cell| cell.bg == Color::Red)
+        .map(ratatui::buffer::Cell::symbol)
+        .collect();
+    assert!(red.contains("delivery.p99 6.20 ms > 5.00 ms, first at 39 s"), "{red}");
+    assert!(red.contains('▲'), "{red}");
+}
+
+#[test]
+fn a_hub_that_throttles_is_loud_and_told_in_the_log() {
+    let mut stage = under_load();
+    let plan = fixture::sweep();
+    let mut hot = fixture::snapshot(&plan.points[1], 39, 2_100.0);
+    hot.hub = Some(Vitals {
+        temperature: Some(Celsius::from(61.2)),
+        clock_mhz: Some(1_500.0),
+        throttle_bits: Some(0),
+        ..Vitals::default()
+    });
+    stage.tell(vec![Event::Snapshot(Box::new(hot.clone()))]);
+    assert!(stage.frame(80, 24).contains("hub 61 °C 1.50 GHz"), "{}", stage.frame(80, 24));
+    hot.hub = Some(Vitals {
+        temperature: Some(Celsius::from(84.0)),
+        clock_mhz: Some(600.0),
+        throttle_bits: Some(0b110),
+        ..Vitals::default()
+    });
+    stage.tell(vec![Event::Snapshot(Box::new(hot.clone())), Event::Snapshot(Box::new(hot))]);
+    frames_at_all_sizes(&stage, "live_throttled");
+    let told = stage.frame(80, 24).matches("the hub is held back").count();
+    assert_eq!(told, 1, "{}", stage.frame(80, 24));
+    let terminal = stage.terminal(80, 24);
+    let red: String = terminal
+        .backend()
+        .buffer()
+        .content()
+        .iter()
+        .filter(|cell| cell.bg == Color::Red)
+        .map(ratatui::buffer::Cell::symbol)
+        .collect();
+    assert!(red.contains("THROTTLED"), "{red}");
+}
+
+#[test]
+fn the_seconds_of_a_repetition_are_gone_back_through_while_it_goes_on() {
+    let plan = fixture::sweep();
+    let mut stage = under_load();
+    for _ in 0..3 {
+        stage.key(KeyCode::PageUp);
+    }
+    frames_at_all_sizes(&stage, "live_back");
+    let then = stage.frame(120, 40);
+    assert!(then.contains("at 8 s"), "{then}");
+    stage.tell(vec![Event::Snapshot(Box::new(fixture::snapshot(&plan.points[1], 39, 2_100.0)))]);
+    assert_eq!(stage.frame(120, 40), then);
+    stage.key(KeyCode::Right);
+    assert!(stage.frame(120, 40).contains("at 9 s"));
+    stage.key(KeyCode::Home);
+    assert!(stage.frame(120, 40).contains("at 1 s"));
+    stage.key(KeyCode::Esc);
+    assert!(!stage.frame(120, 40).contains("display frozen"));
+}
+
+#[test]
+fn earlier_repetitions_are_looked_at_while_the_run_goes_on() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 0, 61, 900.0);
+    let last = fixture::snapshot(&plan.points[0], 62, 900.0);
+    stage.tell(fixture::repetition_end(&plan, 0, &last));
+    load(&mut stage, &plan, 1, 10, 2_100.0);
+    stage.key(KeyCode::Char('['));
+    frames!(stage, "live_earlier", 80 x 24, 120 x 40);
+    assert!(stage.frame(80, 24).contains("earlier repetition, the run goes on"));
+    stage.key(KeyCode::Char(']'));
+    assert!(!stage.frame(80, 24).contains("earlier repetition"));
+    // The same by the map: the cell of the first point's first repetition.
+    for key in [KeyCode::Char('m'), KeyCode::Up, KeyCode::Enter] {
+        stage.key(key);
+    }
+    assert!(stage.frame(80, 24).contains("earlier repetition, the run goes on"));
+}
+
+#[test]
+fn the_log_is_filtered_and_scrolled() {
+    let mut stage = under_load();
+    let told = (0..60).map(|line| Event::Log {
+        level: if line % 10 == 0 { Level::Warn } else { Level::Info },
+        text: format!("line {line}"),
+    });
+    stage.tell(told.collect());
+    stage.key(KeyCode::Char('e'));
+    assert!(stage.frame(80, 24).contains("line 59"));
+    for _ in 0..5 {
+        stage.key(KeyCode::Up);
+    }
+    let frame = stage.frame(80, 24);
+    assert!(!frame.contains("line 59") && frame.contains("5 newer lines below"), "{frame}");
+    stage.key(KeyCode::Char('!'));
+    let frame = stage.frame(80, 24);
+    assert!(frame.contains("line 50") && !frame.contains("line 49"), "{frame}");
+    stage.key(KeyCode::Char('/'));
+    assert_eq!(stage.model.place(), Place::Filter);
+    stage.type_text("LINE 4q");
+    stage.key(KeyCode::Backspace);
+    frames!(stage, "live_log_filter", 80 x 24);
+    stage.key(KeyCode::Enter);
+    let frame = stage.frame(80, 24);
+    assert!(frame.contains("line 40") && !frame.contains("line 50"), "{frame}");
+}
+
+#[test]
+fn a_point_is_skipped_and_repetitions_are_added_each_asked_once() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 1, 10, 2_100.0);
+    stage.key(KeyCode::Char('s'));
+    stage.key(KeyCode::Char('+'));
+    stage.key(KeyCode::Up);
+    frames!(stage, "add", 80 x 24);
+    stage.key(KeyCode::Enter);
+    assert_eq!(stage.effects, [Effect::Add(2)]);
+    assert!(stage.frame(80, 24).contains("2 more after this repetition"));
+    let mut more = plan.clone();
+    more.repeat(5);
+    stage.tell(vec![Event::Replanned { plan: Box::new(more) }]);
+    assert!(stage.frame(80, 24).contains("rep 1/5"));
+    for _ in 0..2 {
+        stage.key(KeyCode::Char('s'));
+        stage.key(KeyCode::Char('k'));
+    }
+    assert_eq!(stage.effects.len(), 2, "a point is skipped once: {:?}", stage.effects);
+    assert_eq!(stage.effects[1], Effect::Skip(1));
+    stage.key(KeyCode::Char('m'));
+    assert!(stage.frame(80, 24).contains("· 400"), "{}", stage.frame(80, 24));
+    frames!(stage, "live_map_skipped", 80 x 24);
+}
+
 #[test]
 fn live_throughput() {
     let plan = fixture::throughput();
     let mut stage = Stage::live(&plan);
     stage.tell(vec![
-        Event::Repetition { step: plan.schedule[2], position: 2 },
+        Event::Repetition { step: plan.schedule[2], position: 2, attempt: 1 },
         Event::Phase { phase: Phase::Load, seconds: None },
     ]);
     let point = &plan.points[plan.schedule[2].point];
@@ -495,9 +719,15 @@ fn happening() -> impl Strategy<Value = Happening> {
         KeyCode::Esc,
         KeyCode::Delete,
         KeyCode::Backspace,
+        KeyCode::BackTab,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Home,
+        KeyCode::End,
         KeyCode::F(5),
     ]);
-    let letters = prop::sample::select("wfs?qangxr 0,µ字".chars().collect::<Vec<_>>());
+    let letters =
+        prop::sample::select("wfs?qangxrkvVme[]/!b+h0123456 ,µ字".chars().collect::<Vec<_>>());
     prop_oneof![
         4 => keys.prop_map(Happening::Key),
         4 => letters.prop_map(|letter| Happening::Key(KeyCode::Char(letter))),
@@ -512,7 +742,7 @@ proptest! {
 
     #[test]
     fn no_sequence_of_keys_events_and_sizes_breaks_the_screen(
-        happenings in prop::collection::vec(happening(), 1..300),
+        happenings in prop::collection::vec(happening(), 500),
     ) {
         let mut stage = Stage::new();
         let events = fixture::run(&fixture::sweep(), End::Complete);

@@ -82,6 +82,16 @@ impl Theme {
         }
     }
 
+    /// A limit, drawn as a line.
+    pub fn bad_line(self) -> Style {
+        self.colour(Color::Red)
+    }
+
+    /// From few to many.
+    pub fn shades(self) -> [Style; 4] {
+        [Color::Blue, Color::Cyan, Color::Yellow, Color::White].map(|colour| self.colour(colour))
+    }
+
     /// The line that has the keys.
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)

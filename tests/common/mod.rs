@@ -110,6 +110,16 @@ impl Home {
         command
     }
 
+    /// `hubmark run PROFILE --resume record.json` with overrides, to its end.
+    pub fn resume(&self, profile: &str, set: &[&[&str]]) -> Said {
+        let mut command = self.command(["run", profile, "--resume"]);
+        command.arg(self.record_path());
+        for change in set.iter().copied().flatten() {
+            command.args(["--set", change]);
+        }
+        command.output().unwrap().into()
+    }
+
     pub fn record_path(&self) -> PathBuf {
         self.path("record.json")
     }

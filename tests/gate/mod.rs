@@ -3,6 +3,8 @@
 //! run has done all its work, without a race and without a word to hubmark.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
+pub mod look;
+
 use std::{
     io::{self, Read, Write},
     net::Shutdown,

@@ -38,6 +38,8 @@ pub const LONG: &[&str] = &[
     "workload.messages=100000",
     "workload.arrival={ distribution = \"constant\", mean = \"20 ms\" }",
     "run.baseline=\"0 s\"",
+    // What fails must fail: another try would last as long.
+    "run.retries=0",
 ];
 
 /// Hundreds of repetitions of a fraction of a second.

@@ -152,12 +152,17 @@ impl Terminal {
         let mut terminal = Self::screen(folders, 160, 45);
         terminal.press(LAST_PROFILE);
         terminal.press("\r");
-        terminal.until("messages are delivered", |frame| {
+        terminal.wait_for_messages();
+        assert_ne!(terminal.servers(), 0, "a run has a server");
+        terminal
+    }
+
+    /// Waits until the repetition on the screen has delivered something.
+    pub fn wait_for_messages(&mut self) {
+        self.until("messages are delivered", |frame| {
             let delivered = frame.split_once("delivered").map_or("", |(_, rest)| rest.trim_start());
             delivered.starts_with(|first| matches!(first, '1'..='9'))
         });
-        assert_ne!(terminal.servers(), 0, "a run has a server");
-        terminal
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -168,7 +173,7 @@ impl Terminal {
         self.seen().parser.screen().contents()
     }
 
-    fn until(&self, what: &str, holds: impl Fn(&str) -> bool) {
+    pub fn until(&self, what: &str, holds: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds(&self.frame()) {
             assert!(Instant::now() < deadline, "waited in vain: {what}\n{}", self.frame());

@@ -101,14 +101,13 @@ pub struct Question {
     pub folders: Vec<(String, PathBuf)>,
 }
 
-/// Looks at the hub, at this machine, and at what the plan wants of both. Changes nothing; on a hub
-/// elsewhere a helper from an image of ours reads the machine for a second, where there is one.
-/// Every question to an engine has a limit of time.
+/// Looks at the hub, at this machine, and at what the plan wants of both. Changes nothing, starts
+/// nothing; every question to an engine has a limit of time.
 pub async fn examine(question: &Question) -> Vec<Check> {
     let plan = question.plan.as_ref();
     let mut checks = Vec::new();
     if question.hub.kind == HubKind::Docker {
-        match DockerHub::open(question.hub.engine.as_deref(), NO_RUN).await {
+        match DockerHub::reach(&question.hub, NO_RUN).await {
             Ok(hub) => checks.extend(engine(&hub, question).await),
             Err(error) => checks.push(Check::error("engine", &error)),
         }

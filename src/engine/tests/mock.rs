@@ -13,9 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{
-    attendant::Watch,
     control::Control,
-    fitness::Build,
     repetition::{self, Done, Shared},
 };
 use crate::{
@@ -377,12 +375,14 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
         seed: SEED,
         order: Order::Blocked,
         repetitions: 1,
+        retries: 0,
         baseline: Duration::ZERO,
         server_warmup: Duration::ZERO,
-        cooldown: None,
-        hub: HubRequest { kind: HubKind::Local, engine: None, limits: Limits::default() },
+        hub: HubRequest::local(),
         points: vec![point.clone()],
         schedule: vec![step],
+        capacity: None,
+        footprint: false,
         settings: [].into(),
         thresholds: Vec::new(),
         faults: Vec::new(),
@@ -396,16 +396,7 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
     };
     let hub: Arc<dyn Hub> = Arc::new(Nowhere::default());
     let (teller, _events) = event::channel();
-    let build = Build::default();
-    let watch = Watch { attendant: None, build: &build };
-    let shared = Shared {
-        plan: &plan,
-        hub: &hub,
-        teller: &teller,
-        control,
-        cores: 2.0,
-        on_hub: true,
-        watch,
-    };
+    let shared =
+        Shared { plan: &plan, hub: &hub, teller: &teller, control, cores: 2.0, on_hub: true };
     repetition::execute(&shared, &mock, &setup, step, 0).await
 }

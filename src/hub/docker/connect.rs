@@ -1,11 +1,15 @@
 //! Reaching an engine: which address, what connection, and what is wrong when there is none.
 
-use std::{env, fmt, io, net::IpAddr, path::PathBuf, time::Duration};
+use std::{env, fmt, io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error as EngineError};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
-use super::call::{within, words};
+use super::{
+    call::{within, words},
+    ssh::{Destination, tunnel::Tunnel},
+    wire::Wire,
+};
 use crate::hub::HubError;
 
 /// Where an engine listens when nothing else is said.
@@ -31,6 +35,8 @@ pub enum Address {
         /// Port.
         port: u16,
     },
+    /// A socket of another machine, forwarded by `ssh`.
+    Ssh(Destination),
 }
 
 impl Address {
@@ -53,7 +59,7 @@ impl Address {
 
     /// Reads an address as Docker's own tools write it.
     pub fn parse(text: &str) -> Result<Self, HubError> {
-        const SUPPORTED: &str = "supported are unix:///path/to/docker.sock and tcp://HOST:PORT";
+        const SUPPORTED: &str = "supported are unix:///path/to/docker.sock, ssh://[user@]host[:port] and tcp://HOST:PORT";
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(bad(text, &format!("it has no scheme; {SUPPORTED}")));
         };
@@ -63,6 +69,9 @@ impl Address {
             "tcp" => host_and_port(rest.trim_end_matches('/'))
                 .map(|(host, port)| Self::Tcp { host, port })
                 .ok_or_else(|| bad(text, "it must be tcp://HOST:PORT, without user or path")),
+            "ssh" => Destination::parse(rest).map(Self::Ssh).ok_or_else(|| {
+                bad(text, "it must be ssh://[user@]host[:port][/path/to/docker.sock]")
+            }),
             _ => Err(bad(text, &format!("the scheme {scheme}:// is not supported; {SUPPORTED}"))),
         }
     }
@@ -78,26 +87,18 @@ impl Address {
     }
 
     async fn connect_within(&self, patience: Duration) -> Result<Docker, HubError> {
-        match tokio::time::timeout(patience, self.knock()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(self.unreachable(&error)),
-            Err(_) => return Err(self.silent(patience)),
-        }
-        let client = match self {
-            Self::Unix(path) => {
-                let path = path.to_string_lossy();
-                Docker::connect_with_unix(&path, LONGEST_CALL, API_DEFAULT_VERSION)
-            }
-            Self::Tcp { host, port } => {
-                let url = format!("tcp://{}:{port}", bracketed(host));
-                Docker::connect_with_http(&url, LONGEST_CALL, API_DEFAULT_VERSION)
-            }
+        let (client, tunnel) = self.client(patience).await?;
+        let client = match within(patience, client.negotiate_version()).await {
+            Ok(client) => client,
+            Err(EngineError::RequestTimeoutError) => return Err(self.silent(patience)),
+            Err(error) => match tunnel {
+                Some(tunnel) => return Err(tunnel.diagnosis().await),
+                None => {
+                    let words = words(&error);
+                    return Err(self.none(format!("it does not answer as an engine: {words}")));
+                }
+            },
         };
-        let client = client.map_err(|error| self.none(words(&error)))?;
-        let client = within(patience, client.negotiate_version()).await.map_err(|e| match e {
-            EngineError::RequestTimeoutError => self.silent(patience),
-            error => self.none(format!("it does not answer as an engine: {}", words(&error))),
-        })?;
         let spoken = client.client_version();
         let (major, minor) = (spoken.major_version, spoken.minor_version);
         if (major, minor) < OLDEST_API {
@@ -110,10 +111,39 @@ impl Address {
         Ok(client)
     }
 
+    /// A client on a way that is open, and the tunnel that it goes through.
+    async fn client(&self, patience: Duration) -> Result<(Docker, Option<Arc<Tunnel>>), HubError> {
+        if !matches!(self, Self::Ssh(_)) {
+            match tokio::time::timeout(patience, self.knock()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(self.unreachable(&error)),
+                Err(_) => return Err(self.silent(patience)),
+            }
+        }
+        let mut through = None;
+        let client = match self {
+            Self::Unix(path) => {
+                let path = path.to_string_lossy();
+                Docker::connect_with_unix(&path, LONGEST_CALL, API_DEFAULT_VERSION)
+            }
+            Self::Tcp { host, port } => {
+                let url = format!("tcp://{}:{port}", bracketed(host));
+                Docker::connect_with_http(&url, LONGEST_CALL, API_DEFAULT_VERSION)
+            }
+            Self::Ssh(destination) => {
+                let tunnel = Arc::new(Tunnel::open(destination).await?);
+                through = Some(Arc::clone(&tunnel));
+                wired(Wire::Tunnel(tunnel))
+            }
+        };
+        Ok((client.map_err(|error| self.none(words(&error)))?, through))
+    }
+
     /// The address at which ports published on the hub are reached.
     pub async fn published_at(&self) -> Result<IpAddr, HubError> {
         match self {
             Self::Unix(_) => Ok(IpAddr::from([127, 0, 0, 1])),
+            Self::Ssh(destination) => destination.address().await,
             Self::Tcp { host, port } => {
                 let found = tokio::time::timeout(PATIENCE, lookup_host((host.as_str(), *port)))
                     .await
@@ -132,6 +162,8 @@ impl Address {
         match self {
             Self::Unix(path) => UnixStream::connect(path).await.map(drop),
             Self::Tcp { host, port } => TcpStream::connect((host.as_str(), *port)).await.map(drop),
+            // Opening the tunnel is the knock.
+            Self::Ssh(_) => Ok(()),
         }
     }
 
@@ -162,6 +194,7 @@ impl Address {
             Self::Tcp { .. } => {
                 "check the address, and that the engine was started with -H tcp://…"
             }
+            Self::Ssh(_) => "is the engine there well? ask it by hand: ssh HOST docker version",
         };
         HubError::NoEngine { engine: self.to_string(), reason, advice: advice.to_owned() }
     }
@@ -172,8 +205,30 @@ impl fmt::Display for Address {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp { host, port } => write!(f, "tcp://{}:{port}", bracketed(host)),
+            Self::Ssh(destination) => destination.fmt(f),
         }
     }
+}
+
+/// The address of a host that the operator named as the one with the servers' ports.
+pub async fn resolved(named: &str) -> Result<IpAddr, HubError> {
+    if let Ok(address) = named.parse() {
+        return Ok(address);
+    }
+    let found = tokio::time::timeout(PATIENCE, lookup_host((named, 0))).await;
+    let first = found.ok().and_then(Result::ok).and_then(|mut found| found.next());
+    first.map(|found| found.ip()).ok_or_else(|| HubError::Unreachable {
+        engine: named.to_owned(),
+        reason: "the name has no address".to_owned(),
+        advice: "check hub.address in the profile".to_owned(),
+    })
+}
+
+/// A client whose calls go over `wire`.
+fn wired(wire: Wire) -> Result<Docker, EngineError> {
+    let send = move |request| wire.clone().request(request);
+    let place = Some("http://engine");
+    Docker::connect_with_custom_transport(send, place, LONGEST_CALL, API_DEFAULT_VERSION)
 }
 
 fn bad(engine: &str, reason: &str) -> HubError {
@@ -219,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_says_what_can() {
-        for text in ["ssh://pi@raspberry", "http://x:1", "/var/run/docker.sock", "fd://"] {
+        for text in ["npipe://engine", "http://x:1", "/var/run/docker.sock", "fd://"] {
             let error = Address::parse(text).unwrap_err();
             assert!(matches!(error, HubError::BadAddress { .. }), "{text}: {error}");
             assert!(error.to_string().contains("tcp://HOST:PORT"), "{error}");

@@ -240,11 +240,9 @@ impl Engine {
         ports: BTreeMap<u16, u16>,
         found: &Found,
     ) -> Running {
-        let digest = match (&found.image, &container.image) {
-            (Some(id), Image::Named(_)) => {
-                self.pulled_digest(id).await.or_else(|| found.image.clone())
-            }
-            _ => found.image.clone(),
+        let digest = match &found.image {
+            Some(id) => Some(self.content_digest(id, &container.image).await),
+            None => None,
         };
         Running {
             role: role.to_owned(),
@@ -256,6 +254,15 @@ impl Engine {
             data_dir: container.data_dir.clone(),
             dir: None,
         }
+    }
+
+    /// What tells the content of `image` apart, which the engine knows by `id`.
+    pub(super) async fn content_digest(&self, id: &str, image: &Image) -> String {
+        let pulled = match image {
+            Image::Named(_) => self.pulled_digest(id).await,
+            Image::Recipe { .. } => None,
+        };
+        pulled.unwrap_or_else(|| id.to_owned())
     }
 
     /// The digest under which a registry knows an image, by which it can be pulled again.
@@ -339,7 +346,7 @@ impl Engine {
                 test: Some(vec!["NONE".to_owned()]),
                 ..HealthConfig::default()
             }),
-            host_config: Some(self.host_config(limits, left_out, &placeholders.ports)),
+            host_config: Some(self.host_config(limits, left_out, placeholders)),
             ..ContainerCreateBody::default()
         }
     }
@@ -348,7 +355,7 @@ impl Engine {
         &self,
         limits: &Limits,
         left_out: &BTreeSet<Refusable>,
-        ports: &BTreeMap<u16, u16>,
+        placeholders: &Placeholders,
     ) -> HostConfig {
         let memory = limits.memory.and_then(|bytes| i64::try_from(bytes.0).ok());
         let open_files = ResourcesUlimits {
@@ -356,11 +363,15 @@ impl Engine {
             soft: Some(OPEN_FILES),
             hard: Some(OPEN_FILES),
         };
-        let bindings = ports.iter().map(|(inside, outside)| {
+        let bindings = placeholders.ports.iter().map(|(inside, outside)| {
             let binding = PortBinding { host_ip: None, host_port: Some(outside.to_string()) };
             (format!("{inside}/tcp"), Some(vec![binding]))
         });
+        // Some clients ask for the name behind an address, and in a field cabinet no name server
+        // answers: what a container needs to know is in its own hosts file.
+        let neighbours = placeholders.servers.iter().map(|(role, at)| format!("{role}:{at}"));
         HostConfig {
+            extra_hosts: Some(neighbours.collect()),
             nano_cpus: limits.cpus.map(|cpus| nano_cpus(cpus.0, self.cores)),
             memory,
             memory_swap: memory,
@@ -438,7 +449,7 @@ impl Engine {
         }
     }
 
-    pub(super) async fn discard(&self, id: &str) {
+    async fn discard(&self, id: &str) {
         if let Err(error) = self.remove(id).await {
             tracing::warn!("the container {id} could not be removed: {}", words(&error));
         }

@@ -1,13 +1,13 @@
 //! The docker hub: each server in a clean container of a Docker engine.
 //!
 //! - [`connect`]: addresses, and what is wrong when no engine answers.
+//! - `ssh`: an engine of another machine through the operator's `ssh`; `wire` carries its calls.
 //! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
 //! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
 //! - `network`: a network of the run's own, in which no address is ever given twice.
 //! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
 //! - `examine`: what decides whether an engine can be measured.
 //! - `fault`: what is done to a container in the middle of a load, by plan.
-//! - `helper`: a container that reads a hub which is not this machine.
 //! - `owner`: which containers are leftovers of dead runs.
 //!
 //! Every call has a limit of time ([`call`]), so that a hanging engine never hangs a run.
@@ -20,19 +20,20 @@ mod data;
 mod disk;
 mod examine;
 mod fault;
-mod helper;
 mod image;
 mod network;
 mod owner;
 mod placeholder;
 mod progress;
 mod recipe;
+mod ssh;
 mod stats;
+mod wire;
 
 use std::{
     collections::{BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -59,13 +60,10 @@ pub use self::{
     examine::{ClockOffset, Examination, ImageState},
     image::OwnImage,
 };
-use super::{
-    Hub, HubError, ImageProgress, Sampled,
-    vitals::{self, Attendance},
-};
+use super::{Hub, HubError, ImageProgress, Sampled, child::folder};
 use crate::{
     clock::Clock,
-    plan::FaultKind,
+    plan::{FaultKind, HubRequest},
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
 };
@@ -100,8 +98,6 @@ struct Engine {
     cut: Mutex<HashMap<String, Vec<fault::Plug>>>,
     /// Options that this engine was seen to refuse: they are not tried again.
     refused: Mutex<BTreeSet<Refusable>>,
-    /// The folder under which the engine keeps its data.
-    root: PathBuf,
     /// The starts in progress.
     starts: TaskTracker,
     /// The run's own network, once it was asked for.
@@ -134,18 +130,26 @@ impl Reach {
 }
 
 impl DockerHub {
-    /// Reaches the engine at `engine`, or that of `DOCKER_HOST`, or this machine's.
+    /// Reaches the engine at `engine`, or the usual one; see [`DockerHub::reach`].
+    pub async fn open(engine: Option<&str>, run: &str) -> Result<Self, HubError> {
+        Self::reach(&HubRequest::docker(engine.map(str::to_owned)), run).await
+    }
+
+    /// Reaches the engine that is asked for, or the one that Docker's own tools would take.
     ///
     /// `run` is the identity of the run, which every container carries as a label.
-    pub async fn open(engine: Option<&str>, run: &str) -> Result<Self, HubError> {
-        let address = Address::choose(engine)?;
+    pub async fn reach(request: &HubRequest, run: &str) -> Result<Self, HubError> {
+        let address = Address::choose(request.engine.as_deref())?;
         let client = address.connect().await?;
         let info =
             within(ASK, client.info()).await.map_err(failed("asking the engine what it is"))?;
         let reach = if address.is_local() && has_reachable_bridge(&info) {
             Reach::Container
         } else {
-            Reach::Published(address.published_at().await?)
+            Reach::Published(match &request.address {
+                Some(named) => connect::resolved(named).await?,
+                None => address.published_at().await?,
+            })
         };
         let root = info.docker_root_dir.as_deref().filter(|_| address.is_local());
         let engine = Engine {
@@ -162,7 +166,6 @@ impl DockerHub {
             reach,
             refused: Mutex::default(),
             cut: Mutex::default(),
-            root: info.docker_root_dir.map_or_else(helper::usual_root, PathBuf::from),
             starts: TaskTracker::new(),
             network: OnceCell::new(),
             client,
@@ -214,13 +217,14 @@ impl Hub for DockerHub {
         })
     }
 
-    async fn attend(&self, image: Option<&Image>) -> Result<Option<Attendance>, HubError> {
-        if self.engine.address.is_local() && !self.engine.reach.publishes() {
-            let here = vitals::tree::Tree::Folder("/".into());
-            return Ok(Some(vitals::follow(here, self.engine.root.clone()).await));
-        }
-        let Some(image) = image else { return Ok(None) };
-        Arc::clone(&self.engine).attend(image.reference()).await.map(Some)
+    async fn digest(&self, image: &Image) -> Option<String> {
+        let id = self.engine.image(image.reference()).await.ok()??.id?;
+        Some(self.engine.content_digest(&id, image).await)
+    }
+
+    async fn image_size(&self, image: &Image) -> Option<Bytes> {
+        let size = self.engine.image(image.reference()).await.ok()??.size?;
+        u64::try_from(size).ok().map(Bytes)
     }
 
     async fn provide(
@@ -370,6 +374,11 @@ impl Engine {
         }
         let what = failed("removing the networks of dead runs");
         removed.extend(self.sweep_networks(judge).await.map_err(what)?);
+        if matches!(self.address, Address::Ssh(_)) {
+            // The sockets of dead runs' connections.
+            let swept = tokio::task::spawn_blocking(|| folder::sweep(&folder::root())).await;
+            removed.extend(swept.into_iter().flatten().flatten());
+        }
         Ok(removed)
     }
 }

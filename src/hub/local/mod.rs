@@ -1,6 +1,6 @@
 //! The local hub: servers as child processes on this machine, no container.
 //!
-//! Each server has a fresh temporary folder (`folder`), is started through the [`guard`] so that
+//! Each server has a fresh temporary folder (`folder`), is started through the guard (`child`) so that
 //! it cannot outlive us, and is read from `/proc` (`usage`). Resource limits need containers:
 //! they are refused here, not ignored.
 
@@ -21,10 +21,7 @@ use nix::sys::signal::Signal;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    Hub, HubError, ImageProgress, PATIENCE, Sampled, machine, own_program,
-    vitals::{self, Attendance},
-};
+use super::{Hub, HubError, ImageProgress, PATIENCE, Sampled, machine, own_program};
 use crate::{
     clock::Clock,
     plan::FaultKind,
@@ -35,15 +32,15 @@ use crate::{
     units::Bytes,
 };
 
-mod folder;
-pub mod guard;
-mod nursery;
-mod program;
 mod usage;
 
-use folder::Folder;
-pub use folder::ROOT_VARIABLE;
-use nursery::{Nursery, Offspring, code};
+pub use super::child::folder::ROOT_VARIABLE;
+use super::child::{
+    folder::{self, Folder},
+    guarded,
+    nursery::{Nursery, Offspring, code},
+    program,
+};
 
 /// Time between two readings.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -107,10 +104,8 @@ impl LocalHub {
         folder: &Folder,
     ) -> io::Result<Command> {
         let log = OpenOptions::new().create(true).append(true).open(folder.log())?;
-        let mut command = Command::new(&self.own_program);
+        let mut command = guarded(&self.own_program, line.iter().cloned());
         command
-            .args(["guard", "--parent", &std::process::id().to_string(), "--"])
-            .args(line)
             .envs(spec.environment.iter().map(|(key, value)| (key, filled.fill(value))))
             .current_dir(folder.data())
             .stdin(Stdio::null())
@@ -159,11 +154,6 @@ impl Hub for LocalHub {
 
     async fn facts(&self) -> Result<HubFacts, HubError> {
         Ok(machine::this_machine())
-    }
-
-    async fn attend(&self, _: Option<&Image>) -> Result<Option<Attendance>, HubError> {
-        let here = vitals::tree::Tree::Folder("/".into());
-        Ok(Some(vitals::follow(here, self.root.clone()).await))
     }
 
     /// Processes need no image.

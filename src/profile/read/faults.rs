@@ -207,7 +207,11 @@ impl Reader<'_> {
 
 /// How long load and drain can take by plan; a throughput workload takes as long as it takes.
 fn length(workload: &WorkloadRequest) -> Option<Duration> {
-    let WorkloadKind::Latency { length, arrival, .. } = &workload.kind else { return None };
+    let (WorkloadKind::Latency { length, arrival, .. }
+    | WorkloadKind::Capacity { length, arrival, .. }) = &workload.kind
+    else {
+        return None;
+    };
     let messages = length.messages(arrival.mean())?;
     Some(arrival.mean().saturating_mul(messages).saturating_add(workload.drain))
 }

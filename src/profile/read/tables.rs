@@ -2,17 +2,17 @@
 
 use super::{LONGEST_RUN, Reader};
 use crate::{
-    plan::{Cooldown, Durability, HubRequest, LOST, Order, Threshold},
+    plan::{Durability, HubRequest, LOST, Order, Threshold},
     profile::{
         RunRequest,
         catalogue::BackendInfo,
-        keys::{self, METRICS},
+        keys::{self, Key, METRICS},
         problem::{Fault, nearest},
         tree::Node,
         values::{self, Read},
     },
     server::{HubKind, Limits},
-    units::{ByteRate, Bytes, Celsius, Cpus, UnitError},
+    units::{ByteRate, Bytes, Cpus, UnitError},
 };
 
 const HUB_KINDS: [(&str, HubKind); 2] = [("docker", HubKind::Docker), ("local", HubKind::Local)];
@@ -29,16 +29,15 @@ pub(super) const LEAST_CPUS: Cpus = Cpus(0.01);
 pub(super) const LEAST_MEMORY: Bytes = Bytes(6 << 20);
 const LEAST_DISK_WRITE: ByteRate = ByteRate(1.0);
 
-const COLDEST: Celsius = Celsius(0);
-const HOTTEST: Celsius = Celsius(150_000);
-
 const MOST_REPETITIONS: u64 = 10_000;
+const MOST_RETRIES: u64 = 100;
 
 impl Reader<'_> {
     pub(super) fn hub(&mut self) -> Option<HubRequest> {
         let kind =
             self.read(&keys::HUB_KIND, self.usual_hub(), |node| values::choice(node, &HUB_KINDS));
         let engine = self.read(&keys::HUB_ENGINE, None, engine);
+        let address = self.read(&keys::HUB_ADDRESS, None, address);
         let cpus = self.read(&keys::LIMIT_CPUS, None, |node| at_least(node, &LEAST_CPUS));
         let memory = self.read(&keys::LIMIT_MEMORY, None, |node| at_least(node, &LEAST_MEMORY));
         let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, disk_write);
@@ -46,13 +45,18 @@ impl Reader<'_> {
             self.refuse_on_local_hub();
         }
         let limits = Limits { cpus: cpus?, memory: memory?, disk_write: disk_write? };
-        Some(HubRequest { kind: kind?, engine: engine?, limits })
+        Some(HubRequest { kind: kind?, engine: engine?, address: address?, limits })
     }
 
     /// A limit that is not applied would make every number a lie.
     fn refuse_on_local_hub(&mut self) {
-        let docker_only =
-            [&keys::HUB_ENGINE, &keys::LIMIT_CPUS, &keys::LIMIT_MEMORY, &keys::LIMIT_DISK_WRITE];
+        let docker_only = [
+            &keys::HUB_ENGINE,
+            &keys::HUB_ADDRESS,
+            &keys::LIMIT_CPUS,
+            &keys::LIMIT_MEMORY,
+            &keys::LIMIT_DISK_WRITE,
+        ];
         for key in docker_only {
             if self.node(key).is_some() {
                 self.object(key, "it works on the docker hub only, and the hub is local");
@@ -80,6 +84,9 @@ impl Reader<'_> {
         let repetitions = self.read(&keys::REPETITIONS, 1, |node| {
             values::integer(node, 1, MOST_REPETITIONS).map(|number| number as u32)
         });
+        let retries = self.read(&keys::RETRIES, 1, |node| {
+            values::integer(node, 0, MOST_RETRIES).map(|number| number as u32)
+        });
         let order =
             self.read(&keys::ORDER, Order::Interleaved, |node| values::choice(node, &ORDERS));
         let seed =
@@ -89,54 +96,39 @@ impl Reader<'_> {
         });
         let baseline = self.time(&keys::BASELINE, 5);
         let server_warmup = self.time(&keys::SERVER_WARMUP, 0);
-        let cooldown = self.cooldown();
+        let footprint = self.read(&keys::FOOTPRINT, false, values::truth);
         Some(RunRequest {
             repetitions: repetitions?,
+            retries: retries?,
             order: order?,
             seed: seed?,
             durability: durability?,
             baseline: baseline?,
             server_warmup: server_warmup?,
-            cooldown: cooldown?,
+            footprint: footprint?,
         })
-    }
-
-    /// The wait has a limit, so that a hub in a hot cabinet is measured in the end.
-    fn cooldown(&mut self) -> Option<Option<Cooldown>> {
-        let below = self.read(&keys::COOLDOWN_BELOW, None, |node| {
-            let below: Celsius = values::quantity(node)?;
-            if !(COLDEST..=HOTTEST).contains(&below) {
-                return Err(Fault::new(node.place, format!("{below} is no hub's")).into());
-            }
-            Ok(Some(below))
-        });
-        let limit = self.time(&keys::COOLDOWN_LIMIT, 300);
-        if below == Some(None) && self.node(&keys::COOLDOWN_LIMIT).is_some() {
-            self.object(
-                &keys::COOLDOWN_LIMIT,
-                "it limits a wait for run.cooldown.below, which is missing",
-            );
-            return None;
-        }
-        let limit = limit?;
-        Some(below?.map(|below| Cooldown { below, limit }))
     }
 
     /// Thresholds in the order of [`METRICS`], `lost` last.
     pub(super) fn thresholds(&mut self) -> Vec<Threshold> {
-        let Some(table) = self.node(&keys::THRESHOLDS).and_then(Node::table) else {
+        self.limits(&keys::THRESHOLDS)
+    }
+
+    /// A table of limits on metrics, in the order of [`METRICS`], `lost` last.
+    pub(super) fn limits(&mut self, of: &Key) -> Vec<Threshold> {
+        let Some(table) = self.node(of).and_then(Node::table) else {
             return Vec::new();
         };
         let (mut thresholds, mut faults) = (Vec::new(), Vec::new());
         let leaves = values::flattened(table, &mut faults);
         for fault in faults {
-            self.report(&keys::THRESHOLDS, fault);
+            self.report(of, fault);
         }
         for (metric, node) in leaves {
             match at_most(&metric, node) {
                 Ok(at_most) => thresholds.push(Threshold { metric, at_most }),
                 Err(faults) => {
-                    let key = format!("{}.{metric}", keys::THRESHOLDS.path);
+                    let key = format!("{}.{metric}", of.path);
                     for fault in faults {
                         self.note(&key, Some(allowed_limit(&metric)), fault);
                     }
@@ -156,6 +148,15 @@ fn engine(node: &Node) -> Read<Option<String>> {
         return Ok(Some(address));
     }
     Err(Fault::new(node.place, format!("{address:?} is not the address of an engine")).into())
+}
+
+fn address(node: &Node) -> Read<Option<String>> {
+    let address = values::line(node)?;
+    let plain = |c: char| c.is_alphanumeric() || "-_.:%".contains(c);
+    if !address.is_empty() && address.chars().all(plain) {
+        return Ok(Some(address));
+    }
+    Err(Fault::new(node.place, format!("{address:?} is not a host's name or address")).into())
 }
 
 /// A rate of writes, in whole bytes: the kernel knows no others.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Reader;
 use crate::{
-    plan::{Arrival, PayloadSource, Scenario},
+    plan::{Arrival, LOST, PayloadSource, Scenario, Threshold},
     profile::{
         Length, WorkloadKind, WorkloadRequest,
         keys::{self, KEYS},
@@ -21,9 +21,11 @@ use crate::{
 enum Kind {
     Latency,
     Throughput,
+    Capacity,
 }
 
-const KINDS: [(&str, Kind); 2] = [("latency", Kind::Latency), ("throughput", Kind::Throughput)];
+const KINDS: [(&str, Kind); 3] =
+    [("latency", Kind::Latency), ("throughput", Kind::Throughput), ("capacity", Kind::Capacity)];
 const SOURCES: [(&str, PayloadSource); 2] =
     [("seeded", PayloadSource::Seeded), ("urandom", PayloadSource::Urandom)];
 const SCENARIOS: [(&str, Scenario); 3] = [
@@ -67,7 +69,11 @@ impl Reader<'_> {
         });
         let drain = self.time(&keys::DRAIN, 10);
         let kind = match kind? {
-            Kind::Latency => self.latency(),
+            Kind::Latency => {
+                let (length, arrival, warmup) = self.paced()?;
+                Some(WorkloadKind::Latency { length, arrival, warmup })
+            }
+            Kind::Capacity => self.capacity(users.as_deref().unwrap_or_default()),
             Kind::Throughput => self.throughput(payload.as_deref().unwrap_or_default()),
         };
         Some(WorkloadRequest {
@@ -85,17 +91,65 @@ impl Reader<'_> {
         let overridden = self.place(&keys::KIND).is_set();
         let word = KINDS.iter().find(|(_, known)| *known == kind).map_or("", |(word, _)| *word);
         for key in KEYS {
-            let Some(other) = key.only.filter(|other| *other != word) else { continue };
+            if key.only.is_empty() || key.only.contains(&word) {
+                continue;
+            }
             let Some((place, node)) = self.root.at(key.path) else { continue };
             if overridden && !node.place.is_set() {
                 continue;
             }
+            let other = key.only.join(" or ");
             let message = format!("it belongs to the {other} workload, and this one is {word}");
             self.note(key.path, None, Fault::new(place, message));
         }
     }
 
-    fn latency(&mut self) -> Option<WorkloadKind> {
+    fn capacity(&mut self, users: &[u32]) -> Option<WorkloadKind> {
+        let given = self.node(&keys::OBJECTIVES);
+        let objectives =
+            if given.is_some() { self.limits(&keys::OBJECTIVES) } else { usual_objectives() };
+        if given.is_some_and(|node| node.table().is_none_or(std::collections::BTreeMap::is_empty)) {
+            self.object(&keys::OBJECTIVES, "there is nothing that must hold");
+        }
+        let (length, arrival, warmup) = self.paced()?;
+        let fewest = users.iter().copied().min()?;
+        self.check_samples(&objectives, fewest, length.messages(arrival.mean())?, warmup, &arrival);
+        Some(WorkloadKind::Capacity { objectives, length, arrival, warmup })
+    }
+
+    /// A percentile that the fewest users' messages cannot carry would be missed by every
+    /// repetition, and the answer would be "none".
+    fn check_samples(
+        &mut self,
+        objectives: &[Threshold],
+        fewest: u32,
+        messages: u32,
+        warmup: Duration,
+        arrival: &Arrival,
+    ) {
+        let unmeasured = (warmup.as_secs_f64() / arrival.mean().as_secs_f64()).ceil();
+        let measured = (f64::from(messages) - unmeasured).max(0.0) * f64::from(fewest);
+        for objective in objectives {
+            let needed = match objective.metric.rsplit('.').next() {
+                Some("p50") => 20.0,
+                Some("p90") => 100.0,
+                Some("p99") => 1_000.0,
+                Some("p999") => 10_000.0,
+                _ => 1.0,
+            };
+            if measured < needed {
+                let message = format!(
+                    "{} needs {needed:.0} measured messages in a repetition, and {fewest} users make \
+                     about {measured:.0}: give more messages each, or begin with more users",
+                    objective.metric
+                );
+                self.object(&keys::USERS, message);
+                return;
+            }
+        }
+    }
+
+    fn paced(&mut self) -> Option<(Length, Arrival, Duration)> {
         let arrival = self.arrival();
         let length = self.length();
         let warmup = self.time(&keys::WARMUP, 0);
@@ -110,7 +164,7 @@ impl Reader<'_> {
             let message = format!("nothing of the load, which lasts {load}, would be measured");
             self.object(&keys::WARMUP, message);
         }
-        Some(WorkloadKind::Latency { length, arrival, warmup })
+        Some((length, arrival, warmup))
     }
 
     fn length(&mut self) -> Option<Length> {
@@ -198,6 +252,14 @@ impl Reader<'_> {
         }
         Some(WorkloadKind::Throughput { volume, scenario })
     }
+}
+
+/// What most devices can live with: a fiftieth of a second, and nothing lost.
+fn usual_objectives() -> Vec<Threshold> {
+    vec![
+        Threshold { metric: "delivery.p99".into(), at_most: 20_000.0 },
+        Threshold { metric: LOST.into(), at_most: 0.0 },
+    ]
 }
 
 fn users_sweep(node: &Node) -> Read<Vec<u32>> {

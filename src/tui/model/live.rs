@@ -1,12 +1,22 @@
 //! A run in progress.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use super::{done::Done, watch::Watch};
+use super::{
+    done::Done,
+    look::{Look, Panel, Size},
+    travel::Travel,
+    watch::{Note, Watch},
+};
 use crate::{
-    event::Event,
-    plan::{Plan, Point},
-    tui::outside::{Request, Stop},
+    event::{Alarm, Event, Level, Snapshot},
+    format,
+    measure::Judgement,
+    plan::{Plan, Point, Step},
+    tui::{
+        msg::Msg,
+        outside::{Request, Stop},
+    },
 };
 
 /// What the operator wants to come after the repetition in progress.
@@ -57,8 +67,14 @@ pub struct Live {
     left: (f64, Duration),
     /// The repetition in progress.
     current: Watch,
-    /// What the display holds.
-    frozen: Option<Box<Watch>>,
+    /// What the display shows instead of the present.
+    travel: Travel,
+    /// How the operator looks at it.
+    pub look: Look,
+    /// Points that the operator skipped.
+    pub skipped: BTreeSet<usize>,
+    /// Repetitions that were added and not yet planned.
+    pub added: u32,
     /// What comes after this repetition.
     pub ending: Ending,
 }
@@ -74,7 +90,10 @@ impl Live {
             began: now,
             left: (request.preview.seconds, now),
             current: Watch { now, ..Watch::default() },
-            frozen: None,
+            travel: Travel::default(),
+            look: Look::default(),
+            skipped: BTreeSet::new(),
+            added: 0,
             ending: Ending::GoOn,
             request,
         }
@@ -82,20 +101,80 @@ impl Live {
 
     /// What is shown: the repetition in progress, or what was frozen.
     pub fn shown(&self) -> &Watch {
-        self.frozen.as_deref().unwrap_or(&self.current)
+        self.travel.shown().unwrap_or(&self.current)
     }
 
-    /// Whether the display is frozen.
-    pub const fn is_frozen(&self) -> bool {
-        self.frozen.is_some()
+    /// Whether the display does not follow the run.
+    pub fn is_frozen(&self) -> bool {
+        self.travel.shown().is_some()
     }
 
-    /// Freezes the display, or lets it go on.
-    pub fn freeze(&mut self) {
-        self.frozen = match self.frozen.take() {
-            Some(_) => None,
-            None => Some(Box::new(self.current.clone())),
-        };
+    /// Whether an earlier repetition is shown.
+    pub fn is_earlier(&self) -> bool {
+        self.travel.is_earlier()
+    }
+
+    /// Whether the screen can show the repetition of `step` again.
+    pub fn keeps(&self, step: Step) -> bool {
+        self.travel.has(step)
+    }
+
+    /// The log: as it was when the display was frozen, or as it is.
+    pub fn log(&self) -> &[Note] {
+        if self.is_earlier() { &self.current.log } else { &self.shown().log }
+    }
+
+    /// Thresholds that the repetition in progress crossed so far.
+    pub fn alarms(&self) -> usize {
+        self.current.snapshot.alarms.len()
+    }
+
+    /// What a cell of the sweep's map shows.
+    pub fn cell(&self, step: Step) -> Cell {
+        match self.done.iter().rev().find(|done| done.step == step) {
+            Some(done) => Cell::Done(done.verdict.status),
+            None if self.current.step == Some(step) => Cell::Running,
+            None if self.skipped.contains(&step.point) => Cell::Skipped,
+            None => Cell::Waiting,
+        }
+    }
+
+    /// The point in progress, if one is and it is not skipped yet.
+    pub fn skippable(&self) -> Option<usize> {
+        let step = self.current.step?;
+        (self.cell(step) == Cell::Running && !self.skipped.contains(&step.point))
+            .then_some(step.point)
+    }
+
+    /// Applies what the operator does.
+    pub fn update(&mut self, msg: &Msg) {
+        let map = (self.plan.points.len(), self.plan.repetitions as usize);
+        let mut look = std::mem::take(&mut self.look);
+        let taken = look.update(msg, self.log(), map);
+        self.look = look;
+        if taken {
+            return;
+        }
+        match msg {
+            Msg::Freeze if self.is_frozen() => self.travel.follow(),
+            Msg::Freeze => self.travel.hold(&self.current),
+            Msg::Back => self.travel.follow(),
+            Msg::Left => self.travel.seek(-1, &self.current),
+            Msg::Right => self.travel.seek(1, &self.current),
+            Msg::Seek(by) => self.travel.seek(*by, &self.current),
+            Msg::Turn(by) => self.travel.turn(*by, &self.current),
+            Msg::Accept if self.look.panel == Panel::Map => {
+                let (point, repetition) = self.look.cell;
+                let step = Step { point, repetition: repetition as u32 };
+                if self.current.step == Some(step) {
+                    self.travel.follow();
+                    self.look.size = Size::Together;
+                } else if self.travel.jump(step) {
+                    self.look.size = Size::Together;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The point that is shown.
@@ -124,18 +203,85 @@ impl Live {
                 self.resumed = done;
             }
             Event::Hub { place, facts } => self.current.hub = Some((place, *facts)),
-            Event::Repetition { step, position } => self.current.begin(step, position),
+            Event::Replanned { plan } => {
+                self.plan = *plan;
+                self.added = 0;
+            }
+            Event::Repetition { step, position, .. } => {
+                self.look.cell = (step.point, step.repetition as usize);
+                self.current.begin(step, position);
+            }
             Event::Phase { phase, seconds } => self.current.enter(phase, seconds),
             Event::Image { image, step, percent } => self.current.image(image, step, percent),
-            Event::Snapshot(snapshot) => self.current.take(*snapshot),
-            Event::Log { level, text } => self.current.note(level, text),
-            Event::Finished { step, repetition, seconds_left } => {
+            Event::Snapshot(snapshot) => self.snapshot(*snapshot, now),
+            Event::Log { level, text } => self.current.note(self.since(now), level, text),
+            Event::Finished { step, repetition, seconds_left, .. } => {
                 self.done.push(Done::of(step, &repetition));
+                self.travel.keep(self.current.clone());
                 if let Some(left) = seconds_left {
                     self.left = (left, now);
                 }
             }
-            Event::Ended { .. } => {}
+            Event::Capacity { .. } | Event::Ended { .. } => {}
         }
     }
+
+    fn since(&self, now: Duration) -> f64 {
+        now.saturating_sub(self.began).as_secs_f64()
+    }
+
+    /// Takes a snapshot; what it shows for the first time also goes to the log.
+    fn snapshot(&mut self, snapshot: Snapshot, now: Duration) {
+        let before = &self.current.snapshot;
+        let known = |alarm: &Alarm| before.alarms.iter().any(|old| old.metric == alarm.metric);
+        let mut news: Vec<(Level, String)> = snapshot
+            .alarms
+            .iter()
+            .filter(|&alarm| !known(alarm))
+            .map(|alarm| (Level::Error, alarm_text(alarm)))
+            .collect();
+        if snapshot.dropped > 0 && before.dropped == 0 && before.seconds > 0.0 {
+            let text = "this screen is too slow for every snapshot; the load does not wait for it";
+            news.push((Level::Info, text.to_owned()));
+        }
+        let held_back = |snapshot: &Snapshot| {
+            let hub = snapshot.hub.as_ref();
+            hub.is_some_and(|hub| hub.held_back() == Some(true) || hub.under_voltage == Some(true))
+        };
+        if held_back(&snapshot) && !held_back(before) {
+            let text = "the hub is held back by heat or by its supply: the processor is throttled";
+            news.push((Level::Error, text.to_owned()));
+        }
+        for reason in &snapshot.verdict.reasons {
+            if before.verdict.reasons.iter().all(|old| old.code != reason.code) {
+                news.push((Level::Warn, format!("suspect: {}", reason.text)));
+            }
+        }
+        self.current.take(snapshot);
+        let at = self.since(now);
+        for (level, text) in news {
+            self.current.note(at, level, text);
+        }
+    }
+}
+
+/// A crossed threshold in words.
+pub fn alarm_text(alarm: &Alarm) -> String {
+    let millis = |micros: f64| format::three(micros / 1_000.0);
+    let now = alarm.value.map_or_else(|| format::MISSING.to_owned(), millis);
+    let (limit, since) = (millis(alarm.at_most), format::span(alarm.since));
+    format!("{} {now} ms > {limit} ms, first at {since}", alarm.metric)
+}
+
+/// What a cell of the sweep's map shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    /// Not yet begun.
+    Waiting,
+    /// In progress.
+    Running,
+    /// Over, and judged.
+    Done(Judgement),
+    /// Will not be executed.
+    Skipped,
 }

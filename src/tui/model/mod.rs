@@ -3,16 +3,19 @@
 mod done;
 mod field;
 mod live;
+mod look;
 mod setup;
+mod travel;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 pub use done::{Done, Finished, Range};
 pub use field::{Field, FieldKind, durability, exact_bytes, hub};
-pub use live::{Ending, Live};
+pub use live::{Cell, Ending, Live, alarm_text};
+pub use look::{Panel, Size, View};
 pub use setup::{Editing, Pane, Preview, Setup};
-pub use watch::{Progress, Watch};
+pub use watch::{Note, Progress, Watch};
 
 use super::{
     msg::{Effect, Msg},
@@ -56,8 +59,10 @@ pub enum Screen {
 pub enum Overlay {
     /// The meaning of words and keys, from this line on.
     Help(u16),
-    /// How to stop?
+    /// How to stop or change the run?
     Stop,
+    /// How many repetitions shall be added?
+    Add(u32),
     /// Leave although a run is on?
     Quit,
 }
@@ -75,14 +80,31 @@ pub enum Place {
     Choices,
     /// A run in progress.
     Live,
+    /// The filter of its log.
+    Filter,
     /// A run that is over.
     Finished,
     /// The help.
     Help,
-    /// The question how to stop.
+    /// The question how to stop or change the run.
     Stop,
+    /// The question how many repetitions to add.
+    Add,
     /// The question whether to leave.
     Quit,
+}
+
+/// Most repetitions that are added at once.
+const MOST_ADDED: u32 = 99;
+
+/// Whether a crossed threshold is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bell {
+    /// It is only seen.
+    #[default]
+    Silent,
+    /// The terminal's bell rings.
+    Rings,
 }
 
 /// The whole state.
@@ -98,6 +120,8 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The styles.
     pub theme: Theme,
+    /// Whether a crossed threshold is heard.
+    pub bell: Bell,
     /// The time since the screen's start.
     pub now: Duration,
     /// What the screen will hand back.
@@ -116,6 +140,7 @@ impl Model {
             screen: Screen::Setup,
             overlay: None,
             theme,
+            bell: Bell::default(),
             now: Duration::ZERO,
             outcome: Outcome::default(),
         };
@@ -127,7 +152,9 @@ impl Model {
         match (&self.overlay, &self.screen) {
             (Some(Overlay::Help(_)), _) => Place::Help,
             (Some(Overlay::Stop), _) => Place::Stop,
+            (Some(Overlay::Add(_)), _) => Place::Add,
             (Some(Overlay::Quit), _) => Place::Quit,
+            (None, Screen::Live(live)) if live.look.log.typing.is_some() => Place::Filter,
             (None, Screen::Live(_)) => Place::Live,
             (None, Screen::Finished(_)) => Place::Finished,
             (None, Screen::Setup) => match (&self.setup.editing, self.setup.pane) {
@@ -194,6 +221,21 @@ impl Model {
                 self.overlay = None;
                 return self.stop(*stop);
             }
+            (Overlay::Stop, Msg::Skip) => {
+                self.overlay = None;
+                return self.skip();
+            }
+            (Overlay::Stop, Msg::AskAdd) => self.overlay = Some(Overlay::Add(1)),
+            (Overlay::Add(count), Msg::Up | Msg::Right) => {
+                self.overlay = Some(Overlay::Add((count + 1).min(MOST_ADDED)));
+            }
+            (Overlay::Add(count), Msg::Down | Msg::Left) => {
+                self.overlay = Some(Overlay::Add((count - 1).max(1)));
+            }
+            (Overlay::Add(count), Msg::Accept) => {
+                self.overlay = None;
+                return self.add(count);
+            }
             _ => {}
         }
         Vec::new()
@@ -209,11 +251,30 @@ impl Model {
 
     fn watch(&mut self, msg: &Msg) -> Vec<Effect> {
         match (msg, &mut self.screen) {
-            (Msg::Freeze, Screen::Live(live)) => live.freeze(),
             (Msg::AskStop, _) => self.overlay = Some(Overlay::Stop),
+            (Msg::ToggleBell, _) => {
+                self.bell = match self.bell {
+                    Bell::Silent => Bell::Rings,
+                    Bell::Rings => Bell::Silent,
+                };
+            }
+            (msg, Screen::Live(live)) => live.update(msg),
             _ => {}
         }
         Vec::new()
+    }
+
+    fn skip(&mut self) -> Vec<Effect> {
+        let Screen::Live(live) = &mut self.screen else { return Vec::new() };
+        let Some(point) = live.skippable() else { return Vec::new() };
+        live.skipped.insert(point);
+        vec![Effect::Skip(point)]
+    }
+
+    fn add(&mut self, count: u32) -> Vec<Effect> {
+        let Screen::Live(live) = &mut self.screen else { return Vec::new() };
+        live.added += count;
+        vec![Effect::Add(count)]
     }
 
     fn read(&mut self, msg: &Msg) -> Vec<Effect> {
@@ -279,8 +340,10 @@ impl Model {
             live.record = Some(record);
             return self.end(end);
         }
+        let before = live.alarms();
         live.apply(event, self.now);
-        Vec::new()
+        let rings = self.bell == Bell::Rings && live.alarms() > before;
+        if rings { vec![Effect::Bell] } else { Vec::new() }
     }
 
     fn engine_gone(&mut self) -> Vec<Effect> {

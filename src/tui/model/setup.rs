@@ -197,7 +197,10 @@ impl Setup {
             (Msg::NextPane | Msg::Right, Pane::Profiles) => {
                 self.pane = Pane::Form;
             }
-            (Msg::NextPane | Msg::Back, Pane::Form) => self.pane = Pane::Profiles,
+            (Msg::PreviousPane, Pane::Profiles) => self.pane = Pane::Form,
+            (Msg::NextPane | Msg::PreviousPane | Msg::Back, Pane::Form) => {
+                self.pane = Pane::Profiles
+            }
             (Msg::Up, Pane::Profiles) => return self.load(self.profile.saturating_sub(1)),
             (Msg::Down, Pane::Profiles) => return self.load(self.profile + 1),
             (Msg::Up, Pane::Form) => self.field = self.field.saturating_sub(1),

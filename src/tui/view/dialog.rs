@@ -7,7 +7,7 @@ use ratatui::{
     widgets::{Clear, Padding, Paragraph},
 };
 
-use super::{panel, title};
+use super::{panel, title, words};
 use crate::format;
 use crate::tui::{
     model::{Model, Screen},
@@ -19,9 +19,45 @@ pub fn stop(model: &Model, frame: &mut Frame, area: Rect) {
     let lines = vec![
         choice("a", &after(model), model.theme),
         choice("n", "now: this repetition is recorded as far as it came", model.theme),
+        choice("k", &skip(model), model.theme),
+        choice("+", "add repetitions to every point…", model.theme),
         choice("g", "go on", model.theme),
     ];
-    draw("stop the run?", lines, model.theme, frame, area);
+    draw("stop or change the run?", lines, model.theme, frame, area);
+}
+
+/// Asks how many repetitions to add.
+pub fn add(count: u32, model: &Model, frame: &mut Frame, area: Rect) {
+    let theme = model.theme;
+    let points = match &model.screen {
+        Screen::Live(live) => live.plan.points.len() as u64,
+        Screen::Setup | Screen::Finished(_) => 0,
+    };
+    let all = format::count(points * u64::from(count));
+    let lines = vec![
+        Line::from(vec![
+            Span::raw("how many more of each point:  "),
+            Span::styled(format!("◂ {count:>2} ▸"), theme.title()),
+            Span::styled(format!("  ({all} in all)"), theme.label()),
+        ]),
+        Line::default(),
+        choice("↑↓", "more, fewer", theme),
+        choice("enter", "add them", theme),
+        choice("g", "go on without", theme),
+    ];
+    draw("add repetitions?", lines, theme, frame, area);
+}
+
+/// What skipping would skip.
+fn skip(model: &Model) -> String {
+    let Screen::Live(live) = &model.screen else { return "skip this point".to_owned() };
+    match live.skippable().and_then(|point| live.plan.points.get(point)) {
+        Some(point) => {
+            let name = format::fit(&words::point(point), 44);
+            format!("skip this point: {name}")
+        }
+        None => "skip this point (none is in progress)".to_owned(),
+    }
 }
 
 /// Asks whether to leave while a run is on.

@@ -60,10 +60,26 @@ const TEXT: &[(&str, &str)] = &[
     ),
     ("baseline", "the servers idle, so that the load's share of memory and cpu can be told."),
     ("drain", "after the last send, until everything arrived or the time is over."),
+    (
+        "threshold",
+        "a limit of the profile. ▲ is the moment of its first crossing, the dotted line the limit.",
+    ),
     ("durability", "what an acknowledgement promises: default (each system's own), memory, disk."),
     ("Keys", ""),
+    ("tab, enter", "the next panel; it alone, or all of them again (esc, too)."),
+    (
+        "v, 1–5",
+        "the latency as histogram, percentiles over time, four durations over one axis, corrected \
+         beside uncorrected (response, delivery), heat map.",
+    ),
+    ("m, e", "the sweep's map (enter: look at that repetition again); the log."),
+    ("↑↓ / !", "in the log: scroll, only lines with a text, only warnings or errors."),
     ("f", "holds the display; the run goes on."),
-    ("s, q", "ask how to stop, and whether to leave. ctrl-c twice: stop now and leave."),
+    ("← →", "a second back or forth; page up, page down: ten; home, end: first, last."),
+    ("[ ]", "the repetition before, after; the run goes on."),
+    ("b", "the bell rings when a threshold is crossed, or is silent again."),
+    ("s", "asks whether to stop, to skip this point, or to add repetitions."),
+    ("q", "asks whether to leave. ctrl-c twice: stop now and leave."),
 ];
 
 /// Columns of the words, and of their meanings.

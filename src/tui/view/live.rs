@@ -4,20 +4,21 @@ use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect, Spacing},
     text::{Line, Span},
-    widgets::Paragraph,
+    widgets::Block,
 };
 
-use super::{SMALLEST, both_ends, footer, frame_of, panel, panels, title, words};
-use crate::format::{self, Unit};
+use super::{both_ends, footer, frame_of, latency, ledger, log, map, panel, servers, throughput};
+use super::{timeline, words};
+use crate::format;
 use crate::{
     event::Phase,
     measure::Spread,
     plan::{Scenario, Workload},
     tui::{
-        model::{Ending, Live, Model, Progress, Watch},
+        model::{Bell, Ending, Live, Model, Panel, Progress, Size, View, Watch},
         outside::Stop,
         theme::Theme,
-        widgets::{Histogram, Lines, meter},
+        widgets::meter,
     },
 };
 
@@ -25,8 +26,14 @@ use crate::{
 const WIDE: u16 = 120;
 /// From this height on, charts have room to grow and the log has a panel of its own.
 const TALL: u16 = 36;
+/// From this size on, map and log stand beside everything else.
+const HUGE: (u16, u16) = (190, 50);
 /// Columns of the table of durations.
 const TABLE: u16 = 71;
+/// Columns of map and log beside everything else.
+const SIDE: u16 = 64;
+/// Columns of the throughput panel.
+const THROUGHPUT: u16 = 24;
 
 /// What every part of the screen draws from.
 pub struct Scene<'a> {
@@ -38,84 +45,217 @@ pub struct Scene<'a> {
     pub model: &'a Model,
     /// The styles.
     pub theme: Theme,
-    /// Whether there is room in height.
-    pub tall: bool,
+    /// Whether the log has a panel of its own.
+    pub has_log: bool,
 }
 
 /// Draws the screen.
 pub fn draw(live: &Live, model: &Model, frame: &mut Frame, area: Rect) {
-    let tall = area.height >= TALL;
-    let scene = Scene { live, watch: live.shown(), model, theme: model.theme, tall };
-    let [header, body, keys] = frame_of(area, 2);
+    let places = places(live, area);
+    let has_log = places.iter().any(|(panel, _)| *panel == Place::Panel(Panel::Log));
+    let scene = Scene { live, watch: live.shown(), model, theme: model.theme, has_log };
+    let [header, _, keys] = frame_of(area, 2);
     let [name, progress] = header.layout(&Layout::vertical([Constraint::Length(1); 2]));
     scene.name(frame, name);
     scene.progress(frame, progress);
+    for (place, area) in &places {
+        scene.place(*place, frame, *area);
+    }
+    let held = places.iter().find(|(place, _)| *place == Place::Panel(live.look.panel));
+    if let Some((_, area)) = held {
+        highlight(model.theme, frame, *area);
+    }
+    footer(&keys_of(live), model.theme, frame, keys);
+    state(live, model, frame, keys);
+}
 
-    let servers = match area.height {
+/// The keys that matter now.
+fn keys_of(live: &Live) -> Vec<(&'static str, &'static str)> {
+    match (live.is_frozen(), live.look.size, live.look.panel) {
+        (true, ..) => vec![("←→", "second"), ("[ ]", "repetition"), ("f", "go on"), ("?", "help")],
+        (_, Size::Alone, Panel::Log) => {
+            vec![("↑↓", "scroll"), ("/", "filter"), ("!", "level"), ("esc", "back")]
+        }
+        (_, Size::Alone, Panel::Map) => {
+            vec![("←↑↓→", "choose"), ("enter", "look at it"), ("esc", "back")]
+        }
+        (_, Size::Alone, Panel::Latency) => {
+            vec![("v", "view"), ("tab", "panel"), ("esc", "back"), ("?", "help")]
+        }
+        (_, Size::Alone, _) => vec![("tab", "panel"), ("esc", "back"), ("?", "help")],
+        (_, Size::Together, _) => vec![
+            ("f", "freeze"),
+            ("v", "view"),
+            ("tab", "panel"),
+            ("enter", "enlarge"),
+            ("m", "map"),
+            ("s", "stop…"),
+            ("?", "help"),
+        ],
+    }
+}
+
+/// What is unusual, at the right of the keys: frozen, stopping.
+fn state(live: &Live, model: &Model, frame: &mut Frame, area: Rect) {
+    let mut words = Vec::new();
+    if model.bell == Bell::Rings {
+        words.push("bell".to_owned());
+    }
+    if live.is_earlier() {
+        words.push("earlier repetition, the run goes on".to_owned());
+    } else if live.is_frozen() {
+        words.push("display frozen, the run goes on".to_owned());
+    }
+    if live.added > 0 {
+        words.push(format!("{} more after this repetition", live.added));
+    }
+    match live.ending.stop() {
+        Some(Stop::AfterRepetition) => words.push("stopping after this repetition".to_owned()),
+        Some(Stop::Now) => words.push("stopping: servers are being removed".to_owned()),
+        None => {}
+    }
+    if matches!(live.ending, Ending::Leave(_)) {
+        words.push("then leaving".to_owned());
+    }
+    if !words.is_empty() {
+        let text = format!(" {} ", words.join(" · "));
+        let words = Line::from(Span::styled(text, model.theme.warn()));
+        frame.render_widget(words.right_aligned(), area);
+    }
+}
+
+/// Marks the panel that has the keys.
+fn highlight(theme: Theme, frame: &mut Frame, area: Rect) {
+    let buffer = frame.buffer_mut();
+    let (right, bottom) = (area.right().saturating_sub(1), area.bottom().saturating_sub(1));
+    for x in area.left()..area.right() {
+        for y in [area.top(), bottom] {
+            if "─┌┐└┘├┤┬┴┼".contains(buffer[(x, y)].symbol()) {
+                buffer[(x, y)].set_style(theme.accent());
+            }
+        }
+    }
+    for y in area.top()..area.bottom() {
+        buffer[(area.left(), y)].set_style(theme.accent());
+        buffer[(right, y)].set_style(theme.accent());
+    }
+    if area.width > 2 && buffer[(area.left() + 1, area.top())].symbol() == " " {
+        buffer[(area.left() + 1, area.top())].set_symbol("▸").set_style(theme.accent());
+    }
+}
+
+/// What fills a part of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Panel(Panel),
+    /// The table of the four durations.
+    Table,
+    /// hubmark's own health and the verdict in one line, where the ledger is not shown.
+    Health,
+}
+
+/// Where everything is.
+fn places(live: &Live, area: Rect) -> Vec<(Place, Rect)> {
+    let [_, body, _] = frame_of(area, 2);
+    let look = &live.look;
+    if look.size == Size::Alone {
+        let [whole, health] =
+            body.layout(&Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]));
+        return vec![(Place::Panel(look.panel), whole), (Place::Health, health)];
+    }
+    let mut places = Vec::new();
+    let main = if area.width >= HUGE.0 && area.height >= HUGE.1 {
+        let [main, side] = beside(body, [Constraint::Fill(1), Constraint::Length(SIDE)]);
+        let [map, log] = below(side, [Constraint::Fill(1), Constraint::Fill(1)]);
+        places.push((Place::Panel(Panel::Map), map));
+        places.push((Place::Panel(Panel::Log), log));
+        main
+    } else {
+        body
+    };
+    let (tall, wide) = (area.height >= TALL, main.width >= WIDE);
+    let load = match area.height {
         0..TALL => 6,
         TALL..60 => 10,
         _ => 14,
     };
     let (over_time, ledger) =
         if tall { (Constraint::Fill(2), 9) } else { (Constraint::Length(4), 7) };
-    let table = if tall && area.width < WIDE { 7 } else { 1 };
-    let [latency, durations, time, load, ledger] = body.layout(
-        &Layout::vertical([
+    let under = if tall && !wide { 7 } else { 1 };
+    let [latency, table, time, load, ledger] = below(
+        main,
+        [
             Constraint::Fill(3),
-            Constraint::Length(table),
+            Constraint::Length(under),
             over_time,
-            Constraint::Length(servers),
+            Constraint::Length(load),
             Constraint::Length(ledger),
-        ])
-        .spacing(Spacing::Overlap(1)),
+        ],
     );
-    if area.width >= WIDE {
-        let [left, right] = latency.layout(
-            &Layout::horizontal([Constraint::Fill(1), Constraint::Length(TABLE)])
-                .spacing(Spacing::Overlap(1)),
-        );
-        scene.latency(frame, left);
-        scene.durations(frame, right);
+    let beside_table = matches!(look.view, View::Histogram | View::Percentiles | View::Heat);
+    let latency = if wide && beside_table {
+        let [latency, table] = beside(latency, [Constraint::Fill(1), Constraint::Length(TABLE)]);
+        places.push((Place::Table, table));
+        latency
     } else {
-        scene.latency(frame, latency);
-        if tall {
-            scene.durations(frame, durations);
+        if tall && !wide {
+            places.push((Place::Table, table));
+        }
+        latency
+    };
+    let [throughput, servers] = beside(load, [Constraint::Length(THROUGHPUT), Constraint::Fill(1)]);
+    let ledger = if tall && wide && main == body {
+        let [ledger, log] = beside(ledger, [Constraint::Length(80), Constraint::Fill(1)]);
+        places.push((Place::Panel(Panel::Log), log));
+        ledger
+    } else {
+        ledger
+    };
+    places.extend([
+        (Place::Panel(Panel::Time), time),
+        (Place::Panel(Panel::Throughput), throughput),
+        (Place::Panel(Panel::Servers), servers),
+        (Place::Panel(Panel::Ledger), ledger),
+    ]);
+    // A panel without a place of its own takes the latency's while it has the keys.
+    let placed = places.iter().any(|(place, _)| *place == Place::Panel(look.panel));
+    let first = if placed { Panel::Latency } else { look.panel };
+    places.insert(0, (Place::Panel(first), latency));
+    places
+}
+
+fn beside<const N: usize>(area: Rect, widths: [Constraint; N]) -> [Rect; N] {
+    area.layout(&Layout::horizontal(widths).spacing(Spacing::Overlap(1)))
+}
+
+fn below<const N: usize>(area: Rect, heights: [Constraint; N]) -> [Rect; N] {
+    area.layout(&Layout::vertical(heights).spacing(Spacing::Overlap(1)))
+}
+
+impl<'a> Scene<'a> {
+    fn place(&self, place: Place, frame: &mut Frame, area: Rect) {
+        let alone = self.live.look.size == Size::Alone;
+        match place {
+            Place::Panel(Panel::Latency) => latency::draw(self, frame, area),
+            Place::Panel(Panel::Time) => timeline::draw(self, frame, area),
+            Place::Panel(Panel::Throughput) if alone => throughput::alone(self, frame, area),
+            Place::Panel(Panel::Throughput) => throughput::draw(self, frame, area),
+            Place::Panel(Panel::Servers) if alone => servers::alone(self, frame, area),
+            Place::Panel(Panel::Servers) => servers::draw(self, frame, area),
+            Place::Panel(Panel::Ledger) if alone => ledger::alone(self, frame, area),
+            Place::Panel(Panel::Ledger) => ledger::draw(self, frame, area),
+            Place::Panel(Panel::Log) => log::draw(self, frame, area),
+            Place::Panel(Panel::Map) => map::draw(self, frame, area),
+            Place::Table => latency::table(self, frame, area),
+            Place::Health => ledger::health(self, frame, area),
         }
     }
-    scene.over_time(frame, time);
-    panels::load(&scene, frame, load);
-    panels::ledger(&scene, frame, ledger);
-    footer(
-        &[
-            ("f", if live.is_frozen() { "go on" } else { "freeze" }),
-            ("s", "stop…"),
-            ("?", "help"),
-            ("q", "quit…"),
-        ],
-        model.theme,
-        frame,
-        keys,
-    );
-    state(live, model.theme, frame, keys);
-}
 
-/// What is unusual, at the right of the keys: frozen, stopping.
-fn state(live: &Live, theme: Theme, frame: &mut Frame, area: Rect) {
-    let stopping = match live.ending.stop() {
-        Some(Stop::AfterRepetition) => "stopping after this repetition ",
-        Some(Stop::Now) => "stopping: servers are being removed ",
-        None => "",
-    };
-    let frozen = if live.is_frozen() { "display frozen, the run goes on " } else { "" };
-    let then = if matches!(live.ending, Ending::Leave(_)) { "then leaving " } else { "" };
-    let text = format!("{frozen}{stopping}{then}");
-    if !text.is_empty() {
-        let words = Line::from(Span::styled(text, theme.warn()));
-        frame.render_widget(words.right_aligned(), area);
+    /// The frame of a panel.
+    pub fn block<'b>(&self, title: impl Into<Line<'b>>) -> Block<'b> {
+        panel(self.theme, title)
     }
-}
 
-impl Scene<'_> {
     fn name(&self, frame: &mut Frame, area: Rect) {
         let point = self.live.point();
         let right = self.watch.step.map_or_else(
@@ -188,193 +328,14 @@ impl Scene<'_> {
         )
     }
 
-    fn main_spread(&self) -> (&'static str, &Spread) {
-        let durations = &self.watch.snapshot.durations;
+    /// The duration that this repetition is about: its name, its figures, its bars.
+    pub fn main_duration(&self) -> (&'static str, &'a Spread, &'a [u64]) {
+        let snapshot = &self.watch.snapshot;
+        let (durations, bars) = (&snapshot.durations, &snapshot.bars);
         if self.producers_only() {
-            ("acknowledgement", &durations.ack)
+            ("acknowledgement", &durations.ack, &bars.ack)
         } else {
-            ("delivery latency", &durations.delivery)
-        }
-    }
-
-    fn latency(&self, frame: &mut Frame, area: Rect) {
-        if matches!(self.watch.phase, Some((Phase::Images, ..))) {
-            return self.images(frame, area);
-        }
-        let theme = self.theme;
-        let unit = self.watch.unit;
-        let (name, spread) = self.main_spread();
-        let name =
-            if spread.count > 0 { format!("{name} ({})", unit.sign()) } else { name.to_owned() };
-        let mut block = panel(theme, title(theme, &name));
-        if spread.count > 0 {
-            let beside = percentiles(spread, unit, theme);
-            // Where the table stands beside it, the count is enough.
-            let from = if area.width < SMALLEST.0 { beside.len() - 2 } else { 0 };
-            block = block.title(Line::from(beside[from..].to_vec()).right_aligned());
-        }
-        let inner = block.inner(area);
-        frame.render_widget(block, area);
-        if spread.count == 0 {
-            let text = Line::from(Span::styled("no measured message yet", theme.label()));
-            let middle = inner.centered_vertically(Constraint::Length(1));
-            return frame.render_widget(text.centered(), middle);
-        }
-        let marks: Vec<(f64, &'static str)> = if inner.height >= 6 {
-            [(spread.p50, "p50"), (spread.p99, "p99")]
-                .into_iter()
-                .filter_map(|(value, sign)| value.map(|value| (value, sign)))
-                .collect()
-        } else {
-            Vec::new()
-        };
-        let histogram = Histogram {
-            bars: &self.watch.snapshot.bars,
-            unit,
-            style: theme.data(),
-            axis: theme.label(),
-            marks: &marks,
-        };
-        frame.render_widget(histogram, inner);
-        if spread.negative > 0 {
-            let text = format!(" {} below zero ", format::count(spread.negative));
-            let line = Line::from(Span::styled(text, theme.bad())).right_aligned();
-            frame.render_widget(line, Rect { height: 1, ..inner });
-        }
-    }
-
-    /// The images that are being made; what there is to see before any message.
-    fn images(&self, frame: &mut Frame, area: Rect) {
-        let theme = self.theme;
-        let block = panel(theme, title(theme, "images"));
-        let inner = block.inner(area).inner(ratatui::layout::Margin::new(1, 0));
-        frame.render_widget(block, area);
-        let mut lines = Vec::new();
-        if self.watch.images.is_empty() {
-            lines.push(Line::from(Span::styled("looking for the images", theme.label())));
-        }
-        let newest = self.watch.images.iter().rev().take(usize::from(inner.height).div_ceil(2));
-        for (image, step, percent) in newest {
-            let share = percent.map(|percent| f64::from(percent) / 100.0);
-            let mut line =
-                vec![Span::styled(format!("{:<24} ", format::fit(image, 24)), theme.title())];
-            let bar = meter(share, inner.width.saturating_sub(32), theme.data(), theme.label());
-            line.extend(bar.spans);
-            line.push(Span::raw(format!(" {:>5}", format::percent(share))));
-            lines.push(Line::from(line));
-            lines
-                .push(Line::from(format!("  {}", format::fit(step, usize::from(inner.width) - 2))));
-        }
-        frame.render_widget(Paragraph::new(lines), inner);
-    }
-
-    /// The four durations side by side.
-    fn durations(&self, frame: &mut Frame, area: Rect) {
-        let theme = self.theme;
-        let unit = self.watch.unit;
-        let block = panel(theme, title(theme, &format!("durations ({})", unit.sign())));
-        let inner = block.inner(area);
-        frame.render_widget(block, area);
-        let head = format!(
-            " {:<9}{:>10}{:>7}{:>7}{:>7}{:>7}{:>7}{:>7}{:>7}",
-            "", "count", "min", "mean", "p50", "p90", "p99", "p99.9", "max"
-        );
-        let durations = &self.watch.snapshot.durations;
-        let row = |name: &str, spread: &Spread| {
-            let numbers: String = [
-                spread.min,
-                spread.mean,
-                spread.p50,
-                spread.p90,
-                spread.p99,
-                spread.p999,
-                spread.max,
-            ]
-            .map(|value| format!("{:>7}", unit.number(value)))
-            .concat();
-            let count = if spread.count == 0 {
-                format::MISSING.to_owned()
-            } else {
-                format::count(spread.count)
-            };
-            Line::from(vec![
-                Span::styled(format!(" {name:<9}"), theme.title()),
-                Span::raw(format!("{count:>10}{numbers}")),
-            ])
-        };
-        let mut lines = vec![
-            Line::from(Span::styled(head, theme.label())),
-            row("lag", &durations.lag),
-            row("ack", &durations.ack),
-            row("delivery", &durations.delivery),
-            row("response", &durations.response),
-        ];
-        if inner.height >= 10 {
-            let explained = [
-                "",
-                " lag       sent − due: hubmark's own lateness",
-                " ack       acknowledged − sent",
-                " delivery  received − sent: the study's latency",
-                " response  received − due: what a device's owner feels",
-            ];
-            lines.extend(explained.map(|text| Line::from(Span::styled(text, theme.label()))));
-        }
-        frame.render_widget(Paragraph::new(lines), inner);
-    }
-
-    fn over_time(&self, frame: &mut Frame, area: Rect) {
-        let theme = self.theme;
-        let watch = self.watch;
-        let unit = watch.unit;
-        let ack = self.producers_only();
-        let points = |value: fn(&crate::measure::Second) -> Option<f64>| -> Vec<(f64, f64)> {
-            watch
-                .seconds
-                .iter()
-                .filter_map(|second| Some((f64::from(second.second), unit.of(value(second)?))))
-                .collect()
-        };
-        let line = if ack {
-            points(|second| second.ack_p50)
-        } else {
-            points(|second| second.delivery_p50)
-        };
-        let p99 = points(|second| second.delivery_p99);
-        let (dots, dots_name) = match (ack, p99.is_empty()) {
-            (true, _) => (Vec::new(), ""),
-            (false, false) => (p99, "  ⠂ p99"),
-            (false, true) => (points(|second| second.delivery_max), "  ⠂ max"),
-        };
-        let last = watch.seconds.last().map_or(0.0, |second| f64::from(second.second));
-        let until = watch
-            .snapshot
-            .planned_seconds
-            .unwrap_or_else(|| super::super::widgets::ceiling(last.max(10.0)));
-        let what = if ack { "acknowledgement" } else { "delivery" };
-        let name = if line.is_empty() {
-            title(theme, &format!("{what} over time"))
-        } else {
-            let over = format!(" {what} over {} ({}, log)  ", format::span(until), unit.sign());
-            Line::from(vec![
-                Span::styled(over, theme.title()),
-                Span::styled("⠤ p50", theme.data()),
-                Span::styled(dots_name, theme.second()),
-                Span::raw(" "),
-            ])
-        };
-        let block = panel(theme, name);
-        let inner = block.inner(area);
-        frame.render_widget(block, area);
-        let lines = Lines {
-            line: &line,
-            dots: &dots,
-            until,
-            line_style: theme.data(),
-            dots_style: theme.second(),
-            axis: theme.label(),
-        };
-        if !line.is_empty() {
-            frame.render_widget(lines, inner);
+            ("delivery latency", &durations.delivery, &bars.delivery)
         }
     }
 }
@@ -385,18 +346,4 @@ fn time_of(progress: &Progress, width: usize) -> String {
     let elapsed = progress.elapsed.min(expected);
     let whole = format!("{} of {}", format::span(elapsed), format::span(expected));
     if whole.len() <= width { whole } else { format!("{} left", format::span(expected - elapsed)) }
-}
-
-/// Percentiles in columns that do not move.
-fn percentiles(spread: &Spread, unit: Unit, theme: Theme) -> Vec<Span<'static>> {
-    let mut spans = Vec::new();
-    let values =
-        [("p50", spread.p50), ("p90", spread.p90), ("p99", spread.p99), ("max", spread.max)];
-    for (name, value) in values {
-        spans.push(Span::styled(format!(" {name}"), theme.label()));
-        spans.push(Span::styled(format!(" {:>5}", unit.number(value)), theme.title()));
-    }
-    spans.push(Span::styled("  n", theme.label()));
-    spans.push(Span::raw(format!(" {:>7} ", format::count(spread.count))));
-    spans
 }

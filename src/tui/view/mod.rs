@@ -3,10 +3,15 @@
 mod dialog;
 mod finished;
 mod help;
+mod latency;
+mod ledger;
 mod live;
-mod panels;
+mod log;
+mod map;
 mod servers;
 mod setup;
+mod throughput;
+mod timeline;
 mod words;
 
 use ratatui::{
@@ -42,6 +47,7 @@ pub fn view(model: &Model, frame: &mut Frame) {
     match model.overlay {
         Some(Overlay::Help(line)) => help::draw(line, model.theme, frame, area),
         Some(Overlay::Stop) => dialog::stop(model, frame, area),
+        Some(Overlay::Add(count)) => dialog::add(count, model, frame, area),
         Some(Overlay::Quit) => dialog::quit(model, frame, area),
         None => {}
     }

@@ -27,15 +27,21 @@ pub struct Histogram<'a> {
     pub axis: Style,
     /// Values, in microseconds, to name in a row above the columns.
     pub marks: &'a [(f64, &'static str)],
+    /// The bars that the axis spans; `None` takes those that hold something.
+    pub extent: Option<Extent>,
 }
 
-/// The bars from the first to the last that hold something, widened to steps.
-fn extent(bars: &[u64]) -> Option<(usize, usize)> {
-    let first = bars.iter().position(|count| *count > 0)?;
-    let last = bars.iter().rposition(|count| *count > 0)?;
+/// The first bar of an axis, and the one after its last.
+pub type Extent = (usize, usize);
+
+/// The bars from the first to the last that hold something in any of `all`, widened to steps.
+pub fn extent(all: &[&[u64]]) -> Option<Extent> {
+    let first = all.iter().filter_map(|bars| bars.iter().position(|count| *count > 0)).min()?;
+    let last = all.iter().filter_map(|bars| bars.iter().rposition(|count| *count > 0)).max()?;
+    let most = all.iter().map(|bars| bars.len()).max()?;
     let start = first / STEP * STEP;
     let end = (last / STEP + 1) * STEP;
-    let end = end.max(start + SHORTEST).min(bars.len());
+    let end = end.max(start + SHORTEST).min(most);
     Some((start.min(end.saturating_sub(SHORTEST)), end))
 }
 
@@ -107,8 +113,8 @@ fn short(value: f64) -> String {
 
 impl Widget for Histogram<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        let Some(extent) = extent(self.bars) else { return };
-        if area.height < 2 || area.width < 2 {
+        let Some(extent) = self.extent.or_else(|| extent(&[self.bars])) else { return };
+        if area.height < 2 || area.width < 2 || extent.1 > self.bars.len() {
             return;
         }
         let above = u16::from(!self.marks.is_empty() && area.height > 2);
@@ -117,7 +123,9 @@ impl Widget for Histogram<'_> {
         let columns = rebin(&self.bars[extent.0..extent.1], usize::from(area.width));
         let highest = columns.iter().copied().fold(0.0, f64::max);
         for (x, value) in (area.left()..area.right()).zip(&columns) {
-            bars::column(buffer, plot, x, value / highest, self.style);
+            if highest > 0.0 {
+                bars::column(buffer, plot, x, value / highest, self.style);
+            }
         }
         for (column, text) in self.labels(extent, area.width) {
             buffer.set_string(area.left() + column, axis, text, self.axis);
@@ -146,6 +154,7 @@ mod tests {
             style: Style::new(),
             axis: Style::new(),
             marks: &[],
+            extent: None,
         };
         let area = Rect::new(0, 0, 40, 2);
         let mut buffer = Buffer::empty(area);
@@ -157,7 +166,7 @@ mod tests {
 
     #[test]
     fn without_samples_there_is_nothing_to_draw() {
-        assert_eq!(extent(&[0; BARS]), None);
+        assert_eq!(extent(&[&[0; BARS]]), None);
         assert_eq!(extent(&[]), None);
     }
 
@@ -180,7 +189,7 @@ mod tests {
             for bar in &filled {
                 bars[*bar] = 1;
             }
-            let (start, end) = extent(&bars).unwrap();
+            let (start, end) = extent(&[&bars]).unwrap();
             prop_assert!(end <= BARS && end - start >= SHORTEST);
             prop_assert!(filled.iter().all(|bar| (start..end).contains(bar)));
         }

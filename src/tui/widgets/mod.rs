@@ -1,11 +1,13 @@
 //! Widgets of our own, where ratatui has none. Each draws from plain numbers.
 
 mod bars;
+mod heat;
 mod histogram;
 mod lines;
 mod meter;
 
 pub use bars::Spark;
-pub use histogram::Histogram;
-pub use lines::{Lines, ceiling};
-pub use meter::meter;
+pub use heat::Heat;
+pub use histogram::{Histogram, extent};
+pub use lines::{Drawn, Lines, Scale, Series, ceiling, column_of};
+pub use meter::{gauge, meter};

@@ -1,0 +1,317 @@
+//! A run on its way, repetition by repetition, with the record saved after each.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{
+    EngineError, footprint, provenance,
+    repetition::{self, Done, Shared},
+    run::{Engine, Outcome, images, setup},
+    shelf::Shelf,
+    strategy::Strategy,
+    timeleft,
+};
+use crate::{
+    backend::Backend,
+    event::{End, Event, Level, Phase},
+    hub::{Hub, ImageProgress},
+    plan::{Plan, Point, Step},
+    record::{Record, Repetition, Status, summary},
+};
+
+/// Repetitions that may fail one after the other, tries not counted, before a run is given up.
+const FAILURES_IN_A_ROW: u32 = 3;
+
+/// A run on its way through the steps of its strategy.
+pub struct Walk<'a> {
+    engine: &'a Engine,
+    hub: Arc<dyn Hub>,
+    backends: Vec<Arc<dyn Backend>>,
+    strategy: Strategy,
+    record: Record,
+    shelf: Shelf,
+    failures: u32,
+}
+
+impl<'a> Walk<'a> {
+    /// A run that goes on from `record`, of which `strategy` knows all.
+    pub fn new(
+        engine: &'a Engine,
+        hub: Arc<dyn Hub>,
+        backends: Vec<Arc<dyn Backend>>,
+        strategy: Strategy,
+        record: Record,
+        shelf: Shelf,
+    ) -> Self {
+        Self { engine, hub, backends, strategy, record, shelf, failures: 0 }
+    }
+
+    fn backend(&self, point: &Point) -> Result<Arc<dyn Backend>, EngineError> {
+        let found = self.backends.iter().find(|backend| backend.info().name == point.backend.name);
+        found.cloned().ok_or_else(|| EngineError::NoBackend(point.backend.name.clone()))
+    }
+
+    /// Executes every step that is missing.
+    ///
+    /// # Errors
+    /// What ended the run early.
+    pub async fn walk(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        self.sweep().await;
+        self.images(plan).await?;
+        for search in 0..plan.searches().len() {
+            self.tell_search(plan, search);
+        }
+        let control = &self.engine.control;
+        let mut plan = plan.clone();
+        loop {
+            if control.stopping() {
+                return Err(EngineError::Stopped);
+            }
+            let added = control.take_added();
+            // A search decides by itself how often it repeats.
+            if added > 0 && plan.capacity.is_none() {
+                plan.repeat(plan.repetitions.saturating_add(added));
+                self.replan(&plan);
+            }
+            let next = self.strategy.next(&plan, &self.record, |point| control.skips(point));
+            let Some((step, position)) = next else { break };
+            self.step(&plan, step, position).await?;
+        }
+        self.footprints(&plan).await
+    }
+
+    /// Saves the record; where that fails it is still in memory, and saved with the next repetition
+    /// or at the end.
+    fn save(&mut self) {
+        if let Err(error) = self.shelf.save(&self.record) {
+            self.engine.teller.log(Level::Error, error.to_string());
+        }
+    }
+
+    /// Goes on with a plan that has more repetitions.
+    fn replan(&mut self, plan: &Plan) {
+        self.record.plan = plan.clone();
+        self.save();
+        self.engine.teller.tell(Event::Replanned { plan: Box::new(plan.clone()) });
+    }
+
+    /// Leaves the hub as it was found.
+    pub async fn leave(&self) {
+        if let Err(error) = self.hub.abandon().await {
+            self.engine.teller.log(Level::Warn, format!("something is left on the hub: {error}"));
+        }
+    }
+
+    /// Measures the footprint cards that are asked for and not there yet.
+    async fn footprints(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        if !plan.footprint {
+            return Ok(());
+        }
+        for point in &plan.points {
+            let name = point.backend.to_string();
+            if self.record.footprints.contains_key(&name) {
+                continue;
+            }
+            let backend = self.backend(point)?;
+            let ordinary = self
+                .record
+                .points
+                .iter()
+                .filter(|result| result.point == *point)
+                .flat_map(|result| &result.repetitions)
+                .find(|repetition| repetition.measured());
+            let shared = self.shared(plan);
+            let card = footprint::measure(&shared, backend.as_ref(), point, ordinary).await?;
+            self.record.footprints.insert(name, card);
+            self.save();
+        }
+        Ok(())
+    }
+
+    /// Removes what dead runs left behind, so that it does not disturb this one.
+    async fn sweep(&self) {
+        let teller = &self.engine.teller;
+        match self.hub.sweep().await {
+            Ok(removed) => {
+                for what in removed {
+                    teller.log(Level::Info, format!("removed a leftover of a dead run: {what}"));
+                }
+            }
+            Err(error) => teller.log(Level::Warn, format!("leftovers not looked for: {error}")),
+        }
+    }
+
+    /// Makes sure of every image that the plan needs.
+    async fn images(&self, plan: &Plan) -> Result<(), EngineError> {
+        let wanted = images(plan)?;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let teller = self.engine.teller.clone();
+        teller.tell(Event::Phase { phase: Phase::Images, seconds: None });
+        let (tell, mut told) = mpsc::unbounded_channel::<ImageProgress>();
+        let relay = tokio::spawn(async move {
+            while let Some(progress) = told.recv().await {
+                let ImageProgress { image, step, percent } = progress;
+                teller.tell(Event::Image { image, step, percent });
+            }
+        });
+        let token = self.engine.control.token();
+        for image in &wanted {
+            self.hub.provide(image, tell.clone(), token.clone()).await.map_err(|error| {
+                if token.is_cancelled() { EngineError::Stopped } else { error.into() }
+            })?;
+        }
+        drop(tell);
+        let _ = relay.await;
+        Ok(())
+    }
+
+    /// Executes a repetition, again while it fails and may be tried again.
+    async fn step(&mut self, plan: &Plan, step: Step, position: usize) -> Result<(), EngineError> {
+        let backend = self.backend(&plan.points[step.point])?;
+        let first = self.record.points[step.point]
+            .failed_tries
+            .iter()
+            .filter(|tried| tried.index == step.repetition)
+            .count() as u32;
+        for attempt in 1..=plan.retries + 1 {
+            let told = first + attempt;
+            let mut done = self.attempt(plan, step, position, told, backend.as_ref()).await;
+            done.repetition.attempt = told;
+            match done.error.take() {
+                None => {
+                    self.failures = 0;
+                    self.keep(plan, step, backend.as_ref(), done);
+                    return Ok(());
+                }
+                Some(EngineError::Stopped) => {
+                    self.keep(plan, step, backend.as_ref(), done);
+                    if self.engine.control.stopped_now() {
+                        return Err(EngineError::Stopped);
+                    }
+                    let name = &plan.points[step.point].backend;
+                    let teller = &self.engine.teller;
+                    teller.log(Level::Info, format!("skipped by the operator: {name}"));
+                    return Ok(());
+                }
+                Some(error) if attempt <= plan.retries => {
+                    self.engine.teller.log(Level::Warn, format!("{error}\n  it is tried again"));
+                    self.record.points[step.point].failed_tries.push(done.repetition);
+                    self.save();
+                }
+                Some(error) => {
+                    self.engine.teller.log(Level::Error, error.to_string());
+                    self.keep(plan, step, backend.as_ref(), done);
+                    self.failed(&error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn shared<'b>(&'b self, plan: &'b Plan) -> Shared<'b> {
+        Shared {
+            plan,
+            hub: &self.hub,
+            teller: &self.engine.teller,
+            control: &self.engine.control,
+            cores: f64::from(self.record.provenance.client.cores.unwrap_or(1)),
+            on_hub: self.record.provenance.hub.shared_with_client,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        plan: &Plan,
+        step: Step,
+        position: usize,
+        attempt: u32,
+        backend: &dyn Backend,
+    ) -> Done {
+        let setup = setup(plan, &plan.points[step.point]);
+        let teller = &self.engine.teller;
+        teller.tell(Event::Repetition { step, position, attempt });
+        let control = self.engine.control.for_repetition(step.point);
+        let shared = Shared { control: &control, ..self.shared(plan) };
+        repetition::execute(&shared, backend, &setup, step, position as u32).await
+    }
+
+    /// A repetition failed for good: a run in which nothing goes is given up.
+    fn failed(&mut self, error: &EngineError) -> Result<(), EngineError> {
+        self.failures += 1;
+        // Too many users may well be what a search finds: that they fail is its answer.
+        let mut all = self.record.points.iter().flat_map(|point| &point.repetitions);
+        let found = self.record.plan.capacity.is_some() && all.any(Repetition::measured);
+        if self.failures >= FAILURES_IN_A_ROW && !found {
+            return Err(EngineError::GivenUp { count: self.failures, last: error.to_string() });
+        }
+        Ok(())
+    }
+
+    /// Adds a repetition to the record, learns from it, saves, tells.
+    fn keep(&mut self, plan: &Plan, step: Step, backend: &dyn Backend, done: Done) {
+        let Done { repetition, servers, facts, .. } = done;
+        let point = &plan.points[step.point];
+        if let Some(facts) = facts {
+            let name = point.backend.to_string();
+            let provenance = &mut self.record.provenance;
+            provenance::add(provenance, &name, backend.info(), point.durability, &servers, facts);
+        }
+        let result = &mut self.record.points[step.point];
+        result.repetitions.push(repetition.clone());
+        result.summary = summary::summarise(&result.repetitions);
+        let learned = super::strategy::is_outcome(&repetition)
+            .then(|| self.strategy.learn(step, repetition.held()))
+            .flatten();
+        self.record.capacity = self.strategy.capacities(plan, &self.record);
+        self.save();
+        let control = &self.engine.control;
+        let mut remaining = self.strategy.remaining(plan, &self.record);
+        remaining.retain(|(point, _)| !control.skips(*point));
+        let seconds_left = timeleft::seconds(plan, &self.record, &remaining);
+        let tally = self.record.tally();
+        let repetition = Box::new(repetition);
+        self.engine.teller.tell(Event::Finished { step, repetition, seconds_left, tally });
+        if let Some(search) = learned {
+            self.tell_search(plan, search);
+        }
+    }
+
+    fn tell_search(&self, plan: &Plan, search: usize) {
+        let mut capacities = self.strategy.capacities(plan, &self.record);
+        if search < capacities.len() {
+            let state = Box::new(capacities.swap_remove(search));
+            self.engine.teller.tell(Event::Capacity { search, state });
+        }
+    }
+
+    /// Closes the record, however the run ended.
+    pub fn end(mut self, error: Option<EngineError>) -> Outcome {
+        let plan = &self.record.plan;
+        let carded =
+            |point: &Point| self.record.footprints.contains_key(&point.backend.to_string());
+        let whole = self.strategy.next(plan, &self.record, |_| false).is_none()
+            && (!plan.footprint || plan.points.iter().all(carded));
+        // A search's failures are its outcomes; those of a sweep are holes in it.
+        let holes = self.record.plan.capacity.is_none() && self.record.tally().failed > 0;
+        self.record.finished = Some(jiff::Timestamp::now());
+        let complete = whole && error.is_none() && !holes;
+        self.record.status = if complete { Status::Complete } else { Status::Partial };
+        self.record.ended = match &error {
+            Some(error) => Some(error.to_string()),
+            None => (!whole).then(|| "points were skipped by the operator".to_owned()),
+        };
+        let saved = self.shelf.save(&self.record);
+        let error = error.or_else(|| saved.err().map(EngineError::from));
+        let end = match &error {
+            None if whole => End::Complete,
+            None | Some(EngineError::Stopped) => End::Stopped,
+            Some(error) => End::Failed { error: error.to_string() },
+        };
+        let path = self.shelf.file().to_owned();
+        self.engine.teller.tell(Event::Ended { end, record: path.clone() });
+        Outcome { record: self.record, path, error }
+    }
+}

@@ -1,0 +1,63 @@
+//! Where a program is.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use crate::hub::HubError;
+
+/// Servers are installed here, and an ordinary user's `PATH` often leaves these folders out.
+const SERVER_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/// The file to execute for `program`: itself when it has a slash, otherwise the first of that name
+/// on `PATH` or in the folders of servers.
+pub fn find(program: &Path) -> Result<PathBuf, HubError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(SERVER_FOLDERS.iter().map(PathBuf::from));
+    find_in(program, folders).ok_or_else(|| HubError::NoProgram {
+        program: program.display().to_string(),
+        advice: "it is not on PATH; install the package that brings it, or choose the docker hub"
+            .into(),
+    })
+}
+
+fn find_in(program: &Path, mut folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return is_executable(program).then(|| program.to_owned());
+    }
+    folders.find_map(|folder| {
+        let file = folder.join(program);
+        is_executable(&file).then_some(file)
+    })
+}
+
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_by_name_and_by_path() {
+        let sh = find(Path::new("sh")).unwrap();
+        assert!(sh.is_absolute());
+        assert_eq!(find(&sh).unwrap(), sh);
+    }
+
+    #[test]
+    fn what_cannot_be_executed_is_no_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("server");
+        fs::write(&file, "#!/bin/sh\n").unwrap();
+        let folders = || std::iter::once(dir.path().to_owned());
+        assert_eq!(find_in(Path::new("server"), folders()), None);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(find_in(Path::new("server"), folders()), Some(file));
+        let error = find(Path::new("no-such-server")).unwrap_err().to_string();
+        assert!(error.contains("no-such-server") && error.contains("install"), "{error}");
+    }
+}

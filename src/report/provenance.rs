@@ -1,0 +1,93 @@
+//! On what a record was measured, as pairs of name and value: what a page prints and a comparison
+//! holds against another record.
+
+use serde_json::Value;
+
+use crate::{
+    format::MISSING,
+    record::{Provenance, Record},
+};
+
+/// Every fact of the record's origin, in a fixed order of names.
+pub fn provenance(record: &Record) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("hubmark".to_owned(), version(record)),
+        ("started".to_owned(), record.started.to_string()),
+        ("finished".to_owned(), record.finished.map_or_else(|| MISSING.into(), |t| t.to_string())),
+    ];
+    facts.extend(plan(record));
+    facts.extend(machine_facts(&record.provenance));
+    facts
+}
+
+/// The facts that should be the same for two records to be compared: all but the times.
+pub fn comparable(record: &Record) -> Vec<(String, String)> {
+    let mut facts = vec![("hubmark".to_owned(), version(record))];
+    facts.extend(plan(record));
+    facts.extend(machine_facts(&record.provenance));
+    facts
+}
+
+fn version(record: &Record) -> String {
+    match &record.hubmark.commit {
+        Some(commit) => format!("{} ({commit})", record.hubmark.version),
+        None => record.hubmark.version.clone(),
+    }
+}
+
+fn plan(record: &Record) -> Vec<(String, String)> {
+    let plan = &record.plan;
+    let mut facts = vec![
+        ("plan.profile".to_owned(), plan.profile.clone()),
+        ("plan.seed".to_owned(), plan.seed.to_string()),
+        ("plan.repetitions".to_owned(), plan.repetitions.to_string()),
+    ];
+    for (name, value) in [
+        ("plan.order", serde_json::to_value(plan.order)),
+        ("plan.baseline", serde_json::to_value(plan.baseline.as_secs_f64())),
+        ("plan.server_warmup", serde_json::to_value(plan.server_warmup.as_secs_f64())),
+        ("plan.hub", serde_json::to_value(&plan.hub)),
+        ("plan.settings", serde_json::to_value(&plan.settings)),
+    ] {
+        flatten(name, &value.unwrap_or_default(), &mut facts);
+    }
+    facts
+}
+
+fn machine_facts(provenance: &Provenance) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    // Facts of this program's own types always become JSON.
+    if let Ok(value) = serde_json::to_value(provenance) {
+        flatten("", &value, &mut facts);
+    }
+    facts
+}
+
+fn flatten(name: &str, value: &Value, into: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                flatten(&name, value, into);
+            }
+        }
+        Value::Null => into.push((name.to_owned(), MISSING.to_owned())),
+        Value::String(text) => into.push((name.to_owned(), text.clone())),
+        Value::Array(list) if list.is_empty() => {}
+        other => into.push((name.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_is_named_and_not_dropped() {
+        let mut facts = Vec::new();
+        let value = serde_json::json!({ "hub": { "model": null, "cores": 4 }, "list": [] });
+        flatten("", &value, &mut facts);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(facts, [pair("hub.cores", "4"), pair("hub.model", MISSING)]);
+    }
+}

@@ -1,0 +1,257 @@
+//! Records that nobody measured, for what only reads records: their numbers are made so that a
+//! test knows what must be found in them.
+#![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
+
+use std::{fs, path::Path};
+
+use hubmark::{
+    backend,
+    plan::{Plan, Point, Scenario, Workload},
+    profile::{self, Override, Profile},
+    record::{Record, Repetition, histogram, summary::summarise},
+    stats::distribution::Distribution,
+};
+use serde_json::{Value, json};
+
+/// Messages in a distribution unless a test wants others.
+pub const MESSAGES: u64 = 2_000;
+
+/// What a repetition shall have measured.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Mean of the delivery latency in microseconds, more or less.
+    pub delivery: f64,
+    /// Messages in each distribution.
+    pub messages: u64,
+    /// `valid`, `suspect` or `failed`.
+    pub verdict: &'static str,
+    /// Messages lost.
+    pub lost: u64,
+    /// Everything else, as a factor.
+    pub size: f64,
+    /// Seconds of the timeline and the samples.
+    pub seconds: u32,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self {
+            delivery: 2_500.0,
+            messages: MESSAGES,
+            verdict: "valid",
+            lost: 0,
+            size: 1.0,
+            seconds: 20,
+        }
+    }
+}
+
+/// The plan of a built-in profile with overrides.
+pub fn plan(profile: &str, set: &[&str]) -> (String, Plan) {
+    let source = profile::find(profile).unwrap();
+    let overrides: Vec<_> = set.iter().map(|text| Override::parse(text).unwrap()).collect();
+    let parsed = Profile::parse_with(&source.text, &overrides, &backend::catalogue());
+    let parsed = parsed.unwrap_or_else(|problems| panic!("{problems:?}"));
+    (parsed.to_toml(), parsed.plan())
+}
+
+/// A record of `profile` in which repetition `k` of a point is what `of` says; without one, it
+/// was not executed.
+pub fn record(profile: &str, set: &[&str], of: impl Fn(&Point, u32) -> Option<Made>) -> Record {
+    let (text, plan) = plan(profile, set);
+    let mut points: Vec<Value> = plan
+        .points
+        .iter()
+        .map(|point| {
+            let mut value = serde_json::to_value(point).unwrap();
+            value["repetitions"] = json!([]);
+            value
+        })
+        .collect();
+    let mut whole = true;
+    for (order, step) in plan.schedule.iter().enumerate() {
+        let point = &plan.points[step.point];
+        match of(point, step.repetition) {
+            None => whole = false,
+            Some(made) => {
+                let repetition = repetition(point, step.repetition, order as u32, &made);
+                points[step.point]["repetitions"].as_array_mut().unwrap().push(repetition);
+            }
+        }
+    }
+    let servers: serde_json::Map<String, Value> =
+        plan.points.iter().map(|point| (point.backend.name.clone(), server(point))).collect();
+    let value = json!({
+        "schema": hubmark::record::SCHEMA,
+        "hubmark": { "version": "0.0.0-synthetic", "commit": null },
+        "run": "synthetic",
+        "started": "2026-11-22T14:02:00Z",
+        "finished": "2026-11-22T15:02:00Z",
+        "status": if whole { "complete" } else { "partial" },
+        "ended": null,
+        "profile": text,
+        "plan": plan,
+        "provenance": {
+            "client": machine("a laptop", 8),
+            "hub": machine("Raspberry Pi 4 Model B Rev 1.4", 4),
+            "servers": servers,
+            "clock": "monotonic",
+        },
+        "points": points,
+    });
+    let mut record: Record = serde_json::from_value(value).unwrap();
+    for point in &mut record.points {
+        point.summary = summarise(&point.repetitions);
+    }
+    record
+}
+
+fn server(point: &Point) -> Value {
+    json!({
+        "version": point.backend.version.clone().unwrap_or_else(|| "1.0".into()),
+        "caution": null,
+        "images": { (point.backend.name.clone()): { "image": point.backend.to_string(), "digest": "sha256:0" } },
+        "settings": {},
+        "client": { "library": "1.0" },
+    })
+}
+
+fn machine(model: &str, cores: u32) -> Value {
+    json!({
+        "model": model, "cpu": null, "cores": cores, "memory": 4_000_000_000_u64, "kernel": "6.1",
+        "os": "Debian 12", "architecture": "aarch64", "cgroup": "2", "memory_cgroup": true,
+        "storage_driver": "overlay2", "engine": "docker 27.1", "api": "1.46",
+        "shared_with_client": false,
+    })
+}
+
+/// A distribution of `count` samples around `mean`, with a tail to the right; the same each time.
+fn distribution(mean: f64, count: u64) -> Value {
+    let mut distribution = Distribution::default();
+    for k in 0..count {
+        let share = (k as f64 + 0.5) / count as f64;
+        // Between 0.6 and about 1.3 of the mean, the last hundredth up to 6 times.
+        let body = 0.6 + 0.7 * share;
+        let tail = if share > 0.99 { (share - 0.99) * 470.0 } else { 0.0 };
+        distribution.record((mean * (body + tail)) as i64);
+    }
+    serde_json::to_value(histogram::latency(&distribution)).unwrap()
+}
+
+fn repetition(point: &Point, index: u32, order: u32, made: &Made) -> Value {
+    let sent = made.messages;
+    let users = f64::from(point.workload.users());
+    let reasons = if made.verdict == "valid" {
+        json!([])
+    } else {
+        json!([{ "code": "made-up", "text": "this record was <made> & not measured" }])
+    };
+    let throughput = match &point.workload {
+        Workload::Latency(_) => Value::Null,
+        Workload::Throughput(workload) => {
+            let reading = if workload.scenario == Scenario::Consumer { 3.0 } else { 1.0 };
+            json!({
+                "bytes": 100_000_000, "seconds": 2.0,
+                "bytes_per_second": 50e6 * reading * made.size,
+                "messages_per_second": 50e3 * reading * made.size,
+            })
+        }
+    };
+    let minute = i64::from(order) * 60;
+    let started = jiff::Timestamp::from_second(1_795_356_120 + minute).unwrap();
+    let timeline: Vec<_> = (0..made.seconds)
+        .map(|second| {
+            let wave = 1.0 + 0.2 * f64::from(second % 7) / 7.0;
+            json!({
+                "second": second, "due": users as u64, "sent": users as u64, "acked": users as u64,
+                "delivered": users as u64, "bytes": users as u64 * 100,
+                "delivery_p50": made.delivery * 0.95 * wave, "delivery_max": made.delivery * 4.0 * wave,
+                "ack_p50": made.delivery * 0.5, "response_p50": made.delivery,
+                "response_max": made.delivery * 4.0, "lag_max": 90.0,
+            })
+        })
+        .collect();
+    let samples: Vec<_> = (0..made.seconds)
+        .map(|second| {
+            json!({
+                "seconds": f64::from(second) + 0.4, "cpu_cores": 0.4 * made.size,
+                "memory": 200_000_000, "memory_growth": 5_000_000 + i64::from(second) * 10_000,
+                "block_written": 1e6 * made.size, "block_read": 0.0, "block_source": "engine",
+                "network_received": 7e4 * made.size, "network_sent": 9e4 * made.size,
+            })
+        })
+        .collect();
+    let resources = json!({
+        "cpu": { "mean": 0.3 * made.size + users * 1e-4, "max": 0.9, "core_seconds": 6.0 * made.size },
+        "memory": {
+            "idle": 200_000_000, "mean": 210_000_000, "max": 220_000_000,
+            "growth": (9e6 * made.size + users * 1e4) as i64, "resident": 200_000_000, "cache": 0,
+        },
+        "block": {
+            "read": 0, "written": (1e7 * made.size + users * 2e4) as u64, "source": "engine",
+            "data_growth": 900_000, "host_written": null,
+        },
+        "network": {
+            "received": (2e6 * made.size + users * 9e3) as u64,
+            "sent": (3e6 * made.size + users * 9e3) as u64,
+        },
+        "idle_cpu_cores": 0.01, "before": null, "after": null,
+    });
+    let role = point.backend.name.clone();
+    let value = json!({
+        "index": index, "order": order, "started": started, "seconds": 20.0, "phases": {},
+        "server_age_seconds": 9.0, "server_ready_seconds": 2.0,
+        "warmup": { "server_seconds": 0.0, "server_messages": 0, "load_seconds": 0.0 },
+        "verdict": { "status": made.verdict, "reasons": reasons },
+        "ledger": {
+            "planned": sent, "sent": sent, "unsent": 0, "acked": sent, "failed": 0,
+            "delivered": sent - made.lost, "duplicate": 0, "out_of_order": 0, "corrupt": 0,
+            "late": 0, "lost": made.lost, "acked_then_lost": made.lost, "stored": sent - made.lost,
+        },
+        "latency": {
+            "lag": distribution(60.0, made.messages),
+            "ack": distribution(made.delivery * 0.6, made.messages),
+            "delivery": distribution(made.delivery, made.messages),
+            "response": distribution(made.delivery + 60.0, made.messages),
+        },
+        "throughput": throughput,
+        "resources": { (role.clone()): resources },
+        "samples": { (role): samples },
+        "generator": {
+            "cpu_cores": 0.2, "resident": 50_000_000, "threads": 300, "descriptors": 500,
+            "lag_p99": 90.0, "dropped_snapshots": 0, "machine_busy": 0.4,
+        },
+        "timeline": timeline, "events": [], "crossed": [],
+    });
+    // What it is made of must be what a record is made of.
+    serde_json::from_value::<Repetition>(value.clone()).unwrap();
+    value
+}
+
+/// Small differences between repetitions, the same each time.
+pub fn jitter(repetition: u32) -> f64 {
+    1.0 + 0.02 * (f64::from(repetition * 7 % 5) - 2.0)
+}
+
+/// A study in which Kafka and MariaDB are as the study found them, more or less.
+pub fn as_the_study(point: &Point, repetition: u32) -> Made {
+    let kafka = point.backend.name == "kafka";
+    let large = point.workload.payload().0 >= 10_000;
+    let delivery = match (kafka, large) {
+        (true, false) => 3_000.0,
+        (false, false) => 2_600.0,
+        (true, true) => 20_000.0,
+        (false, true) => 12_000.0,
+    };
+    Made {
+        delivery: delivery * jitter(repetition),
+        size: if kafka { 2.0 } else { 1.0 } * jitter(repetition + 2),
+        ..Made::default()
+    }
+}
+
+/// Saves a record.
+pub fn save(record: &Record, path: &Path) {
+    fs::write(path, serde_json::to_vec(record).unwrap()).unwrap();
+}
