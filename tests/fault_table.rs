@@ -138,7 +138,7 @@ fn mariadb_comes_back_from_everything_in_a_row() {
         "at = \"4 s\", kind = \"restart\", for = \"500 ms\"",
         "at = \"7 s\", kind = \"cut\", for = \"1 s\"",
     ];
-    let record = played(MARIADB, &faults.map(str::to_owned), &["workload.duration=\"10 s\""]);
+    let record = played(MARIADB, &faults.map(str::to_owned), &["workload.duration=\"20 s\""]);
     let repetition = finished(&record)[0];
     repetition.faults.iter().for_each(recovered);
     // Its counters began anew with it: what it used in all is not known.
