@@ -195,8 +195,8 @@ impl<C: Controller> App<C> {
             Effect::Skip(point) => self.steer(Wish::Skip(point)),
             Effect::Add(count) => self.steer(Wish::Add(count)),
             Effect::Bell => {
-                if let Some((terminal, _)) = &mut self.terminal {
-                    terminal.bell();
+                if self.terminal.is_some() {
+                    ScreenTerminal::bell();
                 }
             }
             Effect::Quit => self.quit = true,

@@ -64,7 +64,7 @@ impl ScreenTerminal {
     }
 
     /// Rings the bell. A terminal that cannot is noticed at the next frame.
-    pub fn bell(&mut self) {
+    pub fn bell() {
         let _ = stdout().write_all(b"\x07").and_then(|()| stdout().flush());
     }
 

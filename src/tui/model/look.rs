@@ -239,8 +239,12 @@ mod tests {
     fn tab_goes_around_all_panels_and_views_in_both_directions() {
         for by in [1, -1] {
             let (mut panel, mut view) = (Panel::Latency, View::Histogram);
-            Panel::ALL.iter().for_each(|_| panel = panel.after(by));
-            View::ALL.iter().for_each(|_| view = view.after(by));
+            for _ in Panel::ALL {
+                panel = panel.after(by);
+            }
+            for _ in View::ALL {
+                view = view.after(by);
+            }
             assert_eq!((panel, view), (Panel::Latency, View::Histogram));
         }
         assert_eq!(Panel::Latency.after(-1), Panel::Map);

@@ -199,7 +199,7 @@ impl Setup {
             }
             (Msg::PreviousPane, Pane::Profiles) => self.pane = Pane::Form,
             (Msg::NextPane | Msg::PreviousPane | Msg::Back, Pane::Form) => {
-                self.pane = Pane::Profiles
+                self.pane = Pane::Profiles;
             }
             (Msg::Up, Pane::Profiles) => return self.load(self.profile.saturating_sub(1)),
             (Msg::Down, Pane::Profiles) => return self.load(self.profile + 1),

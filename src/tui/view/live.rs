@@ -218,8 +218,8 @@ fn places(live: &Live, area: Rect) -> Vec<(Place, Rect)> {
         (Place::Panel(Panel::Ledger), ledger),
     ]);
     // A panel without a place of its own takes the latency's while it has the keys.
-    let placed = places.iter().any(|(place, _)| *place == Place::Panel(look.panel));
-    let first = if placed { Panel::Latency } else { look.panel };
+    let has_place = places.iter().any(|(place, _)| *place == Place::Panel(look.panel));
+    let first = if has_place { Panel::Latency } else { look.panel };
     places.insert(0, (Place::Panel(first), latency));
     places
 }

@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    fn heat<'a>(moments: &'a [(f64, Vec<u64>)], extent: Extent) -> Heat<'a> {
+    fn heat(moments: &[(f64, Vec<u64>)], extent: Extent) -> Heat<'_> {
         Heat {
             moments,
             until: 4.0,

@@ -124,7 +124,7 @@ impl Widget for Lines<'_> {
         let plot = Rect { width: area.width - SCALE, ..area };
         let slots = usize::from(plot.width) * 2;
         let until = self.until.max(1.0);
-        let colour = |style: Style| style.fg.unwrap_or(Color::Reset);
+        let ink = |style: Style| style.fg.unwrap_or(Color::Reset);
         Canvas::default()
             .marker(Marker::Braille)
             .x_bounds([0.0, until])
@@ -136,14 +136,14 @@ impl Widget for Lines<'_> {
                         .step_by(4)
                         .map(|x| (until * x as f64 / slots as f64, y))
                         .collect();
-                    canvas.draw(&Points { coords: &dashes, color: colour(style) });
+                    canvas.draw(&Points { coords: &dashes, color: ink(style) });
                 }
                 for series in self.series {
                     let points: Vec<(f64, f64)> = thinned(&series.points, slots)
                         .into_iter()
                         .map(|(time, value)| (time, self.place(value, bottom)))
                         .collect();
-                    let color = colour(series.style);
+                    let color = ink(series.style);
                     if series.drawn == Drawn::Dots || points.len() == 1 {
                         canvas.draw(&Points { coords: &points, color });
                         continue;
