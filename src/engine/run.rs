@@ -99,8 +99,8 @@ impl Engine {
             done,
         });
         self.teller.tell(Event::Hub { place: hub.place(), facts: Box::new(facts) });
-        let shelf = Shelf::new(request.path, &self.teller);
-        let mut walk = Walk::new(self, hub, backends, strategy, record, shelf);
+        let kept = Shelf::new(request.path, &self.teller);
+        let mut walk = Walk::new(self, hub, backends, strategy, record, kept);
         // The state of whole repetitions is not for everybody who holds a run.
         let error = Box::pin(walk.walk(&request.plan)).await.err();
         walk.leave().await;

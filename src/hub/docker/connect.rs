@@ -91,13 +91,13 @@ impl Address {
         let client = match within(patience, client.negotiate_version()).await {
             Ok(client) => client,
             Err(EngineError::RequestTimeoutError) => return Err(self.silent(patience)),
-            Err(error) => match tunnel {
-                Some(tunnel) => return Err(tunnel.diagnosis().await),
-                None => {
-                    let words = words(&error);
-                    return Err(self.none(format!("it does not answer as an engine: {words}")));
+            Err(error) => {
+                if let Some(tunnel) = tunnel {
+                    return Err(tunnel.diagnosis().await);
                 }
-            },
+                let words = words(&error);
+                return Err(self.none(format!("it does not answer as an engine: {words}")));
+            }
         };
         let spoken = client.client_version();
         let (major, minor) = (spoken.major_version, spoken.minor_version);
