@@ -235,9 +235,9 @@ pub struct Compare {
 /// `hubmark images`.
 #[derive(Debug, Subcommand)]
 pub enum Images {
-    /// List the images that this program built there
+    /// List the images that this program built there, and whether their recipes are still the same
     List(HubArg),
-    /// Build or pull the images that a profile needs
+    /// Build or pull the images that a profile needs; interrupted, it goes on where it was
     Build {
         /// The profile
         profile: String,
@@ -249,6 +249,9 @@ pub enum Images {
     Remove {
         /// Their names; all of them without any
         images: Vec<String>,
+        /// Only those that no run would use any more, and what building left behind
+        #[arg(long)]
+        old: bool,
         /// The hub
         #[command(flatten)]
         hub: HubArg,

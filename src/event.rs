@@ -3,11 +3,13 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,7 @@ use crate::{
     plan::{Plan, Step},
     record::{Capacity, Repetition},
     server::HubFacts,
+    units::{Bytes, human_duration},
 };
 
 /// One thing that happened. In order; snapshots may be missing when a front end is slow.
@@ -63,14 +66,7 @@ pub enum Event {
         seconds: Option<f64>,
     },
     /// An image is being built or pulled.
-    Image {
-        /// The image.
-        image: String,
-        /// The present step in words.
-        step: String,
-        /// Share done in percent.
-        percent: Option<u8>,
-    },
+    Image(ImageStep),
     /// The state of the repetition in progress, about four times a second.
     Snapshot(Box<Snapshot>),
     /// A line for the log.
@@ -111,6 +107,40 @@ pub enum Event {
 /// The attempt of events that know no retries.
 const fn first() -> u32 {
     1
+}
+
+/// How an image comes into being: told when a step begins, as bytes arrive, and each second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ImageStep {
+    /// The image.
+    pub image: String,
+    /// The present step in words: `step 3/9 RUN apt-get …`, `pulling 4 of 7 layers`.
+    pub step: String,
+    /// Share of the whole done in percent, where it is known.
+    pub percent: Option<u8>,
+    /// Seconds since building or pulling began.
+    #[serde(default)]
+    pub seconds: f64,
+    /// What was fetched over the network so far, as far as its makers tell.
+    #[serde(default)]
+    pub fetched: Option<Bytes>,
+    /// How much there is to fetch, as far as it is known by now.
+    #[serde(default)]
+    pub size: Option<Bytes>,
+}
+
+impl ImageStep {
+    /// Time, bytes and the step, which may be long: `12 s · 34.5 MB · step 3/9 RUN apt-get …`.
+    pub fn words(&self) -> String {
+        let mut text = human_duration(Duration::from_secs(self.seconds as u64));
+        // Writing to a string cannot fail.
+        let _ = match (self.fetched, self.size) {
+            (Some(fetched), Some(size)) => write!(text, " · {fetched:#} of {size:#}"),
+            (Some(fetched), None) => write!(text, " · {fetched:#}"),
+            (None, _) => Ok(()),
+        };
+        format!("{text} · {}", self.step)
+    }
 }
 
 /// A stage of one repetition.
@@ -334,6 +364,17 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_says_its_time_and_its_bytes() {
+        let mut step =
+            ImageStep { step: "step 3/9 RUN x".into(), seconds: 75.9, ..ImageStep::default() };
+        assert_eq!(step.words(), "1 min 15 s · step 3/9 RUN x");
+        step.fetched = Some(Bytes(34_500_000));
+        assert_eq!(step.words(), "1 min 15 s · 34.5 MB · step 3/9 RUN x");
+        step.size = Some(Bytes(80_000_000));
+        assert_eq!(step.words(), "1 min 15 s · 34.5 MB of 80.0 MB · step 3/9 RUN x");
+    }
 
     #[test]
     fn a_slow_front_end_loses_snapshots_and_nothing_else() {

@@ -36,6 +36,8 @@ struct Progress {
     plan: Option<Plan>,
     heading: String,
     phase: String,
+    /// The last step of an image.
+    step: String,
     shown: Option<Instant>,
     line: usize,
 }
@@ -49,6 +51,7 @@ impl Progress {
             plan: None,
             heading: String::new(),
             phase: String::new(),
+            step: String::new(),
             shown: None,
             line: 0,
         }
@@ -91,9 +94,15 @@ impl Progress {
                 phase.title().clone_into(&mut self.phase);
                 if self.live { self.show(&self.phase.clone()) } else { Ok(()) }
             }
-            Event::Image { image, step, percent } => {
-                let percent = percent.map_or_else(String::new, |percent| format!(" {percent} %"));
-                self.progress(&format!("image {image}:{percent} {step}"))
+            Event::Image(step) => {
+                let percent = step.percent.map_or_else(String::new, |p| format!(" {p} %"));
+                let text = format!("image {}:{percent} {}", step.image, step.words());
+                if self.live || self.step == step.step {
+                    return self.progress(&text);
+                }
+                // Where lines stay, each step has one, however short it is.
+                self.step.clone_from(&step.step);
+                self.show(&text)
             }
             Event::Snapshot(snapshot) => self.progress(&moment(&self.phase, snapshot)),
             Event::Log { level, text } => {

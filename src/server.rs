@@ -53,7 +53,8 @@ pub enum Launch {
 
 /// A container to create. In `environment` and `arguments`, `{role}` stands for the address of a
 /// server that was started earlier, `{host}` for the address by which clients outside the hub
-/// reach it, and `{port:N}` for the outside port that leads to the container's port `N`.
+/// reach it, and `{port:N}` for the outside port that leads to the container's port `N`. In
+/// `environment`, `{self}` stands for the container's own address: its image must have `/bin/sh`.
 #[derive(Debug, Clone)]
 pub struct ContainerSpec {
     /// What it is made from.

@@ -19,7 +19,8 @@ use bollard::{
 };
 use hubmark::{
     clock::Clock,
-    hub::{Hub, HubError, ImageProgress, docker::DockerHub},
+    event::ImageStep,
+    hub::{Hub, HubError, docker::DockerHub},
     server::{ContainerSpec, Image, Launch, Life, Limits, Recipe, Running, ServerSpec},
     units::{ByteRate, Bytes, Cpus},
 };
@@ -76,7 +77,7 @@ fn server(role: &str, script: &str) -> ServerSpec {
     }
 }
 
-async fn provided(hub: &DockerHub, image: &Image) -> Result<Vec<ImageProgress>, HubError> {
+async fn provided(hub: &DockerHub, image: &Image) -> Result<Vec<ImageStep>, HubError> {
     let (progress, mut told) = mpsc::unbounded_channel();
     hub.provide(image, progress, CancellationToken::new()).await?;
     let mut all = Vec::new();
@@ -528,4 +529,22 @@ async fn somebody_tries_a_socket() {
     let error = DockerHub::open(Some(&format!("unix://{socket}")), "test").await.unwrap_err();
     assert!(matches!(error, HubError::NoPermission { .. }), "{error:?}");
     assert!(error.to_string().contains("usermod -aG docker"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn the_command_line_says_which_images_are_old_and_removes_them() {
+    let hub = hub("test-old").await;
+    provided(&hub, &image("old", "old")).await.unwrap();
+    let hubmark = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_hubmark")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let listed = hubmark(&["images", "list"]);
+    let line = listed.lines().find(|line| line.starts_with("hubmark-test/old:1 ")).unwrap();
+    assert!(line.contains("  old: ") && line.contains(" MB  "), "{line}");
+    let removed = hubmark(&["images", "remove", "--old", "hubmark-test/old:1"]);
+    assert!(removed.starts_with("removed hubmark-test/old:1 (old"), "{removed}");
+    assert!(!hubmark(&["images", "list"]).contains("hubmark-test/old:1 "));
 }

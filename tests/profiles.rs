@@ -21,6 +21,7 @@ static BUILTIN: BackendInfo = BackendInfo {
     title: "built-in broker, not Apache Kafka",
     caution: None,
     versions: &[],
+    oldest: None,
     hubs: &[HubKind::Local],
     settings: &[],
 };
@@ -29,6 +30,7 @@ static KAFKA: BackendInfo = BackendInfo {
     title: "Apache Kafka",
     caution: None,
     versions: &["4.4.0", "2.8.0"],
+    oldest: None,
     hubs: &[HubKind::Docker],
     settings: &[
         setting("image", SettingKind::Text, ""),
@@ -41,6 +43,7 @@ static MARIADB: BackendInfo = BackendInfo {
     title: "MariaDB",
     caution: None,
     versions: &["10.11"],
+    oldest: None,
     hubs: &[HubKind::Docker, HubKind::Local],
     settings: &[
         setting("engine", SettingKind::Text, "InnoDB"),

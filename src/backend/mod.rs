@@ -21,7 +21,7 @@ use crate::{
     clock::{Clock, Micros},
     plan::{Durability, Point},
     profile::catalogue::Catalogue,
-    server::{HubKind, Limits, Running, ServerSpec},
+    server::{HubKind, Image, Limits, Running, ServerSpec},
     stamp::{Stamp, User},
     units::Bytes,
 };
@@ -44,6 +44,16 @@ pub fn catalogue() -> Catalogue {
 pub fn find(name: &str) -> Option<Arc<dyn Backend>> {
     registry().into_iter().find(|backend| backend.info().name == name)
 }
+
+/// The image that this program would build under the name `reference`, for example
+/// `hubmark/kafka:2.8.0`, if any.
+pub fn own_image(reference: &str) -> Option<Image> {
+    let (name, version) = reference.strip_prefix(OWN_IMAGES)?.split_once(':')?;
+    find(name)?.recipe(version).filter(|image| image.reference() == reference)
+}
+
+/// Before the name of every image that is built from a recipe of this program.
+const OWN_IMAGES: &str = "hubmark/";
 
 /// What went wrong between this program and a server, in words for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +151,12 @@ pub trait Backend: Send + Sync {
 
     /// The servers to start, in this order.
     fn servers(&self, setup: &Setup) -> Result<Vec<ServerSpec>, BackendError>;
+
+    /// The image that its own recipe makes of `version`, if it does.
+    fn recipe(&self, version: &str) -> Option<Image> {
+        let _ = version;
+        None
+    }
 
     /// File descriptors and threads that `users` users take on this side.
     fn needs(&self, users: u32) -> ClientNeeds;
@@ -287,4 +303,24 @@ pub trait Reports: Send + Sync {
 
     /// Something worth a line in the log: a connection lost, a broker gone.
     fn note(&self, text: String);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_images_are_known_by_name() {
+        for version in ["2.8.0", "3.9.1", "4.4.0"] {
+            let name = format!("hubmark/kafka:{version}");
+            assert_eq!(own_image(&name).unwrap().reference(), name);
+        }
+        assert_eq!(
+            own_image("hubmark/mariadb:10.11").unwrap().reference(),
+            "hubmark/mariadb:10.11"
+        );
+        for other in ["hubmark/mariadb:9", "hubmark/nothing:1", "kafka:2.8.0", "hubmark/kafka"] {
+            assert_eq!(own_image(other), None, "{other}");
+        }
+    }
 }

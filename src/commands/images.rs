@@ -1,24 +1,28 @@
 //! `hubmark images` and `hubmark clean`: what this program keeps on a hub.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write as _},
-};
+use std::fmt::Write as _;
 
 use color_eyre::eyre::Result;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, complain, print};
+use super::{Exit, complain, print, signals::Signals};
 use crate::{
     backend,
     cli::{HubArg, Images},
     engine,
-    hub::{self, Hub, docker::DockerHub, local::LocalHub},
+    event::{self, Event, ImageStep, Level, Teller},
+    headless,
+    hub::{
+        self, Hub, HubError,
+        docker::{DockerHub, OwnImage},
+        local::LocalHub,
+    },
     paths,
     plan::HubRequest,
     profile::{self, Profile},
     record::store,
+    server::Image,
 };
 
 /// The run that looks after images has no containers.
@@ -29,7 +33,7 @@ pub async fn execute(command: Images) -> Result<Exit> {
     match command {
         Images::List(hub) => list(&hub).await,
         Images::Build { profile, hub } => build(&profile, hub).await,
-        Images::Remove { images, hub } => remove(images, &hub).await,
+        Images::Remove { images, old, hub } => remove(images, old, &hub).await,
     }
 }
 
@@ -37,16 +41,51 @@ async fn list(hub: &HubArg) -> Result<Exit> {
     let hub = DockerHub::open(hub.hub.as_deref(), NO_RUN).await?;
     let mut text = String::new();
     for image in hub.images().await? {
-        let name = image.reference.as_deref().unwrap_or("(replaced by a newer one)");
+        let name = image.reference.as_deref().unwrap_or("-");
         let created = image.created.strftime("%Y-%m-%d %H:%M UTC");
         let digest: String = image.digest.chars().take(19).collect();
-        writeln!(text, "{name:<32} {:>10}  {created}  {digest}", image.size.to_string())?;
+        let state = state(&image);
+        writeln!(text, "{name:<28} {:>8}  {created}  {digest}  {state}", image.size.to_string())?;
     }
     if text.is_empty() {
         writeln!(text, "no images of hubmark on {}", hub.place())?;
     }
     print(&text)?;
     Ok(Exit::Well)
+}
+
+/// What becomes of an image at the next run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Current,
+    Changed,
+    Unknown,
+    Replaced,
+    LeftBehind,
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Current => "current",
+            Self::Changed => "old: its recipe has changed, the next run builds it anew",
+            Self::Unknown => "old: this version has no such recipe",
+            Self::Replaced => "old: replaced by a newer one",
+            Self::LeftBehind => "old: left behind by a build, speeds up the next one",
+        })
+    }
+}
+
+fn state(image: &OwnImage) -> State {
+    match &image.reference {
+        _ if image.built_from.is_none() => State::LeftBehind,
+        None => State::Replaced,
+        Some(name) => match backend::own_image(name) {
+            None => State::Unknown,
+            Some(wanted) if image.is_current(&wanted) => State::Current,
+            Some(_) => State::Changed,
+        },
+    }
 }
 
 async fn build(name: &str, hub: HubArg) -> Result<Exit> {
@@ -73,33 +112,79 @@ async fn build(name: &str, hub: HubArg) -> Result<Exit> {
         return Ok(Exit::Well);
     }
     let hub = hub::open(&plan.hub, NO_RUN).await?;
-    let (tell, mut told) = mpsc::unbounded_channel();
-    let relay = tokio::spawn(async move {
-        while let Some(hub::ImageProgress { image, step, percent }) = told.recv().await {
-            let percent = percent.map_or_else(String::new, |percent| format!(" {percent} %"));
-            // Progress that nobody reads is no reason to stop.
-            let _ = writeln!(io::stderr(), "{image}:{percent} {step}");
+    let cancel = CancellationToken::new();
+    let mut signals = Signals::take();
+    let stop = async {
+        signals.next().await;
+        cancel.cancel();
+        // A second one does not wait for an engine that hangs.
+        signals.next().await;
+    };
+    let (teller, events) = event::channel();
+    let follower = tokio::spawn(headless::follow(events, false));
+    let built = tokio::select! {
+        built = provide(hub.as_ref(), &images, &teller, &cancel) => built,
+        () = stop => Err(HubError::Cancelled),
+    };
+    drop(teller);
+    follower.await?;
+    match built {
+        Ok(()) => Ok(Exit::Well),
+        Err(HubError::Cancelled) => {
+            complain(
+                "stopped; what was finished is kept on the hub: the same command goes on from there",
+            );
+            Ok(Exit::Interrupted)
         }
-    });
-    for image in &images {
-        hub.provide(image, tell.clone(), CancellationToken::new()).await?;
+        Err(error) => Err(error.into()),
     }
-    drop(tell);
-    relay.await?;
-    Ok(Exit::Well)
 }
 
-async fn remove(images: Vec<String>, hub: &HubArg) -> Result<Exit> {
+/// Makes sure of all images, one after the other, and prints a line for each.
+async fn provide(
+    hub: &dyn Hub,
+    images: &[Image],
+    teller: &Teller,
+    cancel: &CancellationToken,
+) -> Result<(), HubError> {
+    for image in images {
+        let (tell, mut told) = mpsc::unbounded_channel::<ImageStep>();
+        let relay = async {
+            let mut last: Option<ImageStep> = None;
+            while let Some(step) = told.recv().await {
+                teller.tell(Event::Image(step.clone()));
+                last = Some(step);
+            }
+            last
+        };
+        let (provided, last) = tokio::join!(hub.provide(image, tell, cancel.clone()), relay);
+        provided?;
+        let name = image.reference();
+        let line = match last {
+            None => format!("{name}: current"),
+            Some(step) => format!("{name}: {}", step.words()),
+        };
+        teller.log(Level::Info, line);
+    }
+    Ok(())
+}
+
+async fn remove(images: Vec<String>, old: bool, hub: &HubArg) -> Result<Exit> {
     let hub = DockerHub::open(hub.hub.as_deref(), NO_RUN).await?;
     let own = hub.images().await?;
     let mut exit = Exit::Well;
-    let wanted = |image: &hub::docker::OwnImage| {
+    let named = |image: &OwnImage| {
         images.is_empty() || image.reference.as_ref().is_some_and(|name| images.contains(name))
     };
-    for image in own.iter().filter(|image| wanted(image)) {
+    let wanted = |image: &&OwnImage| named(image) && (!old || state(image) != State::Current);
+    let mut freed = false;
+    for image in own.iter().filter(wanted) {
         let reference = image.reference.as_deref().unwrap_or(&image.digest);
         match hub.remove_image(reference).await {
-            Ok(()) => print(&format!("removed {reference}\n"))?,
+            Ok(()) => {
+                freed = true;
+                print(&format!("removed {reference} ({})\n", state(image)))?;
+            }
             Err(error) => {
                 complain(error);
                 exit = Exit::Failed;
@@ -111,6 +196,9 @@ async fn remove(images: Vec<String>, hub: &HubArg) -> Result<Exit> {
             complain(format!("{name} is not an image of hubmark on {}: left alone", hub.place()));
             exit = Exit::Failed;
         }
+    }
+    if !freed && exit == Exit::Well {
+        print("nothing to remove\n")?;
     }
     Ok(exit)
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     backend::Backend,
     event::{End, Event, Level, Phase},
-    hub::{Hub, ImageProgress},
+    hub::Hub,
     plan::{Plan, Point, Step},
     record::{Record, Repetition, Status, summary},
 };
@@ -150,11 +150,10 @@ impl<'a> Walk<'a> {
         }
         let teller = self.engine.teller.clone();
         teller.tell(Event::Phase { phase: Phase::Images, seconds: None });
-        let (tell, mut told) = mpsc::unbounded_channel::<ImageProgress>();
+        let (tell, mut told) = mpsc::unbounded_channel();
         let relay = tokio::spawn(async move {
-            while let Some(progress) = told.recv().await {
-                let ImageProgress { image, step, percent } = progress;
-                teller.tell(Event::Image { image, step, percent });
+            while let Some(step) = told.recv().await {
+                teller.tell(Event::Image(step));
             }
         });
         let token = self.engine.control.token();

@@ -4,6 +4,7 @@
 //! processes on this machine, the built-in broker among them.
 
 pub mod child;
+pub mod delay;
 pub mod docker;
 pub mod local;
 pub mod machine;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Micros},
+    event::ImageStep,
     plan::{FaultKind, HubRequest},
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
@@ -100,17 +102,6 @@ pub enum HubError {
     Cancelled,
 }
 
-/// How an image comes into being, told as it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageProgress {
-    /// The image.
-    pub image: String,
-    /// The present step in words: `step 3/9 RUN apt-get …`, `pulling 4 of 7 layers`.
-    pub step: String,
-    /// Share done in percent, where it is known.
-    pub percent: Option<u8>,
-}
-
 /// A reading of one server at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampled {
@@ -136,7 +127,7 @@ pub trait Hub: Send + Sync {
     async fn provide(
         &self,
         image: &Image,
-        progress: mpsc::UnboundedSender<ImageProgress>,
+        progress: mpsc::UnboundedSender<ImageStep>,
         cancel: CancellationToken,
     ) -> Result<(), HubError>;
 

@@ -16,6 +16,9 @@ pub struct BackendInfo {
     pub caution: Option<&'static str>,
     /// Versions whose servers this program can start from its own recipes; the first is the default.
     pub versions: &'static [&'static str],
+    /// The oldest release, major and minor, from which on its recipe makes any other version too;
+    /// `None` where it makes only [`BackendInfo::versions`].
+    pub oldest: Option<(u32, u32)>,
     /// Kinds of hub on which it can run; the first is the default.
     pub hubs: &'static [HubKind],
     /// The keys of its table in a profile.
@@ -62,6 +65,30 @@ impl BackendInfo {
     pub fn setting(&self, name: &str) -> Option<&'static SettingKey> {
         self.settings.iter().find(|key| key.name == name)
     }
+
+    /// Whether its recipe makes `version`.
+    pub fn builds(&self, version: &str) -> bool {
+        let release = |oldest: (u32, u32)| {
+            let numbers: Option<Vec<u32>> = version.split('.').map(plain_number).collect();
+            matches!(numbers.as_deref(), Some(&[major, minor, _]) if (major, minor) >= oldest)
+        };
+        self.versions.contains(&version) || self.oldest.is_some_and(release)
+    }
+
+    /// What [`BackendInfo::builds`], in words.
+    pub fn known_versions(&self) -> String {
+        let known = values::one_of(self.versions);
+        match self.oldest {
+            Some((major, minor)) => format!("{known}, any other release from {major}.{minor} on"),
+            None => known,
+        }
+    }
+}
+
+/// A number as it stands in a version: `+1` and `01` do not.
+fn plain_number(text: &str) -> Option<u32> {
+    let number: u32 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
 }
 
 impl SettingKey {
@@ -105,5 +132,33 @@ impl Catalogue {
     /// All of them.
     pub fn backends(&self) -> &[&'static BackendInfo] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_may_make_any_release_from_one_on() {
+        let mut info = BackendInfo {
+            name: "x",
+            title: "X",
+            caution: None,
+            versions: &["4.4.0", "2.8.0"],
+            oldest: Some((2, 8)),
+            hubs: &[HubKind::Docker],
+            settings: &[],
+        };
+        for version in ["4.4.0", "2.8.0", "2.8.2", "3.9.1", "10.0.0"] {
+            assert!(info.builds(version), "{version}");
+        }
+        for version in
+            ["2.7.9", "3.9", "3.9.1.0", "latest", "", "3.9.x", "+3.9.1", "3.09.1", " 3.9.1"]
+        {
+            assert!(!info.builds(version), "{version}");
+        }
+        info.oldest = None;
+        assert!(info.builds("2.8.0") && !info.builds("3.9.1"));
     }
 }

@@ -20,6 +20,7 @@ static TOY: BackendInfo = BackendInfo {
     title: "toy broker",
     caution: Some("a toy"),
     versions: &[],
+    oldest: None,
     hubs: &[HubKind::Local],
     settings: &[],
 };
@@ -28,6 +29,7 @@ static STREAM: BackendInfo = BackendInfo {
     title: "Stream",
     caution: None,
     versions: &["4.4.0", "2.8.0"],
+    oldest: None,
     hubs: &[HubKind::Docker],
     settings: &[
         setting("image", SettingKind::Text, ""),
@@ -41,6 +43,7 @@ static ROWS: BackendInfo = BackendInfo {
     title: "Rows",
     caution: None,
     versions: &["10.11"],
+    oldest: None,
     hubs: &[HubKind::Docker, HubKind::Local],
     settings: &[
         setting("engine", SettingKind::Choice(&["innodb", "aria"]), "innodb"),

@@ -16,10 +16,10 @@ use super::{
     view,
 };
 use crate::{
-    event::{Alarm, End, Event, Level, Phase},
+    event::{Alarm, End, Event, ImageStep, Level, Phase},
     measure::Vitals,
     plan::Plan,
-    units::Celsius,
+    units::{Bytes, Celsius},
 };
 
 /// A screen without a terminal and without an engine.
@@ -171,11 +171,14 @@ fn live_while_an_image_is_built() {
     stage.tell(vec![
         Event::Repetition { step: plan.schedule[0], position: 0, attempt: 1 },
         Event::Phase { phase: Phase::Images, seconds: None },
-        Event::Image {
+        Event::Image(ImageStep {
             image: "hubmark/kafka:2.8.0".to_owned(),
             step: "step 3/9 RUN apt-get install -y openjdk-17-jre-headless".to_owned(),
             percent: Some(33),
-        },
+            seconds: 41.0,
+            fetched: Some(Bytes(80_400_000)),
+            size: Some(Bytes(257_000_000)),
+        }),
     ]);
     stage.pass(41);
     frames!(stage, "live_images", 80 x 24);

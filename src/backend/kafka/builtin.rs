@@ -16,6 +16,7 @@ static INFO: BackendInfo = BackendInfo {
     title: "built-in broker",
     caution: Some("built-in broker, not Apache Kafka: it measures hubmark's own floor"),
     versions: &[],
+    oldest: None,
     hubs: &[HubKind::Local],
     settings: &[settings::PARTITIONS, settings::PRODUCER, settings::CONSUMER],
 };
@@ -66,6 +67,6 @@ impl Backend for Builtin {
         patience: Duration,
     ) -> Result<Box<dyn Session>, BackendError> {
         let version = concat!("hubmark ", env!("CARGO_PKG_VERSION"));
-        connect(&INFO, version, setup, servers, clock, patience).await
+        connect(&INFO, version.to_owned(), setup, servers, clock, patience).await
     }
 }

@@ -11,6 +11,7 @@ mod facts;
 mod fleet;
 mod image;
 mod notes;
+mod official;
 mod place;
 mod poller;
 mod servers;
@@ -29,15 +30,19 @@ use self::{
 use super::{Backend, BackendError, BackendInfo, ClientNeeds, Session, Setup};
 use crate::{
     clock::Clock,
-    server::{HubKind, Running, ServerSpec},
+    server::{HubKind, Image, Running, ServerSpec},
     units::Bytes,
 };
+
+/// The oldest release that was built from the recipe: it runs on Java 17, as all since then.
+const OLDEST: (u32, u32) = (2, 8);
 
 static INFO: BackendInfo = BackendInfo {
     name: "kafka",
     title: "Apache Kafka",
     caution: None,
     versions: &["4.4.0", "2.8.0"],
+    oldest: Some(OLDEST),
     hubs: &[HubKind::Docker],
     settings: &[
         settings::IMAGE,
@@ -72,6 +77,10 @@ impl Backend for Kafka {
         Ok(servers::containers(version(setup), &settings))
     }
 
+    fn recipe(&self, version: &str) -> Option<Image> {
+        INFO.builds(version).then(|| image::of_version(version))
+    }
+
     fn needs(&self, users: u32) -> ClientNeeds {
         needs(users)
     }
@@ -83,13 +92,27 @@ impl Backend for Kafka {
         clock: Clock,
         patience: Duration,
     ) -> Result<Box<dyn Session>, BackendError> {
-        connect(&INFO, version(setup), setup, servers, clock, patience).await
+        let settings = Settings::read(INFO.title, &setup.settings)?;
+        connect(&INFO, told_version(setup, &settings), setup, servers, clock, patience).await
     }
 }
 
 /// The version to start: the default where the plan names none.
 fn version(setup: &Setup) -> &str {
     setup.point.backend.version.as_deref().unwrap_or(INFO.versions[0])
+}
+
+/// The version for the record. A broker does not name its own: it is what our recipe was asked to
+/// build, and of an image of others what its tag says.
+fn told_version(setup: &Setup, settings: &Settings) -> String {
+    match (&settings.image, &setup.point.backend.version) {
+        (None, _) => version(setup).to_owned(),
+        (Some(image), Some(asked)) => format!("{asked} (as the profile says of {image})"),
+        (Some(image), None) => match official::tag(image) {
+            Some(tag) => format!("{tag} (the tag of {image})"),
+            None => format!("not known ({image})"),
+        },
+    }
 }
 
 fn on_a_hub_of(info: &BackendInfo, setup: &Setup) -> Result<(), BackendError> {
@@ -113,6 +136,7 @@ fn check(info: &BackendInfo, setup: &Setup) -> Vec<BackendError> {
         Err(error) => return vec![error],
     };
     let mut found = settings.reserved(info.title, setup.durability());
+    found.extend(settings.impossible(info.title));
     found.extend(Clients::new(&settings, setup.durability()).check(info.title));
     found
 }
@@ -127,7 +151,7 @@ fn needs(users: u32) -> ClientNeeds {
 
 async fn connect(
     info: &BackendInfo,
-    version: &str,
+    version: String,
     setup: &Setup,
     servers: &[Running],
     clock: Clock,
@@ -148,7 +172,7 @@ async fn connect(
         place,
         clients: Clients::new(&settings, setup.durability()),
         wanted: Wanted::new(&settings, setup.durability()),
-        version: version.to_owned(),
+        version,
         clock,
         control: answered.control,
         broker_id: answered.broker_id,

@@ -1,6 +1,10 @@
 //! Which containers a Kafka needs, and how they learn of each other.
 
-use super::{image, settings::Settings};
+use super::{
+    image,
+    official::{self, Maker},
+    settings::Settings,
+};
 use crate::server::{ContainerSpec, Image, Launch, ServerSpec};
 
 /// The broker's role, and its image's first argument.
@@ -15,6 +19,9 @@ const ZOOKEEPER_PORT: u16 = 2181;
 /// Kafka alone (from 4.0 on it keeps its own records), or ZooKeeper and then Kafka.
 pub(super) fn containers(version: &str, settings: &Settings) -> Vec<ServerSpec> {
     let image = settings.image.clone().map_or_else(|| image::of_version(version), Image::Named);
+    if settings.maker() != Maker::Own {
+        return vec![official(image, settings)];
+    }
     let mut servers = Vec::new();
     if needs_zookeeper(version) {
         servers.push(zookeeper(image.clone(), settings));
@@ -56,6 +63,27 @@ fn broker(image: Image, version: &str, settings: &Settings) -> ServerSpec {
     container(BROKER, image, environment, &[CONTAINER_PORT, HOST_PORT])
 }
 
+/// One server from an image of others, which finds out by itself what to run.
+fn official(image: Image, settings: &Settings) -> ServerSpec {
+    let mut environment = official::environment();
+    environment.extend(heap(settings.heap));
+    for (key, value) in &settings.server {
+        let name = variable(key);
+        environment.retain(|(other, _)| *other != name);
+        environment.push((name, value.clone()));
+    }
+    ServerSpec {
+        role: BROKER.to_owned(),
+        launch: Launch::Container(ContainerSpec {
+            image,
+            environment,
+            arguments: Vec::new(),
+            data_dir: Some(official::DATA.to_owned()),
+        }),
+        ports: vec![CONTAINER_PORT, HOST_PORT],
+    }
+}
+
 fn container(
     role: &str,
     image: Image,
@@ -81,7 +109,7 @@ fn heap(bytes: Option<u64>) -> Option<(String, String)> {
 }
 
 /// The environment variable that stands for a line of `server.properties`, as in Kafka's own image.
-fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     let name = key.replace('_', "__").replace('-', "___").replace('.', "_");
     format!("KAFKA_{}", name.to_uppercase())
 }
@@ -129,6 +157,26 @@ mod tests {
                 "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://CONTAINER_ADDRESS:9092,HOST://{host}:{port:9094}"
             ]
         );
+    }
+
+    #[test]
+    fn an_official_image_gets_variables_alone_and_no_zookeeper() {
+        let settings = Settings {
+            image: Some("apache/kafka:3.9.1".into()),
+            heap: Some(256 << 20),
+            server: [("log.dirs".to_owned(), "/elsewhere".to_owned())].into(),
+            ..settings()
+        };
+        let servers = containers("3.9.1", &settings);
+        assert_eq!(servers.len(), 1);
+        let Launch::Container(container) = &servers[0].launch else { panic!("not a container") };
+        assert_eq!(container.image, Image::Named("apache/kafka:3.9.1".into()));
+        assert!(container.arguments.is_empty());
+        let environment = environment(&servers[0]);
+        assert!(environment.contains(&"KAFKA_HEAP_OPTS=-Xms262144k -Xmx262144k".to_owned()));
+        let dirs: Vec<_> =
+            environment.iter().filter(|e| e.starts_with("KAFKA_LOG_DIRS=")).collect();
+        assert_eq!(dirs, ["KAFKA_LOG_DIRS=/elsewhere"]);
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::official::Maker;
 use crate::{
     backend::{BackendError, SettingKey, SettingKind},
     plan::Durability,
+    units::Bytes,
 };
 
 pub(super) const PARTITIONS: SettingKey = SettingKey {
@@ -32,7 +34,7 @@ pub(super) const IMAGE: SettingKey = SettingKey {
     name: "image",
     kind: SettingKind::Text,
     default: "",
-    help: "image to run instead of the recipe's; it must take the same arguments and variables",
+    help: "image to run instead of the recipe's: apache/kafka, apache/kafka-native or confluentinc/cp-kafka, or one that takes the recipe's arguments and variables",
 };
 pub(super) const HEAP: SettingKey = SettingKey {
     name: "heap",
@@ -99,6 +101,25 @@ impl Settings {
             topic: given.table(&TOPIC)?,
             server: given.table(&SERVER)?,
         })
+    }
+
+    /// Who made the image, and so how it is started.
+    pub(super) fn maker(&self) -> Maker {
+        self.image.as_deref().map_or(Maker::Own, Maker::of)
+    }
+
+    /// A heap that the image does not have.
+    pub(super) fn impossible(&self, title: &str) -> Option<BackendError> {
+        let reason = |key: &'static str, bytes: Option<u64>, reason| {
+            Some(refusal(title, key, &Bytes(bytes?).to_string(), reason))
+        };
+        match self.maker() {
+            Maker::Own => None,
+            Maker::Apache { native: true } if self.heap.is_some() => {
+                reason(HEAP.name, self.heap, "a native image has no Java heap")
+            }
+            _ => reason(ZOOKEEPER_HEAP.name, self.zookeeper_heap, "this image runs no ZooKeeper"),
+        }
     }
 
     /// Keys that a profile may not set, because the measurement rests on them.
@@ -216,6 +237,20 @@ mod tests {
         assert!(error.contains("producer.linger.ms = [5]"), "{error}");
         let error = read(&json!({ "partitions": "many" })).unwrap_err().to_string();
         assert!(error.contains("partitions = \"many\""), "{error}");
+    }
+
+    #[test]
+    fn a_heap_that_an_image_does_not_have_is_refused() {
+        let problem = |given: &Value| {
+            read(given).unwrap().impossible("Apache Kafka").map(|error| error.to_string())
+        };
+        let heap = 1_u64 << 28;
+        assert_eq!(problem(&json!({ "image": "apache/kafka:4.1.0", "heap": heap })), None);
+        let native = json!({ "image": "apache/kafka-native:4.1.0", "heap": heap });
+        assert!(problem(&native).is_some_and(|text| text.contains("heap = 268 MB")));
+        let alone = json!({ "image": "apache/kafka:4.1.0", "zookeeper_heap": heap });
+        assert!(problem(&alone).is_some_and(|text| text.contains("no ZooKeeper")));
+        assert_eq!(problem(&json!({ "image": "mine/kafka", "zookeeper_heap": heap })), None);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use self::settings::Settings;
 use super::{Backend, BackendError, BackendInfo, ClientNeeds, Session, Setup};
 use crate::{
     clock::Clock,
-    server::{HubKind, Running, ServerSpec},
+    server::{HubKind, Image, Running, ServerSpec},
     units::Bytes,
 };
 
@@ -46,6 +46,7 @@ static INFO: BackendInfo = BackendInfo {
     title: TITLE,
     caution: None,
     versions: VERSIONS,
+    oldest: None,
     hubs: &[HubKind::Docker, HubKind::Local],
     settings: settings::KEYS,
 };
@@ -74,6 +75,10 @@ impl Backend for MariaDb {
             HubKind::Local => launch::process(setup, &settings),
         };
         Ok(vec![server])
+    }
+
+    fn recipe(&self, version: &str) -> Option<Image> {
+        INFO.builds(version).then(|| image::recipe(version))
     }
 
     fn needs(&self, users: u32) -> ClientNeeds {

@@ -130,6 +130,7 @@ impl Settings {
             batch: number("batch").and_then(|n| usize::try_from(n).ok()).unwrap_or(2_000).max(1),
             server: variables(setup, &mut problems),
         };
+        settings.judge_image(&mut problems);
         settings.judge_table(setup.durability(), &mut problems);
         (settings, problems)
     }
@@ -137,6 +138,18 @@ impl Settings {
     /// Whether a failed statement leaves nothing behind, and rows become visible with a commit.
     pub fn transactional(&self) -> bool {
         self.engine == "InnoDB"
+    }
+
+    /// MySQL speaks the same protocol and is another server: its numbers would stand under the wrong
+    /// name, and bulk inserts and the consumer's proof of loss are MariaDB's own.
+    fn judge_image(&self, problems: &mut Vec<BackendError>) {
+        let Some(image) = &self.image else { return };
+        let last = image.rsplit('/').next().unwrap_or(image);
+        let name = last.split([':', '@']).next().unwrap_or(last);
+        if ["mysql", "mysql-server", "percona", "percona-server"].contains(&name) {
+            let reason = "it is MySQL, and this backend measures MariaDB; take an image of MariaDB";
+            problems.push(problem("image", image, reason));
+        }
     }
 
     fn judge_table(&self, durability: Durability, problems: &mut Vec<BackendError>) {
@@ -298,6 +311,21 @@ mod tests {
         let arguments = Settings::read(&large).0.arguments(&large);
         assert!(arguments.contains(&"--max-prepared-stmt-count=40000".to_owned()));
         assert!(arguments.contains(&"--max-allowed-packet=21049344".to_owned()));
+    }
+
+    #[test]
+    fn mysql_is_not_measured_under_the_name_of_mariadb() {
+        let mut setup = test_setup(10, 100);
+        for (image, refused) in [
+            ("mysql:8.4", true),
+            ("docker.io/library/mysql", true),
+            ("percona/percona-server:8.0", true),
+            ("mariadb:10.4.17", false),
+            ("box:5000/mysql/mariadb@sha256:00", false),
+        ] {
+            setup.settings.insert("image".into(), image.into());
+            assert_eq!(!Settings::read(&setup).1.is_empty(), refused, "{image}");
+        }
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::{
         Reports, SendError, ServerFacts, Session, Setup,
     },
     clock::{Clock, Micros},
-    event,
-    hub::{Hub, HubError, ImageProgress, Sampled},
+    event::{self, ImageStep},
+    hub::{Hub, HubError, Sampled},
     plan::{BackendChoice, Durability, HubRequest, Order, Plan, Point, Step, Workload},
     server::{
         BlockSource, HubFacts, HubKind, Image, Launch, Life, Limits, ProcessSpec, Reading, Running,
@@ -146,6 +146,7 @@ static INFO: BackendInfo = BackendInfo {
     title: "mock",
     caution: None,
     versions: &[],
+    oldest: None,
     hubs: &[HubKind::Local],
     settings: &[],
 };
@@ -306,7 +307,7 @@ impl Hub for Nowhere {
     async fn provide(
         &self,
         _image: &Image,
-        _progress: mpsc::UnboundedSender<ImageProgress>,
+        _progress: mpsc::UnboundedSender<ImageStep>,
         _cancel: CancellationToken,
     ) -> Result<(), HubError> {
         Ok(())

@@ -26,7 +26,7 @@ use super::{
     Engine, Reach,
     call::{ASK, WORK, failed, plain, status, within, words},
     owner,
-    placeholder::Placeholders,
+    placeholder::{Placeholders, SELF, own_address_script},
 };
 use crate::{
     hub::HubError,
@@ -123,6 +123,7 @@ impl Engine {
         };
         self.check_limits(limits).map_err(failed)?;
         let servers = self.inside_addresses(earlier).await?;
+        let entry = self.entry(container).await?;
         let mut left_out = self.left_out();
         let mut last = String::new();
         for _ in 0..ATTEMPTS {
@@ -138,6 +139,9 @@ impl Engine {
                 if let Some(host) = &mut body.host_config {
                     host.network_mode = Some(network.name().to_owned());
                 }
+            }
+            if let Some(entry) = &entry {
+                entry.lead(&mut body, &placeholders, &container.environment);
             }
             match self.once(container, &spec.role, limits, body, ports).await {
                 Ok(running) => return Ok(running),
@@ -209,6 +213,23 @@ impl Engine {
                 Err(reason)
             }
         }
+    }
+
+    /// How the image starts, where the container's own address has to be filled in first.
+    async fn entry(&self, container: &ContainerSpec) -> Result<Option<Entry>, HubError> {
+        if container.environment.iter().all(|(_, value)| !value.contains(SELF)) {
+            return Ok(None);
+        }
+        let reference = container.image.reference();
+        let config = self.image(reference).await?.and_then(|image| image.config);
+        let config = config.ok_or_else(|| HubError::Operation {
+            what: format!("looking how {reference} is started"),
+            reason: "the engine has no such image".to_owned(),
+        })?;
+        Ok(Some(Entry {
+            point: config.entrypoint.unwrap_or_default(),
+            command: config.cmd.unwrap_or_default(),
+        }))
     }
 
     /// Waits for the first breath of a started container; returns its address and image.
@@ -453,6 +474,32 @@ impl Engine {
         if let Err(error) = self.remove(id).await {
             tracing::warn!("the container {id} could not be removed: {}", words(&error));
         }
+    }
+}
+
+/// How an image starts: its entry point and what it runs where no arguments are given.
+struct Entry {
+    point: Vec<String>,
+    command: Vec<String>,
+}
+
+impl Entry {
+    /// Lets a shell find the container's own address and then start what the image would have
+    /// started.
+    fn lead(
+        &self,
+        body: &mut ContainerCreateBody,
+        placeholders: &Placeholders,
+        environment: &[(String, String)],
+    ) {
+        let filled: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| (name.clone(), placeholders.fill(value)))
+            .collect();
+        let Some(script) = own_address_script(&filled) else { return };
+        let arguments = body.cmd.take().unwrap_or_else(|| self.command.clone());
+        body.entrypoint = Some(["/bin/sh", "-c", &script, "sh"].map(str::to_owned).to_vec());
+        body.cmd = Some(self.point.iter().cloned().chain(arguments).collect());
     }
 }
 

@@ -3,12 +3,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bollard::{
     errors::Error as EngineError,
-    models::{BuildInfo, CreateImageInfo, ImageInspect},
+    models::{BuildInfo, CreateImageInfo, ImageInspect, ImageSummary},
     query_parameters::{
         BuildImageOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder,
         RemoveImageOptionsBuilder,
@@ -24,7 +24,8 @@ use super::{
     recipe,
 };
 use crate::{
-    hub::{HubError, ImageProgress},
+    event::ImageStep,
+    hub::HubError,
     server::{Image, Recipe},
     units::Bytes,
 };
@@ -33,14 +34,19 @@ use crate::{
 const BUILD_SILENCE: Duration = Duration::from_mins(30);
 /// The same of a pull.
 const PULL_SILENCE: Duration = Duration::from_mins(3);
+/// How often the time of a step that is silent is told.
+const TICK: Duration = Duration::from_secs(1);
 
 /// An image that was built from one of this program's recipes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnImage {
     /// Its name; `None` when a newer one has taken it.
     pub reference: Option<String>,
-    /// The recipe's name.
+    /// The recipe's name; empty for what a build left behind.
     pub recipe: String,
+    /// Digest of the recipe as it was then; `None` for a stage that a build left behind, from
+    /// which the next build takes up what has not changed.
+    pub built_from: Option<String>,
     /// The content digest by which the engine knows it.
     pub digest: String,
     /// Size of all its layers.
@@ -49,16 +55,49 @@ pub struct OwnImage {
     pub created: jiff::Timestamp,
 }
 
-/// Where progress of one image goes.
+impl OwnImage {
+    /// Whether it is what `image`, a recipe, would be built to now.
+    pub fn is_current(&self, image: &Image) -> bool {
+        let Image::Recipe { recipe, arguments, tag } = image else { return false };
+        self.reference.as_ref() == Some(tag)
+            && self.built_from.as_ref() == Some(&recipe::digest(recipe, arguments))
+    }
+}
+
+/// Where progress of one image goes, and what is known of it so far.
 struct Teller<'a> {
-    image: &'a str,
-    progress: &'a mpsc::UnboundedSender<ImageProgress>,
+    progress: &'a mpsc::UnboundedSender<ImageStep>,
+    began: Instant,
+    last: ImageStep,
 }
 
 impl Teller<'_> {
-    /// Nobody listening is no reason to stop.
-    fn tell(&self, step: String, percent: Option<u8>) {
-        let _ = self.progress.send(ImageProgress { image: self.image.to_owned(), step, percent });
+    fn step(&mut self, step: String, percent: Option<u8>) {
+        self.last.step = step;
+        self.last.percent = percent;
+        self.tell();
+    }
+
+    /// Tells where things stand now. Nobody listening is no reason to stop.
+    fn tell(&mut self) {
+        self.last.seconds = self.began.elapsed().as_secs_f64();
+        let _ = self.progress.send(self.last.clone());
+    }
+
+    /// The next message of a stream, which may be silent only for so long; meanwhile the time goes
+    /// on for whoever listens.
+    async fn next<T>(
+        &mut self,
+        stream: &mut (impl Stream<Item = Result<T, EngineError>> + Unpin),
+        silence: Duration,
+    ) -> Result<Option<T>, EngineError> {
+        let mut next = std::pin::pin!(within(silence, async { stream.next().await.transpose() }));
+        loop {
+            match tokio::time::timeout(TICK, &mut next).await {
+                Ok(message) => return message,
+                Err(_) => self.tell(),
+            }
+        }
     }
 }
 
@@ -67,9 +106,13 @@ impl Engine {
     pub(super) async fn provide(
         &self,
         image: &Image,
-        progress: &mpsc::UnboundedSender<ImageProgress>,
+        progress: &mpsc::UnboundedSender<ImageStep>,
     ) -> Result<(), HubError> {
-        let teller = Teller { image: image.reference(), progress };
+        let mut teller = Teller {
+            progress,
+            began: Instant::now(),
+            last: ImageStep { image: image.reference().to_owned(), ..ImageStep::default() },
+        };
         let present = self.image(image.reference()).await?;
         match image {
             Image::Recipe { recipe, arguments, tag } => {
@@ -79,12 +122,12 @@ impl Engine {
                 if recipe::is_current(labels, &wanted) {
                     return Ok(());
                 }
-                self.build(recipe, arguments, tag, &wanted, &teller).await?;
+                self.build(recipe, arguments, tag, &wanted, &mut teller).await?;
                 self.forget_replaced(recipe.name).await;
                 Ok(())
             }
             Image::Named(_) if present.is_some() => Ok(()),
-            Image::Named(name) => self.pull(name, &teller).await,
+            Image::Named(name) => self.pull(name, &mut teller).await,
         }
     }
 
@@ -103,7 +146,7 @@ impl Engine {
         arguments: &BTreeMap<String, String>,
         tag: &str,
         digest: &str,
-        teller: &Teller<'_>,
+        teller: &mut Teller<'_>,
     ) -> Result<(), HubError> {
         let not_built = |reason| HubError::Image { image: tag.to_owned(), action: "built", reason };
         let context = recipe::context(recipe).map_err(|error| not_built(error.to_string()))?;
@@ -121,17 +164,28 @@ impl Engine {
         let body = bollard::body_full(context.into());
         let mut output = Box::pin(self.client.build_image(options, None, Some(body)));
 
-        teller.tell("sending the recipe".to_owned(), Some(0));
+        teller.step("sending the recipe".to_owned(), Some(0));
         let mut progress = BuildProgress::default();
+        let mut base = PullProgress::default();
         loop {
-            match next(&mut output, BUILD_SILENCE).await {
+            match teller.next(&mut output, BUILD_SILENCE).await {
                 Ok(None) => break,
                 Ok(Some(message)) => {
                     if let Some(error) = build_error(&message) {
                         return Err(not_built(progress.failure(&error)));
                     }
-                    if let Some(step) = message.stream.and_then(|text| progress.take(&text)) {
-                        teller.tell(step.to_string(), step.percent());
+                    let (id, status) = (message.id.as_deref(), message.status.as_deref());
+                    let layer = base.take(id, status, message.progress_detail.as_ref());
+                    let step = message.stream.and_then(|text| progress.take(&text));
+                    let fetched = (progress.fetched(), base.fetched());
+                    teller.last.fetched = match fetched {
+                        (Some(files), Some((layers, _))) => Some(Bytes(files.0 + layers.0)),
+                        (files, layers) => files.or(layers.map(|(fetched, _)| fetched)),
+                    };
+                    match step {
+                        Some(step) => teller.step(step.to_string(), step.percent()),
+                        None if layer => teller.tell(),
+                        None => {}
                     }
                 }
                 Err(error) => return Err(not_built(progress.failure(&words(&error)))),
@@ -143,7 +197,7 @@ impl Engine {
         if !recipe::is_current(labels, digest) {
             return Err(not_built(progress.failure("the build ended before its last step")));
         }
-        teller.tell("built".to_owned(), Some(100));
+        teller.step("built".to_owned(), Some(100));
         Ok(())
     }
 
@@ -165,23 +219,26 @@ impl Engine {
         }
     }
 
-    async fn pull(&self, name: &str, teller: &Teller<'_>) -> Result<(), HubError> {
+    async fn pull(&self, name: &str, teller: &mut Teller<'_>) -> Result<(), HubError> {
         let not_pulled =
             |reason| HubError::Image { image: name.to_owned(), action: "pulled", reason };
         let options = CreateImageOptionsBuilder::default().from_image(&with_tag(name)).build();
         let mut messages = Box::pin(self.client.create_image(Some(options), None, None));
 
-        teller.tell("asking the registry".to_owned(), None);
+        teller.step("asking the registry".to_owned(), None);
         let mut progress = PullProgress::default();
         loop {
-            match next(&mut messages, PULL_SILENCE).await {
+            match teller.next(&mut messages, PULL_SILENCE).await {
                 Ok(None) => break,
                 Ok(Some(message)) => {
                     if let Some(error) = pull_error(&message) {
                         return Err(not_pulled(error));
                     }
-                    if progress.take(&message) {
-                        teller.tell(progress.step(), progress.percent());
+                    let (id, status) = (message.id.as_deref(), message.status.as_deref());
+                    if progress.take(id, status, message.progress_detail.as_ref()) {
+                        let (fetched, size) = progress.fetched().unzip();
+                        (teller.last.fetched, teller.last.size) = (fetched, size);
+                        teller.step(progress.step(), progress.percent());
                     }
                 }
                 Err(error) => return Err(not_pulled(words(&error))),
@@ -190,35 +247,23 @@ impl Engine {
         if self.image(name).await?.is_none() {
             return Err(not_pulled("the engine stopped before it was whole".to_owned()));
         }
-        teller.tell("pulled".to_owned(), Some(100));
+        teller.step("pulled".to_owned(), Some(100));
         Ok(())
     }
 
-    /// Every image that was built from a recipe of this program, newest first.
+    /// Every image that was built from a recipe of this program, and what building left behind,
+    /// newest first.
     pub(super) async fn own_images(&self) -> Result<Vec<OwnImage>, HubError> {
-        let filters = HashMap::from([("label", vec![recipe::DIGEST])]);
-        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
-        let images = within(ASK, self.client.list_images(Some(options)))
-            .await
-            .map_err(failed("listing the images"))?;
-        let mut found: Vec<_> = images
-            .into_iter()
-            .flat_map(|image| {
-                let one = OwnImage {
-                    reference: None,
-                    recipe: image.labels.get(recipe::NAME).cloned().unwrap_or_default(),
-                    digest: image.id,
-                    size: Bytes(u64::try_from(image.size).unwrap_or(0)),
-                    created: jiff::Timestamp::from_second(image.created).unwrap_or_default(),
-                };
-                let names: Vec<_> =
-                    image.repo_tags.into_iter().filter(|tag| !tag.contains("<none>")).collect();
-                if names.is_empty() {
-                    return vec![one];
-                }
-                names.into_iter().map(|n| OwnImage { reference: Some(n), ..one.clone() }).collect()
-            })
-            .collect();
+        let built = HashMap::from([("label", vec![recipe::DIGEST])]);
+        let left = HashMap::from([("label", vec![recipe::STAGE]), ("dangling", vec!["true"])]);
+        let mut found = Vec::new();
+        for filters in [built, left] {
+            let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+            let images = within(ASK, self.client.list_images(Some(options)))
+                .await
+                .map_err(failed("listing the images"))?;
+            found.extend(images.into_iter().flat_map(own_images_of));
+        }
         found.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.reference.cmp(&b.reference)));
         Ok(found)
     }
@@ -230,8 +275,13 @@ impl Engine {
             |reason: &str| HubError::Operation { what: what(), reason: reason.to_owned() };
         let image =
             self.image(reference).await?.ok_or_else(|| refused("there is no such image"))?;
+        let nameless = image.repo_tags.as_ref().is_none_or(Vec::is_empty);
         let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
-        if !labels.contains_key(recipe::DIGEST) {
+        let is_stage = recipe::STAGE
+            .split_once('=')
+            .is_some_and(|(key, value)| labels.get(key).is_some_and(|found| found == value));
+        let left_behind = is_stage && nameless;
+        if !labels.contains_key(recipe::DIGEST) && !left_behind {
             return Err(refused("it was not built from a recipe of this program"));
         }
         let options = RemoveImageOptionsBuilder::default().build();
@@ -242,12 +292,22 @@ impl Engine {
     }
 }
 
-/// The next message of a stream, which may be silent only for so long.
-async fn next<T>(
-    stream: &mut (impl Stream<Item = Result<T, EngineError>> + Unpin),
-    silence: Duration,
-) -> Result<Option<T>, EngineError> {
-    within(silence, async { stream.next().await.transpose() }).await
+/// An image under each of its names, or under none.
+fn own_images_of(image: ImageSummary) -> Vec<OwnImage> {
+    let label = |key| image.labels.get(key).cloned();
+    let one = OwnImage {
+        reference: None,
+        recipe: label(recipe::NAME).unwrap_or_default(),
+        built_from: label(recipe::DIGEST),
+        digest: image.id,
+        size: Bytes(u64::try_from(image.size).unwrap_or(0)),
+        created: jiff::Timestamp::from_second(image.created).unwrap_or_default(),
+    };
+    let names: Vec<_> = image.repo_tags.into_iter().filter(|tag| !tag.contains("<none>")).collect();
+    if names.is_empty() {
+        return vec![one];
+    }
+    names.into_iter().map(|n| OwnImage { reference: Some(n), ..one.clone() }).collect()
 }
 
 fn build_error(message: &BuildInfo) -> Option<String> {

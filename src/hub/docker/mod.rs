@@ -60,9 +60,10 @@ pub use self::{
     examine::{ClockOffset, Examination, ImageState},
     image::OwnImage,
 };
-use super::{Hub, HubError, ImageProgress, Sampled, child::folder};
+use super::{Hub, HubError, Sampled, child::folder};
 use crate::{
     clock::Clock,
+    event::ImageStep,
     plan::{FaultKind, HubRequest},
     server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
     units::Bytes,
@@ -230,7 +231,7 @@ impl Hub for DockerHub {
     async fn provide(
         &self,
         image: &Image,
-        progress: mpsc::UnboundedSender<ImageProgress>,
+        progress: mpsc::UnboundedSender<ImageStep>,
         cancel: CancellationToken,
     ) -> Result<(), HubError> {
         tokio::select! {

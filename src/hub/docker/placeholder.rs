@@ -5,6 +5,35 @@ use std::{
     net::IpAddr,
 };
 
+/// Stands for the container's own address in an environment variable: known only inside, once it
+/// runs.
+pub const SELF: &str = "{self}";
+
+/// A shell's script that puts the container's own address in the place of [`SELF`] in `variables`
+/// and then runs its arguments; `None` where nothing has to be filled in.
+///
+/// The engine writes the address beside the container's name into `/etc/hosts`; nothing but a
+/// shell is needed to find it.
+pub fn own_address_script(variables: &[(String, String)]) -> Option<String> {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let exports: Vec<_> = variables
+        .iter()
+        .filter(|(_, value)| value.contains(SELF))
+        .map(|(name, value)| {
+            let parts: Vec<_> = value.split(SELF).map(quoted).collect();
+            format!("export {name}={}; ", parts.join("\"$self\""))
+        })
+        .collect();
+    (!exports.is_empty()).then(|| {
+        format!(
+            "self=; while read -r address name rest; do \
+             if [ -z \"$self\" ] && [ \"$name\" = \"$HOSTNAME\" ]; then self=$address; fi; \
+             done </etc/hosts; {}exec \"$@\"",
+            exports.concat()
+        )
+    })
+}
+
 /// What `{role}`, `{host}` and `{port:N}` stand for.
 #[derive(Debug, Clone)]
 pub struct Placeholders {
@@ -75,6 +104,30 @@ mod tests {
             filled("%d{ISO8601} {{host}} {port:1} {port:x} {"),
             "%d{ISO8601} {10.0.0.7} {port:1} {port:x} {"
         );
+    }
+
+    #[test]
+    fn the_own_address_is_filled_in_by_the_containers_shell() {
+        let variables =
+            [("A", "x://{self}:1,y://{self}:2"), ("B", "no 'self'"), ("C", "it's {self}")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let script = own_address_script(&variables).unwrap();
+        assert!(!script.contains("export B"), "{script}");
+        // The machine's own hosts file names some host: its address is found by that name.
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
+        let first = hosts.lines().find_map(|line| {
+            let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
+            Some((words.next()?, words.next()?))
+        });
+        let Some((address, name)) = first else { return };
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script, "sh", "sh", "-c", "printf '%s|%s' \"$A\" \"$C\""])
+            .env("HOSTNAME", name)
+            .output()
+            .unwrap();
+        let expected = format!("x://{address}:1,y://{address}:2|it's {address}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+        assert_eq!(own_address_script(&variables[1..2]), None);
     }
 
     proptest! {

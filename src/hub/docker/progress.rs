@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use bollard::models::CreateImageInfo;
+use bollard::models::ProgressDetail;
 
 use super::call::plain;
+use crate::units::Bytes;
 
 /// Lines of a build's output that its error carries.
 const KEPT_LINES: usize = 15;
@@ -16,6 +17,8 @@ pub struct BuildProgress {
     partial: String,
     last: VecDeque<String>,
     step: Option<Step>,
+    /// What the instructions said that they fetched.
+    fetched: u64,
 }
 
 /// One instruction of a Dockerfile at work.
@@ -61,12 +64,18 @@ impl BuildProgress {
             if let Some(step) = Step::parse(&line) {
                 begun = Some(step);
             }
+            self.fetched = self.fetched.saturating_add(fetched(&line).unwrap_or(0));
             self.keep(line);
         }
         if begun.is_some() {
             self.step.clone_from(&begun);
         }
         begun
+    }
+
+    /// Bytes that the instructions fetched so far, as their programs tell; `None` before the first.
+    pub fn fetched(&self) -> Option<Bytes> {
+        (self.fetched > 0).then_some(Bytes(self.fetched))
     }
 
     /// The engine's error with the step at work and the last lines of its output.
@@ -95,6 +104,26 @@ impl BuildProgress {
     }
 }
 
+/// Bytes of one file that a line of output says was fetched: apt's `Get:7 http://… [1,234 kB]` and
+/// Maven's `Downloaded from central: https://… (1.2 MB at 3.4 MB/s)`. Both count in powers of 1,000.
+fn fetched(line: &str) -> Option<u64> {
+    let size = if line.starts_with("Get:") {
+        line.strip_suffix(']')?.rsplit_once('[')?.1
+    } else {
+        line.contains("Downloaded from ").then(|| line.rsplit_once('('))??.1.split_once(" at ")?.0
+    };
+    let (number, unit) = size.trim().split_once(' ')?;
+    let factor = match unit {
+        "B" => 1.0,
+        "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        _ => return None,
+    };
+    let number: f64 = number.replace(',', "").parse().ok()?;
+    (number.is_finite() && number >= 0.0).then_some((number * factor) as u64)
+}
+
 /// Follows the layers of an image that is pulled.
 #[derive(Debug, Default)]
 pub struct PullProgress {
@@ -110,16 +139,20 @@ struct Layer {
 
 impl PullProgress {
     /// Takes one message; says whether something has changed that is worth telling.
-    pub fn take(&mut self, message: &CreateImageInfo) -> bool {
-        let (Some(id), Some(status)) = (&message.id, &message.status) else { return false };
+    pub fn take(
+        &mut self,
+        id: Option<&str>,
+        status: Option<&str>,
+        detail: Option<&ProgressDetail>,
+    ) -> bool {
+        let (Some(id), Some(status)) = (id, status) else { return false };
         // The first message carries the image's tag as its identity.
         if status.starts_with("Pulling from") {
             return false;
         }
-        let layer = self.layers.entry(id.clone()).or_default();
-        let detail = message.progress_detail.as_ref();
+        let layer = self.layers.entry(id.to_owned()).or_default();
         let bytes = |value: Option<i64>| value.and_then(|bytes| u64::try_from(bytes).ok());
-        match status.as_str() {
+        match status {
             "Downloading" => {
                 layer.fetched = bytes(detail.and_then(|d| d.current)).unwrap_or(layer.fetched);
                 layer.size = bytes(detail.and_then(|d| d.total)).unwrap_or(layer.size);
@@ -134,22 +167,22 @@ impl PullProgress {
         true
     }
 
-    /// `pulling 4 of 7 layers, 12.0 of 80.4 MB`.
+    /// `pulling 4 of 7 layers`.
     pub fn step(&self) -> String {
         let done = self.layers.values().filter(|layer| layer.done).count();
-        let text = format!("pulling {done} of {} layers", self.layers.len());
-        let (fetched, size) = self.bytes();
-        if size == 0 {
-            return text;
-        }
-        let megabytes = |bytes: u64| bytes as f64 / 1e6;
-        format!("{text}, {:.1} of {:.1} MB", megabytes(fetched), megabytes(size))
+        format!("pulling {done} of {} layers", self.layers.len())
     }
 
     /// Share of the bytes known so far that are fetched.
     pub fn percent(&self) -> Option<u8> {
         let (fetched, size) = self.bytes();
         u8::try_from(fetched.saturating_mul(100).checked_div(size)?).ok().map(|p| p.min(100))
+    }
+
+    /// Bytes fetched, and those to fetch of the layers known so far; `None` before the first.
+    pub fn fetched(&self) -> Option<(Bytes, Bytes)> {
+        let (fetched, size) = self.bytes();
+        (size > 0).then_some((Bytes(fetched), Bytes(size)))
     }
 
     fn bytes(&self) -> (u64, u64) {
@@ -161,7 +194,7 @@ impl PullProgress {
 
 #[cfg(test)]
 mod tests {
-    use bollard::models::ProgressDetail;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -204,15 +237,11 @@ mod tests {
     fn layers_and_bytes_are_counted() {
         let mut pull = PullProgress::default();
         let mut take = |id: &str, status: &str, bytes: Option<(i64, i64)>| {
-            pull.take(&CreateImageInfo {
-                id: Some(id.to_owned()),
-                status: Some(status.to_owned()),
-                progress_detail: bytes.map(|(current, total)| ProgressDetail {
-                    current: Some(current),
-                    total: Some(total),
-                }),
-                ..CreateImageInfo::default()
-            })
+            let detail = bytes.map(|(current, total)| ProgressDetail {
+                current: Some(current),
+                total: Some(total),
+            });
+            pull.take(Some(id), Some(status), detail.as_ref())
         };
         assert!(!take("10.4.17", "Pulling from library/mariadb", None));
         assert!(take("a", "Already exists", None));
@@ -220,8 +249,44 @@ mod tests {
         assert!(take("b", "Downloading", Some((5_000_000, 20_000_000))));
         assert!(take("c", "Downloading", Some((1_000_000, 4_000_000))));
         assert!(take("c", "Download complete", None));
-        assert_eq!(pull.step(), "pulling 1 of 3 layers, 9.0 of 24.0 MB");
+        assert_eq!(pull.step(), "pulling 1 of 3 layers");
+        assert_eq!(pull.fetched(), Some((Bytes(9_000_000), Bytes(24_000_000))));
         assert_eq!(pull.percent(), Some(37));
         assert_eq!(PullProgress::default().percent(), None);
+        assert_eq!(PullProgress::default().fetched(), None);
+    }
+
+    #[test]
+    fn bytes_are_read_from_what_apt_and_maven_say() {
+        let cases = [
+            ("Get:1 http://deb.debian.org/debian bookworm InRelease [151 kB]", Some(151_000)),
+            ("Get:12 http://x y amd64 libc6 amd64 2.36-9 [2,758 kB]", Some(2_758_000)),
+            ("Get:3 http://x y amd64 tiny all 1 [908 B]", Some(908)),
+            (
+                "Downloaded from central: https://x/kafka_2.13-2.8.0.jar (4.9 MB at 12 MB/s)",
+                Some(4_900_000),
+            ),
+            ("[INFO] Downloaded from central: https://x/y.pom (1.5 kB at 30 kB/s)", Some(1_500)),
+            ("Hit:2 http://deb.debian.org/debian bookworm InRelease", None),
+            ("Fetched 9,220 kB in 1s (7,712 kB/s)", None),
+            ("Get:3 nothing", None),
+            ("Get:3 [x kB]", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(fetched(line), expected, "{line}");
+        }
+        let mut build = BuildProgress::default();
+        assert_eq!(build.fetched(), None);
+        build.take("Get:1 x [1 kB]\nGet:2 y [2 kB");
+        assert_eq!(build.fetched(), Some(Bytes(1_000)));
+        build.take("]\n");
+        assert_eq!(build.fetched(), Some(Bytes(3_000)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_output_breaks_the_count(line in "(Get:|Downloaded from )?[ -~]*") {
+            let _ = fetched(&line);
+        }
     }
 }

@@ -11,6 +11,9 @@ pub const DIGEST: &str = "hubmark.recipe";
 /// The label with the recipe's name.
 pub const NAME: &str = "hubmark.recipe-name";
 
+/// The label, with its value, of a stage that is built on the way and thrown away.
+pub const STAGE: &str = "hubmark.stage=build";
+
 /// SHA-256 over every file and every build argument, each with its length before it, so that no
 /// two recipes share one.
 pub fn digest(recipe: &Recipe, arguments: &BTreeMap<String, String>) -> String {

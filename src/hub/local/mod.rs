@@ -21,9 +21,10 @@ use nix::sys::signal::Signal;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Hub, HubError, ImageProgress, PATIENCE, Sampled, machine, own_program};
+use super::{Hub, HubError, PATIENCE, Sampled, machine, own_program};
 use crate::{
     clock::Clock,
+    event::ImageStep,
     plan::FaultKind,
     server::{
         BlockSource, HubFacts, HubKind, Image, Launch, Life, Limits, ProcessSpec, Reading, Running,
@@ -160,7 +161,7 @@ impl Hub for LocalHub {
     async fn provide(
         &self,
         _: &Image,
-        _: mpsc::UnboundedSender<ImageProgress>,
+        _: mpsc::UnboundedSender<ImageStep>,
         _: CancellationToken,
     ) -> Result<(), HubError> {
         Ok(())

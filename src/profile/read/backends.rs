@@ -91,10 +91,10 @@ impl Reader<'_> {
             return Some(format!("{name}: {message}"));
         }
         let image = self.root.at(&format!("{name}.{IMAGE}")).is_some();
-        if image && !version.is_empty() || info.versions.contains(&version) {
+        if image && !version.is_empty() || info.builds(version) {
             return None;
         }
-        let known = values::one_of(info.versions);
+        let known = info.known_versions();
         let advice = if info.setting(IMAGE).is_some() {
             format!("; another one needs an image in [{name}]")
         } else {

@@ -212,7 +212,10 @@ impl Live {
                 self.current.begin(step, position);
             }
             Event::Phase { phase, seconds } => self.current.enter(phase, seconds),
-            Event::Image { image, step, percent } => self.current.image(image, step, percent),
+            Event::Image(step) => {
+                let words = step.words();
+                self.current.image(step.image, words, step.percent);
+            }
             Event::Snapshot(snapshot) => self.snapshot(*snapshot, now),
             Event::Log { level, text } => self.current.note(self.since(now), level, text),
             Event::Finished { step, repetition, seconds_left, .. } => {
