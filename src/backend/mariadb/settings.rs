@@ -140,8 +140,8 @@ impl Settings {
         self.engine == "InnoDB"
     }
 
-    /// MySQL speaks the same protocol and is another server: its numbers would stand under the wrong
-    /// name, and bulk inserts and the consumer's proof of loss are MariaDB's own.
+    /// A server that speaks the same protocol and is another one: its numbers would stand under the
+    /// wrong name, and bulk inserts and the consumer's proof of loss are those of this backend's own.
     fn judge_image(&self, problems: &mut Vec<BackendError>) {
         let Some(image) = &self.image else { return };
         let last = image.rsplit('/').next().unwrap_or(image);
