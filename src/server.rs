@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{ByteRate, Bytes, Celsius, Cpus};
+use crate::units::{ByteRate, Bytes, Celsius, Cpus, human_duration};
 
 /// Where servers run.
 #[derive(
@@ -126,6 +126,120 @@ pub struct Limits {
     pub memory: Option<Bytes>,
     /// Rate of writes that reach the disk (buffered writes are not slowed by the kernel).
     pub disk_write: Option<ByteRate>,
+    /// Rate of the server's link, in each direction.
+    #[serde(default)]
+    pub link: Option<ByteRate>,
+    /// Time that every byte between client and server takes longer, in each direction.
+    #[serde(default, with = "crate::units::optional_seconds")]
+    #[schemars(with = "Option<f64>")]
+    pub delay: Option<Duration>,
+}
+
+/// What a limit is of.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKind {
+    /// Cores that all threads of a server use together.
+    Cpus,
+    /// Memory, in bytes.
+    Memory,
+    /// Writes that reach the disk, in bytes a second.
+    DiskWrite,
+    /// What the server sends, in bytes a second.
+    LinkOut,
+    /// What the server receives, in bytes a second.
+    LinkIn,
+    /// Time added to every byte's way in each direction, in seconds.
+    Delay,
+}
+
+/// One limit: what was asked, what the kernel says, and what a short load came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LimitInForce {
+    /// Of what.
+    pub limit: LimitKind,
+    /// What was asked, in the unit of [`LimitKind`].
+    pub asked: f64,
+    /// What the kernel has in force, read back in a container under these limits; `null` where
+    /// there is nothing to read (a delay is not the kernel's).
+    pub in_force: Option<f64>,
+    /// What was measured in that container before the run: below the limit where the hub gave less
+    /// at that moment; `null` where it was not measured (memory above 1 GiB).
+    pub measured: Option<f64>,
+}
+
+impl LimitInForce {
+    /// A limit and what was found.
+    pub const fn new(
+        limit: LimitKind,
+        asked: f64,
+        in_force: Option<f64>,
+        measured: Option<f64>,
+    ) -> Self {
+        Self { limit, asked, in_force, measured }
+    }
+
+    /// What speaks against the limit being in force: a figure of the kernel's that is another one,
+    /// a measured value beyond `excess` times the limit (a delay below it), or nothing known at all.
+    pub fn contradiction(&self, excess: f64) -> Option<String> {
+        // Kernels round to pages and to whole microseconds of a period.
+        let rounded = |found: f64| (found - self.asked).abs() <= self.asked * 0.01 + f64::EPSILON;
+        if self.in_force.is_some_and(|found| !rounded(found)) {
+            return Some(format!("{self}: the kernel has another limit in force"));
+        }
+        let broken = |found: f64| match self.limit {
+            LimitKind::Delay => found < self.asked / excess,
+            _ => found > self.asked * excess,
+        };
+        if self.measured.is_some_and(broken) {
+            return Some(format!("{self}: it does not hold"));
+        }
+        let unknown = self.in_force.is_none() && self.measured.is_none();
+        unknown.then(|| format!("{self}: whether it holds cannot be found out there"))
+    }
+}
+
+impl std::fmt::Display for LimitInForce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = |value: f64| match self.limit {
+            LimitKind::Cpus => Cpus(value).to_string(),
+            LimitKind::Memory => Bytes(value as u64).to_string(),
+            LimitKind::DiskWrite | LimitKind::LinkOut | LimitKind::LinkIn => {
+                ByteRate(value).to_string()
+            }
+            LimitKind::Delay => {
+                human_duration(Duration::try_from_secs_f64(value).unwrap_or_default())
+            }
+        };
+        let name = match self.limit {
+            LimitKind::Cpus => "cpus",
+            LimitKind::Memory => "memory",
+            LimitKind::DiskWrite => "disk writes",
+            LimitKind::LinkOut => "link out",
+            LimitKind::LinkIn => "link in",
+            LimitKind::Delay => "delay each way",
+        };
+        write!(f, "{name} {} asked", value(self.asked))?;
+        if let Some(found) = self.in_force {
+            write!(f, ", {} in force", value(found))?;
+        }
+        match self.measured {
+            Some(found) => write!(f, ", {} measured", value(found)),
+            None => f.write_str(", not measured"),
+        }
+    }
 }
 
 /// A server that was started.
@@ -271,4 +385,44 @@ pub struct HubFacts {
     /// (Raspberry Pi only); see [`crate::measure::Vitals::throttle_bits`].
     #[serde(default)]
     pub throttle_bits: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_does_not_hold_is_found_out() {
+        let of = |limit, asked, in_force, measured| {
+            LimitInForce::new(limit, asked, in_force, measured).contradiction(1.25)
+        };
+        assert_eq!(of(LimitKind::Cpus, 0.5, Some(0.5), Some(0.52)), None);
+        assert_eq!(of(LimitKind::Cpus, 0.5, Some(0.5), Some(0.2)), None, "a busy hub");
+        assert_eq!(of(LimitKind::Memory, 2e9, Some(2e9), None), None);
+        assert!(of(LimitKind::Cpus, 0.5, Some(2.0), Some(0.5)).is_some());
+        assert!(of(LimitKind::DiskWrite, 5e6, Some(5e6), Some(5e7)).is_some());
+        assert!(of(LimitKind::DiskWrite, 5e6, None, None).is_some());
+        assert_eq!(of(LimitKind::Delay, 0.005, None, Some(0.0052)), None);
+        assert_eq!(of(LimitKind::Delay, 0.005, None, Some(0.02)), None, "a busy client");
+        assert!(of(LimitKind::Delay, 0.005, None, Some(0.001)).is_some());
+    }
+
+    #[test]
+    fn limits_are_said_in_their_units() {
+        let said = |limit, asked, in_force, measured| {
+            LimitInForce::new(limit, asked, in_force, measured).to_string()
+        };
+        assert_eq!(
+            said(LimitKind::LinkOut, 12.5e6, Some(12.5e6), Some(11.7e6)),
+            "link out 12.5 MB/s asked, 12.5 MB/s in force, 11.7 MB/s measured"
+        );
+        assert_eq!(
+            said(LimitKind::Delay, 0.005, None, Some(0.0051)),
+            "delay each way 5 ms asked, 5.1 ms measured"
+        );
+        assert_eq!(
+            said(LimitKind::Memory, 4e9, Some(4e9), None),
+            "memory 4 GB asked, 4 GB in force, not measured"
+        );
+    }
 }

@@ -32,7 +32,7 @@ pub use celsius::Celsius;
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
-/// Bytes per second. Written `"20 MB/s"`.
+/// Bytes per second. Written `"20 MB/s"`, or in bits: `"100 Mbit/s"`.
 #[derive(
     Debug, Default, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -67,6 +67,8 @@ const BYTE_UNITS: [(&str, u64); 9] = [
     ("kB", 1_000),
     ("B", 1),
 ];
+/// Units of bits a second, as links are sold; eight bits are a byte.
+const BIT_UNITS: [(&str, f64); 3] = [("kbit", 125.0), ("Mbit", 125e3), ("Gbit", 125e6)];
 const BYTE_UNITS_ALLOWED: &str = "use B, kB, MB, GB, TB (1 kB = 1,000 B) or KiB, MiB, GiB, TiB (1 KiB = 1,024 B), such as \"1.5 MB\"";
 
 impl FromStr for Bytes {
@@ -108,8 +110,12 @@ impl FromStr for ByteRate {
             .strip_suffix("/s")
             .ok_or_else(|| error("write bytes per second, such as \"20 MB/s\"".into()))?;
         let (number, unit) = number_and_unit(per_second).map_err(error)?;
-        let factor = byte_unit(unit).map_err(error)?;
-        float(number).map(|value| Self(value * factor as f64)).map_err(error)
+        let bits = BIT_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+        let factor = match bits {
+            Some(factor) => factor,
+            None => byte_unit(unit).map_err(error)? as f64,
+        };
+        float(number).map(|value| Self(value * factor)).map_err(error)
     }
 }
 

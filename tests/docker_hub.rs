@@ -345,6 +345,7 @@ async fn limits_are_in_force() {
         cpus: Some(Cpus(0.25)),
         memory: Some(Bytes(64 << 20)),
         disk_write: Some(ByteRate(5e6)),
+        ..Limits::default()
     };
     let server_1 = started(&hub, &server("spinner", "while :; do :; done"), limits).await.unwrap();
     eventually("the processor's limit holds the server back", || async {
@@ -366,9 +367,9 @@ async fn limits_are_in_force() {
     hub.remove(&server_2).await.unwrap();
 
     let more_cores_than_there_are = Limits { cpus: Some(Cpus(4096.0)), ..Limits::default() };
-    let server_3 =
-        started(&hub, &server("sleeper", "sleep 600"), more_cores_than_there_are).await.unwrap();
-    hub.remove(&server_3).await.unwrap();
+    let sleeper = server("sleeper", "sleep 600");
+    let error = started(&hub, &sleeper, more_cores_than_there_are).await.unwrap_err().to_string();
+    assert!(error.contains("4096 cpus") && error.contains("cores"), "{error}");
 }
 
 #[tokio::test]

@@ -80,12 +80,18 @@ fn state(image: &OwnImage) -> State {
     match &image.reference {
         _ if image.built_from.is_none() => State::LeftBehind,
         None => State::Replaced,
-        Some(name) => match backend::own_image(name) {
+        Some(name) => match own_image(name) {
             None => State::Unknown,
             Some(wanted) if image.is_current(&wanted) => State::Current,
             Some(_) => State::Changed,
         },
     }
+}
+
+/// The image that this program would build under that name.
+fn own_image(name: &str) -> Option<Image> {
+    let tools = hub::docker::tools();
+    if name == tools.reference() { Some(tools) } else { backend::own_image(name) }
 }
 
 async fn build(name: &str, hub: HubArg) -> Result<Exit> {

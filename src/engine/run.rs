@@ -9,7 +9,7 @@ use super::{
 use crate::{
     backend::{self, Backend, Setup},
     event::{Event, Teller},
-    hub::{Hub, machine},
+    hub::{self, Hub, machine},
     plan::{Plan, Point},
     record::{Hubmark, PointResult, Provenance, Record, SCHEMA, Status, store},
     server::{Image, Launch},
@@ -120,8 +120,13 @@ fn checked(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
     let backends = backends(plan)?;
     check_settings(plan, &backends)?;
     check_faults(plan, &backends)?;
+    let delayed = plan.hub.limits.delay.is_some();
     preflight::check(plan, |name, users| {
-        backends.iter().find(|b| b.info().name == name).map(|b| b.needs(users))
+        let mut needs = backends.iter().find(|b| b.info().name == name)?.needs(users);
+        if delayed {
+            needs.descriptors += hub::delay::DESCRIPTORS * u64::from(users);
+        }
+        Some(needs)
     })?;
     Ok(backends)
 }
@@ -207,6 +212,7 @@ pub fn images(plan: &Plan) -> Result<Vec<Image>, EngineError> {
             }
         }
     }
+    wanted.extend(hub::tools_for(&plan.hub));
     Ok(wanted)
 }
 

@@ -18,6 +18,7 @@ use crate::{
     hub::Hub,
     plan::{Plan, Point, Step},
     record::{Record, Repetition, Status, summary},
+    server::Limits,
 };
 
 /// Repetitions that may fail one after the other, tries not counted, before a run is given up.
@@ -59,6 +60,7 @@ impl<'a> Walk<'a> {
     pub async fn walk(&mut self, plan: &Plan) -> Result<(), EngineError> {
         self.sweep().await;
         self.images(plan).await?;
+        self.limits(plan).await?;
         for search in 0..plan.searches().len() {
             self.tell_search(plan, search);
         }
@@ -164,6 +166,25 @@ impl<'a> Walk<'a> {
         }
         drop(tell);
         let _ = relay.await;
+        Ok(())
+    }
+
+    /// Makes sure that the limits of the plan are in force, before anything is measured under them.
+    async fn limits(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        let limits = &plan.hub.limits;
+        if *limits == Limits::default() {
+            return Ok(());
+        }
+        let token = self.engine.control.token();
+        let proven = tokio::select! {
+            biased;
+            () = token.cancelled() => return Err(EngineError::Stopped),
+            proven = self.hub.prove(limits) => proven?,
+        };
+        for limit in &proven {
+            self.engine.teller.log(Level::Info, format!("limit: {limit}"));
+        }
+        self.record.provenance.limits = proven;
         Ok(())
     }
 

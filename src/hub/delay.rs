@@ -32,6 +32,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Descriptors that a proxied user takes here beside its own: two ends of a connection, and for a
+/// client that first asks one address and then talks to another, twice.
+pub const DESCRIPTORS: u64 = 4;
+
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
 /// Pieces on their way in one direction of a connection: with more, its sender has to wait, as on a

@@ -19,7 +19,10 @@ use crate::{
     clock::{Clock, Micros},
     event::ImageStep,
     plan::{FaultKind, HubRequest},
-    server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
+    server::{
+        BlockSource, HubFacts, HubKind, Image, Life, LimitInForce, Limits, Reading, Running,
+        ServerSpec,
+    },
     units::Bytes,
 };
 
@@ -71,6 +74,12 @@ pub enum HubError {
         /// `built` or `pulled`.
         action: &'static str,
         /// The engine's words, and the last lines of the build.
+        reason: String,
+    },
+    /// Limits that are not in force.
+    #[error("the limits of the profile are not in force: {reason}")]
+    Limits {
+        /// Which, and what was found.
         reason: String,
     },
     /// A server did not start.
@@ -139,6 +148,19 @@ pub trait Hub: Send + Sync {
     /// The size of an image that is there: all its layers, uncompressed.
     async fn image_size(&self, _image: &Image) -> Option<Bytes> {
         None
+    }
+
+    /// Puts `limits` in force on something that is no server, and says what the kernel then has and
+    /// what a short load came to. Its image is among those of [`tools_for`].
+    ///
+    /// # Errors
+    /// A limit that cannot be put in force, or that does not hold.
+    async fn prove(&self, limits: &Limits) -> Result<Vec<LimitInForce>, HubError> {
+        if *limits == Limits::default() {
+            return Ok(Vec::new());
+        }
+        let reason = format!("only a container has limits, and {} starts none", self.place());
+        Err(HubError::Limits { reason })
     }
 
     /// Starts one clean server. `earlier` are those of the same repetition already started.
@@ -211,6 +233,12 @@ pub trait Hub: Send + Sync {
 
     /// Removes what dead runs of this program left behind, and nothing else. Returns what it removed.
     async fn sweep(&self) -> Result<Vec<String>, HubError>;
+}
+
+/// The images that a hub needs beside its servers' for what `request` asks of it.
+pub fn tools_for(request: &HubRequest) -> Option<Image> {
+    let limited = request.kind == HubKind::Docker && request.limits != Limits::default();
+    limited.then(docker::tools)
 }
 
 /// The hub that `request` names; `run` is the identity that the run's servers carry.

@@ -115,6 +115,9 @@ pub struct HubRequest {
     /// `None` takes the engine's.
     #[serde(default)]
     pub address: Option<String>,
+    /// The box for which the hub stands in, by name; its limits are among [`HubRequest::limits`].
+    #[serde(default)]
+    pub like: Option<String>,
     /// Resource limits of each server.
     pub limits: Limits,
 }
@@ -122,7 +125,7 @@ pub struct HubRequest {
 impl HubRequest {
     /// The Docker engine at `engine`, or the usual one, without limits.
     pub fn docker(engine: Option<String>) -> Self {
-        Self { kind: HubKind::Docker, engine, address: None, limits: Limits::default() }
+        Self { kind: HubKind::Docker, engine, address: None, like: None, limits: Limits::default() }
     }
 
     /// This machine's own processes.

@@ -64,10 +64,13 @@ impl Plan {
             (HubKind::Docker, None) => "docker".into(),
             (HubKind::Local, _) => "local: child processes on this machine".into(),
         }];
+        parts.extend(self.hub.like.as_ref().map(|like| format!("roughly like {like}")));
         let limits = &self.hub.limits;
         parts.extend(limits.cpus.map(|cpus| format!("at most {cpus}")));
         parts.extend(limits.memory.map(|memory| format!("{} of memory", memory.exact())));
         parts.extend(limits.disk_write.map(|rate| format!("{rate} of disk writes")));
+        parts.extend(limits.link.map(|rate| format!("link {rate} each way")));
+        parts.extend(limits.delay.map(|time| format!("{} longer each way", human_duration(time))));
         parts.join(" · ")
     }
 

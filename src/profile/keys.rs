@@ -81,6 +81,24 @@ pub(super) const LIMIT_DISK_WRITE: Key = key(
     "Rate of writes that reach the disk. Buffered writes are not slowed by the kernel.",
     ALL,
 );
+pub(super) const LIMIT_LINK: Key = key(
+    "hub.limits.link",
+    "a rate such as \"100 Mbit/s\" or \"12.5 MB/s\", at least 64 kbit/s",
+    "Rate of each server's link, in each direction. What servers of one hub say to each other is limited too.",
+    None,
+);
+pub(super) const LIMIT_DELAY: Key = key(
+    "hub.limits.delay",
+    "a duration such as \"5 ms\", from 100 us to 10 s",
+    "Time that everything between hubmark and a server takes longer, in each direction: a round trip takes twice of it longer.",
+    None,
+);
+pub(super) const LIKE: Key = key(
+    "hub.like",
+    "raspberry-pi-4b-8gb, raspberry-pi-4b-4gb, raspberry-pi-4b-2gb, raspberry-pi-3b, raspberry-pi-zero-2w",
+    "A box for which this hub stands in, roughly: its limits apply where hub.limits says nothing else.",
+    None,
+);
 pub(super) const KIND: Key = key(
     "workload.kind",
     "latency, throughput, capacity",
@@ -223,9 +241,12 @@ pub const KEYS: [&Key; 33] = [
     &HUB_KIND,
     &HUB_ENGINE,
     &HUB_ADDRESS,
+    &LIKE,
     &LIMIT_CPUS,
     &LIMIT_MEMORY,
     &LIMIT_DISK_WRITE,
+    &LIMIT_LINK,
+    &LIMIT_DELAY,
     &KIND,
     &USERS,
     &PAYLOAD,

@@ -17,6 +17,7 @@ use crate::{
     units::Bytes,
 };
 
+pub mod boxes;
 pub mod catalogue;
 pub mod keys;
 pub mod library;

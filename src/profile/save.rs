@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use toml::Value;
 
 use super::{
-    Length, Profile, WorkloadKind,
+    Length, Profile, WorkloadKind, boxes,
     catalogue::SettingKind,
     keys::{self, KEYS, last},
 };
@@ -65,7 +65,12 @@ impl Profile {
     /// The value of one of [`KEYS`].
     fn value(&self, path: &str) -> Option<Value> {
         let (hub, workload, run) = (&self.hub, &self.workload, &self.run);
-        let limits = &hub.limits;
+        // What a box brings along is not written out: another box would then change nothing.
+        let limits = &hub
+            .like
+            .as_deref()
+            .and_then(boxes::find)
+            .map_or(hub.limits, |like| like.difference(&hub.limits));
         let text = |text: &str| Some(Value::from(text));
         let number = |number: u64| i64::try_from(number).ok().map(Value::Integer);
         let time = |time: Duration| Some(Value::String(exact_duration(time)));
@@ -83,7 +88,10 @@ impl Profile {
             "hub.address" => hub.address.as_deref().and_then(text),
             "hub.limits.cpus" => limits.cpus.map(|cpus| cpus.exact().into()),
             "hub.limits.memory" => limits.memory.map(|memory| memory.exact().into()),
+            "hub.like" => hub.like.as_deref().and_then(text),
             "hub.limits.disk_write" => limits.disk_write.map(|rate| rate.exact().into()),
+            "hub.limits.link" => limits.link.map(|rate| rate.exact().into()),
+            "hub.limits.delay" => limits.delay.and_then(time),
             "workload.users" => {
                 one_or_list(workload.users.iter().map(|&users| i64::from(users).into()))
             }

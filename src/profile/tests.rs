@@ -427,3 +427,24 @@ fn points_of_one_backend_follow_each_other() {
     );
     assert!(points[..6].iter().all(|point| point.starts_with("rows")));
 }
+
+#[test]
+fn a_box_brings_its_limits_along_and_what_is_given_stands_above_them() {
+    let text = format!(
+        "{SMALLEST}[hub]\nlike = \"raspberry-pi-3b\"\nlimits = {{ link = \"10 Mbit/s\", delay = \"5 ms\" }}\n"
+    );
+    let profile = parse(&text).unwrap();
+    let limits = profile.hub.limits;
+    assert_eq!(limits.memory, Some(Bytes(1 << 30)));
+    assert_eq!(limits.link, Some(ByteRate(1.25e6)));
+    assert_eq!(limits.delay, Some(Duration::from_millis(5)));
+    assert_eq!(parse(&profile.to_toml()).unwrap(), profile);
+    assert!(!profile.to_toml().contains("memory"), "{}", profile.to_toml());
+    let other = profile.set("hub.like", "raspberry-pi-zero-2w").unwrap();
+    assert_eq!(other.hub.limits.memory, Some(Bytes(512 << 20)));
+    assert_eq!(other.hub.limits.link, limits.link);
+
+    assert_problem("[hub]\nlike = \"raspberry-pi-3c\"", "raspberry-pi-3b");
+    assert_problem("[hub]\nlimits = { delay = \"1 us\" }", "100 us");
+    assert_problem("[hub]\nlimits = { link = \"1 kbit/s\" }", "too small");
+}

@@ -26,7 +26,7 @@ use crate::{
         Vitals,
     },
     plan::{Plan, Point},
-    server::{BlockSource, HubFacts, Reading},
+    server::{BlockSource, HubFacts, LimitInForce, Reading},
     units::Bytes,
 };
 
@@ -130,6 +130,9 @@ pub struct Provenance {
     pub servers: BTreeMap<String, ServerProvenance>,
     /// The clock of all durations.
     pub clock: String,
+    /// The limits of the servers: what was asked, what was found in force and what was measured.
+    #[serde(default)]
+    pub limits: Vec<LimitInForce>,
 }
 
 /// A backend's servers and client, as they said themselves.

@@ -67,6 +67,12 @@ fn head(text: &mut String, record: &Record) {
             let _ = writeln!(text, "  ! {caution}");
         }
     }
+    if let Some(like) = &record.plan.hub.like {
+        let _ = writeln!(text, "the hub stood in, roughly, for {like}");
+    }
+    for limit in &record.provenance.limits {
+        let _ = writeln!(text, "limit: {limit}");
+    }
     let warm = if record.plan.server_warmup.is_zero() {
         "none: cold servers, as the study".to_owned()
     } else {

@@ -169,3 +169,13 @@ proptest! {
         prop_assert!(!human_duration(duration).is_empty() && !exact_duration(duration).is_empty());
     }
 }
+
+#[test]
+fn links_may_be_given_in_bits() {
+    let rate = |text: &str| text.parse::<ByteRate>().unwrap();
+    assert_eq!(rate("100 Mbit/s"), ByteRate(12.5e6));
+    assert_eq!(rate("1 Gbit/s"), ByteRate(125e6));
+    assert_eq!(rate("64 kbit/s"), ByteRate(8_000.0));
+    assert_eq!(rate(&rate("940 Mbit/s").exact()), rate("940 Mbit/s"));
+    assert!("100 Mbit".parse::<ByteRate>().is_err());
+}

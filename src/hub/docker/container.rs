@@ -23,13 +23,13 @@ use rand::RngExt;
 use tokio::sync::oneshot;
 
 use super::{
-    Engine, Reach,
+    Engine, Reach, Way,
     call::{ASK, WORK, failed, plain, status, within, words},
     owner,
     placeholder::{Placeholders, SELF, own_address_script},
 };
 use crate::{
-    hub::HubError,
+    hub::{HubError, delay::Proxy},
     server::{ContainerSpec, Image, Launch, Life, Limits, Running, ServerSpec},
 };
 
@@ -128,12 +128,15 @@ impl Engine {
         let mut last = String::new();
         for _ in 0..ATTEMPTS {
             let ports = self.outside_ports(&spec.ports);
+            let proxy = limits.delay.map(|delay| Proxy::bind(&spec.ports, delay)).transpose();
+            let proxy = proxy.map_err(|error| failed(format!("no port for the delay: {error}")))?;
             let placeholders = Placeholders {
                 servers: servers.clone(),
-                host: self.reach.host(),
-                ports: ports.clone(),
+                host: proxy.as_ref().map_or(self.reach.host(), |_| Proxy::address()),
+                ports: proxy.as_ref().map_or(&ports, Proxy::ports).clone(),
             };
-            let mut body = self.body(&spec.role, container, limits, &left_out, &placeholders);
+            let mut body =
+                self.body(&spec.role, container, limits, &left_out, &placeholders, &ports);
             if let Some(network) = self.network().await {
                 body.networking_config = Some(network.joined());
                 if let Some(host) = &mut body.host_config {
@@ -144,7 +147,7 @@ impl Engine {
                 entry.lead(&mut body, &placeholders, &container.environment);
             }
             match self.once(container, &spec.role, limits, body, ports).await {
-                Ok(running) => return Ok(running),
+                Ok(running) => return self.make_way(running, limits, proxy).await.map_err(failed),
                 Err(reason) => last = reason,
             }
             match Refusal::of(&last) {
@@ -159,9 +162,57 @@ impl Engine {
         Err(failed(last))
     }
 
+    /// Limits the link of a container that has just started, and leads the way to it through the
+    /// proxy that was prepared. On failure the container is removed.
+    async fn make_way(
+        &self,
+        mut server: Running,
+        limits: &Limits,
+        proxy: Option<Proxy>,
+    ) -> Result<Running, String> {
+        if limits.link.is_none() && proxy.is_none() {
+            return Ok(server);
+        }
+        let direct: BTreeMap<_, _> =
+            server.ports.keys().map(|&port| (port, server.endpoint(port))).collect();
+        let made = async {
+            let link = match limits.link {
+                Some(rate) => Some(self.limit_link(&server.id, rate).await?),
+                None => None,
+            };
+            let mut proxy = proxy;
+            if let Some(proxy) = &mut proxy {
+                proxy.serve(&direct).map_err(|error| format!("no delay: {error}"))?;
+            }
+            Ok((link, proxy))
+        };
+        match made.await {
+            Ok((link, proxy)) => {
+                if let Some(proxy) = &proxy {
+                    server.address = Proxy::address();
+                    server.ports.clone_from(proxy.ports());
+                }
+                self.ways().insert(server.id.clone(), Way { link, direct, proxy });
+                Ok(server)
+            }
+            Err(reason) => {
+                self.discard(&server.id).await;
+                Err(reason)
+            }
+        }
+    }
+
     /// A limit that cannot be held is refused: a figure under a limit that was not in force would
     /// be a lie.
     fn check_limits(&self, limits: &Limits) -> Result<(), String> {
+        if let (Some(asked), Some(cores)) = (limits.cpus, self.cores)
+            && asked.0 > f64::from(cores)
+        {
+            return Err(format!(
+                "a limit of {asked} cannot be in force there: the hub has {cores} cores; set \
+                 hub.limits.cpus to no more than that"
+            ));
+        }
         if limits.memory.is_some() && self.memory_cgroup == Some(false) {
             return Err("memory cannot be limited there: the memory cgroup is off. On a \
                         Raspberry Pi add cgroup_enable=memory to the kernel's command line \
@@ -299,9 +350,10 @@ impl Engine {
     ) -> Result<HashMap<String, IpAddr>, HubError> {
         let mut servers = HashMap::new();
         for server in earlier {
+            let proxied = self.ways().contains_key(&server.id);
             let address = match self.reach {
-                Reach::Container => server.address,
-                Reach::Published(_) => {
+                Reach::Container if !proxied => server.address,
+                Reach::Container | Reach::Published(_) => {
                     let what = || format!("finding the address of {}", server.role);
                     let inspect = within(ASK, self.client.inspect_container(&server.id, None))
                         .await
@@ -342,6 +394,7 @@ impl Engine {
         limits: &Limits,
         left_out: &BTreeSet<Refusable>,
         placeholders: &Placeholders,
+        ports: &BTreeMap<u16, u16>,
     ) -> ContainerCreateBody {
         let environment = container
             .environment
@@ -350,26 +403,29 @@ impl Engine {
             .collect();
         let arguments: Vec<_> =
             container.arguments.iter().map(|argument| placeholders.fill(argument)).collect();
-        let mut labels: HashMap<String, String> =
-            self.owner.iter().flat_map(owner::Owner::labels).collect();
-        labels.insert(owner::RUN.to_owned(), self.run.clone());
-        labels.insert(owner::ROLE.to_owned(), role.to_owned());
         ContainerCreateBody {
             image: Some(container.image.reference().to_owned()),
             env: Some(environment),
             cmd: (!arguments.is_empty()).then_some(arguments),
-            labels: Some(labels),
-            exposed_ports: Some(
-                placeholders.ports.keys().map(|port| format!("{port}/tcp")).collect(),
-            ),
+            labels: Some(self.labels(role)),
+            exposed_ports: Some(ports.keys().map(|port| format!("{port}/tcp")).collect()),
             // A health check of the image's own would cost up to a fifth of a core.
             healthcheck: Some(HealthConfig {
                 test: Some(vec!["NONE".to_owned()]),
                 ..HealthConfig::default()
             }),
-            host_config: Some(self.host_config(limits, left_out, placeholders)),
+            host_config: Some(self.host_config(limits, left_out, placeholders, ports)),
             ..ContainerCreateBody::default()
         }
+    }
+
+    /// The labels by which a container of this run is found again.
+    pub(super) fn labels(&self, role: &str) -> HashMap<String, String> {
+        let mut labels: HashMap<String, String> =
+            self.owner.iter().flat_map(owner::Owner::labels).collect();
+        labels.insert(owner::RUN.to_owned(), self.run.clone());
+        labels.insert(owner::ROLE.to_owned(), role.to_owned());
+        labels
     }
 
     fn host_config(
@@ -377,6 +433,7 @@ impl Engine {
         limits: &Limits,
         left_out: &BTreeSet<Refusable>,
         placeholders: &Placeholders,
+        ports: &BTreeMap<u16, u16>,
     ) -> HostConfig {
         let memory = limits.memory.and_then(|bytes| i64::try_from(bytes.0).ok());
         let open_files = ResourcesUlimits {
@@ -384,7 +441,7 @@ impl Engine {
             soft: Some(OPEN_FILES),
             hard: Some(OPEN_FILES),
         };
-        let bindings = placeholders.ports.iter().map(|(inside, outside)| {
+        let bindings = ports.iter().map(|(inside, outside)| {
             let binding = PortBinding { host_ip: None, host_port: Some(outside.to_string()) };
             (format!("{inside}/tcp"), Some(vec![binding]))
         });
@@ -393,7 +450,7 @@ impl Engine {
         let neighbours = placeholders.servers.iter().map(|(role, at)| format!("{role}:{at}"));
         HostConfig {
             extra_hosts: Some(neighbours.collect()),
-            nano_cpus: limits.cpus.map(|cpus| nano_cpus(cpus.0, self.cores)),
+            nano_cpus: limits.cpus.map(|cpus| (cpus.0 * 1e9).round() as i64),
             memory,
             memory_swap: memory,
             blkio_device_write_bps: self.disk_rule(limits, left_out).map(|rule| vec![rule]),
@@ -462,6 +519,7 @@ impl Engine {
 
     /// Removes a container with its anonymous volumes; succeeds when it is already gone.
     pub(super) async fn remove(&self, id: &str) -> Result<(), EngineError> {
+        self.ways().remove(id);
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match within(WORK, self.client.remove_container(id, Some(options))).await {
             // 409: somebody else is at it.

@@ -5,6 +5,8 @@
 //! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
 //! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
 //! - `network`: a network of the run's own, in which no address is ever given twice.
+//! - `link`, `prove`, `tools`, `inside`: limits that a container alone does not have, and whether
+//!   all of them hold.
 //! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
 //! - `examine`: what decides whether an engine can be measured.
 //! - `fault`: what is done to a container in the middle of a load, by plan.
@@ -21,20 +23,24 @@ mod disk;
 mod examine;
 mod fault;
 mod image;
+mod inside;
+mod link;
 mod network;
 mod owner;
 mod placeholder;
 mod progress;
+mod prove;
 mod recipe;
 mod ssh;
 mod stats;
+mod tools;
 mod wire;
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    net::{IpAddr, Ipv4Addr},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -52,6 +58,7 @@ use self::{
     call::{ASK, failed, within},
     container::Refusable,
     disk::Disk,
+    link::Link,
     network::Network,
     owner::{Fate, Owner},
 };
@@ -59,13 +66,17 @@ pub use self::{
     connect::Address,
     examine::{ClockOffset, Examination, ImageState},
     image::OwnImage,
+    tools::tools,
 };
-use super::{Hub, HubError, Sampled, child::folder};
+use super::{Hub, HubError, Sampled, child::folder, delay::Proxy};
 use crate::{
     clock::Clock,
     event::ImageStep,
     plan::{FaultKind, HubRequest},
-    server::{BlockSource, HubFacts, HubKind, Image, Life, Limits, Reading, Running, ServerSpec},
+    server::{
+        BlockSource, HubFacts, HubKind, Image, Life, LimitInForce, Limits, Reading, Running,
+        ServerSpec,
+    },
     units::Bytes,
 };
 
@@ -99,10 +110,24 @@ struct Engine {
     cut: Mutex<HashMap<String, Vec<fault::Plug>>>,
     /// Options that this engine was seen to refuse: they are not tried again.
     refused: Mutex<BTreeSet<Refusable>>,
+    /// The way to each container that is not the plain one, by the container's identity.
+    ways: Mutex<HashMap<String, Way>>,
     /// The starts in progress.
     starts: TaskTracker,
     /// The run's own network, once it was asked for.
     network: OnceCell<Option<Network>>,
+}
+
+/// The way to a container whose link is limited or that is reached through a proxy.
+#[derive(Debug)]
+struct Way {
+    /// The link's rates in force.
+    link: Option<Link>,
+    /// Where its ports are without the proxy.
+    direct: BTreeMap<u16, SocketAddr>,
+    /// Hands on with a delay until the container is removed.
+    #[expect(dead_code, reason = "it works for as long as it is held")]
+    proxy: Option<Proxy>,
 }
 
 /// How this program reaches a container's ports.
@@ -167,6 +192,7 @@ impl DockerHub {
             reach,
             refused: Mutex::default(),
             cut: Mutex::default(),
+            ways: Mutex::default(),
             starts: TaskTracker::new(),
             network: OnceCell::new(),
             client,
@@ -240,6 +266,10 @@ impl Hub for DockerHub {
             () = cancel.cancelled() => Err(HubError::Cancelled),
             provided = self.engine.provide(image, &progress) => provided,
         }
+    }
+
+    async fn prove(&self, limits: &Limits) -> Result<Vec<LimitInForce>, HubError> {
+        self.engine.prove(limits).await
     }
 
     async fn start(
@@ -319,6 +349,17 @@ impl Hub for DockerHub {
 }
 
 impl Engine {
+    fn ways(&self) -> MutexGuard<'_, HashMap<String, Way>> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The link of a container whose way is not the plain one, and where `port` is without a proxy.
+    fn way(&self, container: &str, port: u16) -> Option<(Option<Link>, SocketAddr)> {
+        let ways = self.ways();
+        let way = ways.get(container)?;
+        Some((way.link, *way.direct.get(&port)?))
+    }
+
     fn left_out(&self) -> BTreeSet<Refusable> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

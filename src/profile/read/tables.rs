@@ -1,10 +1,13 @@
 //! The tables `[hub]`, `[run]` and `[thresholds]`.
 
+use std::time::Duration;
+
 use super::{LONGEST_RUN, Reader};
 use crate::{
     plan::{Durability, HubRequest, LOST, Order, Threshold},
     profile::{
         RunRequest,
+        boxes::BOXES,
         catalogue::BackendInfo,
         keys::{self, Key, METRICS},
         problem::{Fault, nearest},
@@ -29,6 +32,12 @@ pub(super) const LEAST_CPUS: Cpus = Cpus(0.01);
 pub(super) const LEAST_MEMORY: Bytes = Bytes(6 << 20);
 const LEAST_DISK_WRITE: ByteRate = ByteRate(1.0);
 
+/// Below it a bucket of one packet already lasts for seconds.
+const LEAST_LINK: ByteRate = ByteRate(8_000.0);
+/// Shorter delays drown in what the proxy itself takes.
+const LEAST_DELAY: Duration = Duration::from_micros(100);
+const MOST_DELAY: Duration = Duration::from_secs(10);
+
 const MOST_REPETITIONS: u64 = 10_000;
 const MOST_RETRIES: u64 = 100;
 
@@ -41,11 +50,31 @@ impl Reader<'_> {
         let cpus = self.read(&keys::LIMIT_CPUS, None, |node| at_least(node, &LEAST_CPUS));
         let memory = self.read(&keys::LIMIT_MEMORY, None, |node| at_least(node, &LEAST_MEMORY));
         let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, disk_write);
+        let link = self.read(&keys::LIMIT_LINK, None, |node| at_least(node, &LEAST_LINK));
+        let delay = self.read(&keys::LIMIT_DELAY, None, |node| {
+            let delay = values::duration(node)?;
+            if delay < LEAST_DELAY || delay > MOST_DELAY {
+                return Err(Fault::new(node.place, "it is not from 100 us to 10 s").into());
+            }
+            Ok(Some(delay))
+        });
+        let like = self.read(&keys::LIKE, None, |node| {
+            let names: Vec<_> = BOXES.iter().map(|one| (one.name, one)).collect();
+            values::choice(node, &names).map(Some)
+        });
         if kind == Some(HubKind::Local) {
             self.refuse_on_local_hub();
         }
-        let limits = Limits { cpus: cpus?, memory: memory?, disk_write: disk_write? };
-        Some(HubRequest { kind: kind?, engine: engine?, address: address?, limits })
+        let like = like?;
+        let (cpus, memory, disk_write) = (cpus?, memory?, disk_write?);
+        let limits = Limits { cpus, memory, disk_write, link: link?, delay: delay? };
+        Some(HubRequest {
+            kind: kind?,
+            engine: engine?,
+            address: address?,
+            like: like.map(|one| one.name.to_owned()),
+            limits: like.map_or(limits, |one| one.limits_but_for(&limits)),
+        })
     }
 
     /// A limit that is not applied would make every number a lie.
@@ -53,9 +82,12 @@ impl Reader<'_> {
         let docker_only = [
             &keys::HUB_ENGINE,
             &keys::HUB_ADDRESS,
+            &keys::LIKE,
             &keys::LIMIT_CPUS,
             &keys::LIMIT_MEMORY,
             &keys::LIMIT_DISK_WRITE,
+            &keys::LIMIT_LINK,
+            &keys::LIMIT_DELAY,
         ];
         for key in docker_only {
             if self.node(key).is_some() {

@@ -5,7 +5,7 @@ use crate::{
     plan::{Arrival, Order, Plan, Point, Scenario, Workload},
     server::{BlockSource, Limits},
     tui::model::{Field, durability, exact_bytes},
-    units::Bytes,
+    units::{Bytes, human_duration},
 };
 
 /// What tells a point from others: backend, users, payload, scenario, durability.
@@ -122,6 +122,8 @@ fn limits(limits: &Limits) -> String {
     words.extend(limits.cpus.map(|cpus| format!("{} cpus", cpus.0)));
     words.extend(limits.memory.map(|memory| format!("{} memory", exact_bytes(memory.0))));
     words.extend(limits.disk_write.map(|rate| format!("{} writes", format::rate(Some(rate.0)))));
+    words.extend(limits.link.map(|rate| format!("{} link", format::rate(Some(rate.0)))));
+    words.extend(limits.delay.map(|time| format!("{} longer each way", human_duration(time))));
     if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
