@@ -51,8 +51,9 @@ struct Registry {
 type Contents = BTreeMap<String, (&'static str, Vec<u8>)>;
 
 fn digest(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    Sha256::digest(bytes)
+        .iter()
+        .fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// An image of one layer with one file, made from `seed`.
