@@ -234,7 +234,7 @@ pub(super) const FOOTPRINT: Key = key(
 );
 
 /// Every key, in the order in which a saved profile holds them.
-pub const KEYS: [&Key; 33] = [
+pub const KEYS: [&Key; 36] = [
     &NAME,
     &DESCRIPTION,
     &BACKEND,
