@@ -85,19 +85,19 @@ pub(super) const LIMIT_LINK: Key = key(
     "hub.limits.link",
     "a rate such as \"100 Mbit/s\" or \"12.5 MB/s\", at least 64 kbit/s",
     "Rate of each server's link, in each direction. What servers of one hub say to each other is limited too.",
-    None,
+    ALL,
 );
 pub(super) const LIMIT_DELAY: Key = key(
     "hub.limits.delay",
     "a duration such as \"5 ms\", from 100 us to 10 s",
     "Time that everything between hubmark and a server takes longer, in each direction: a round trip takes twice of it longer.",
-    None,
+    ALL,
 );
 pub(super) const LIKE: Key = key(
     "hub.like",
     "raspberry-pi-4b-8gb, raspberry-pi-4b-4gb, raspberry-pi-4b-2gb, raspberry-pi-3b, raspberry-pi-zero-2w",
     "A box for which this hub stands in, roughly: its limits apply where hub.limits says nothing else.",
-    None,
+    ALL,
 );
 pub(super) const KIND: Key = key(
     "workload.kind",
