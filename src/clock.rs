@@ -58,6 +58,12 @@ impl Clock {
         Micros((monotonic_ns() - self.origin_ns).div_euclid(1_000))
     }
 
+    /// The time of a moment that another clock of this machine's monotonic time gave.
+    pub fn of(self, moment: std::time::Instant) -> Micros {
+        let ago = i64::try_from(moment.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Micros(self.now().0.saturating_sub(ago))
+    }
+
     /// Sleeps until `due`, on this thread, and returns at once when `due` has passed.
     ///
     /// An interruption by a signal is slept on.

@@ -38,6 +38,7 @@ struct Progress {
     phase: String,
     /// The last step of an image.
     step: String,
+    hub: String,
     shown: Option<Instant>,
     line: usize,
 }
@@ -52,6 +53,7 @@ impl Progress {
             heading: String::new(),
             phase: String::new(),
             step: String::new(),
+            hub: String::new(),
             shown: None,
             line: 0,
         }
@@ -70,7 +72,13 @@ impl Progress {
             Event::Hub { place, facts } => {
                 let model = facts.model.as_ref().or(facts.cpu.as_ref());
                 let model = model.map_or_else(String::new, |model| format!(" ({model})"));
-                self.say(&format!("hub: {place}{model}"))
+                let line = format!("hub: {place}{model}");
+                // More may be known of it once its images are there.
+                if self.hub == line {
+                    return Ok(());
+                }
+                self.hub.clone_from(&line);
+                self.say(&line)
             }
             Event::Replanned { plan } => {
                 let repetitions = plan.repetitions;

@@ -34,6 +34,15 @@ fn roles(point: &PointResult) -> &'static [&'static str] {
     }
 }
 
+#[test]
+#[ignore = "needs a Docker engine"]
+fn the_doctor_finds_this_engine_well() {
+    let said = Home::new().hubmark(["doctor", "study-latency-users-quick"]).ends(0);
+    for words in ["engine", "docker ", "API 1.", "memory cgroup", "ours, ±", "image hubmark/"] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
+}
+
 /// Runs to the end; the record of a run in which all went well.
 fn measured(home: &Home, profile: &str, set: &[&[&str]]) -> Record {
     let said: Said = home.run(profile, set, &[]).output().unwrap().into();

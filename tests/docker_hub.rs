@@ -51,6 +51,21 @@ async fn hub(run: &str) -> DockerHub {
     DockerHub::open(Some(&format!("unix://{SOCKET}")), run).await.unwrap()
 }
 
+/// The same engine as if it were elsewhere: behind a port.
+async fn elsewhere(run: &str) -> DockerHub {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut caller, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let Ok(mut engine) = tokio::net::UnixStream::connect(SOCKET).await else { return };
+                let _ = tokio::io::copy_bidirectional(&mut caller, &mut engine).await;
+            });
+        }
+    });
+    DockerHub::open(Some(&format!("tcp://127.0.0.1:{port}")), run).await.unwrap()
+}
+
 fn client() -> Docker {
     Docker::connect_with_unix(SOCKET, 60, bollard::API_DEFAULT_VERSION).unwrap()
 }
@@ -548,4 +563,41 @@ async fn the_command_line_says_which_images_are_old_and_removes_them() {
     let removed = hubmark(&["images", "remove", "--old", "hubmark-test/old:1"]);
     assert!(removed.starts_with("removed hubmark-test/old:1 (old"), "{removed}");
     assert!(!hubmark(&["images", "list"]).contains("hubmark-test/old:1 "));
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_hub_elsewhere_is_read_by_one_helper_that_leaves_nothing_behind() {
+    let run = "test-attend";
+    let hub = elsewhere(run).await;
+    let image = image("shared", "shared");
+    provided(&hub, &image).await.unwrap();
+    let mut attendance = hub.attend(Some(&image)).await.unwrap().unwrap();
+    let here = hubmark::hub::machine::this_machine();
+    let facts = &attendance.facts;
+    assert_eq!((&facts.kernel, &facts.model, &facts.cpu), (&here.kernel, &here.model, &here.cpu));
+    assert!(facts.fsync.is_some_and(|time| !time.is_zero()), "{facts:?}");
+    assert!(facts.file_system.is_some(), "{facts:?}");
+    let first = attendance.beats.recv().await.unwrap().pulse;
+    let second = attendance.beats.recv().await.unwrap().pulse;
+    assert!(first.busy.unwrap() <= second.busy.unwrap(), "{first:?} {second:?}");
+    assert!(second.memory_available.is_some() && second.disk.is_some(), "{second:?}");
+    assert!(second.own.is_some(), "it is this machine after all, whose load is partly ours");
+    assert_eq!(containers_of(run).await, 1);
+    drop(attendance.beats);
+    attendance.gone.await.unwrap();
+    assert_eq!(containers_of(run).await, 0);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_helper_is_abandoned_with_the_rest_of_its_run() {
+    let run = "test-attend-abandon";
+    let hub = elsewhere(run).await;
+    let image = image("shared", "shared");
+    provided(&hub, &image).await.unwrap();
+    let attendance = hub.attend(Some(&image)).await.unwrap().unwrap();
+    hub.abandon().await.unwrap();
+    assert_eq!(containers_of(run).await, 0);
+    attendance.gone.await.unwrap();
 }

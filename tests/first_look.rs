@@ -82,6 +82,29 @@ fn timeline_and_samples(record: &Record) {
 }
 
 #[test]
+fn the_hub_itself_is_read_while_it_is_measured() {
+    let home = Home::new();
+    let longer = "workload.messages=24";
+    let cool = "run.cooldown={ below = \"0 C\", limit = \"100 ms\" }";
+    let said: Said =
+        home.run("first-look", &[SHORT, &[longer, cool]], &[]).output().unwrap().into();
+    said.ends(0);
+    let record = home.record();
+    let facts = &record.provenance.hub;
+    assert!(facts.fsync.is_some_and(|time| !time.is_zero()), "{facts:?}");
+    let repetition = &record.points[0].repetitions[0];
+    assert!(!repetition.hub.is_empty(), "six seconds have at least one reading");
+    for line in &repetition.hub {
+        let (busy, other) = (line.busy_cores.unwrap(), line.other_cores.unwrap_or(0.0));
+        assert!((0.0..=busy).contains(&other), "{line:?}");
+        assert!(line.memory_available.is_some() && line.disk_free.is_some(), "{line:?}");
+    }
+    assert!(repetition.hub.iter().any(|line| line.other_cores.is_some()), "{:?}", repetition.hub);
+    // No hub is that cold; one without a thermometer is not waited for.
+    assert_ne!(repetition.cooled.unwrap().reached, Some(true));
+}
+
+#[test]
 fn the_result_comes_in_the_form_that_was_asked_for() {
     let home = Home::new();
     let json: Said =

@@ -37,6 +37,27 @@ fn no_engine() {
 }
 
 #[test]
+fn the_doctor_says_what_a_run_would_fail_of() {
+    let bench = Bench::new();
+    let answer = bench.answer(&["doctor", ON_AN_ENGINE]);
+    answer.says(1, &[]);
+    for words in ["fail", "no Docker engine answers", NO_ENGINE, "start it"] {
+        assert!(answer.stdout.contains(words), "{words}: {}", answer.stdout);
+    }
+    let answer = bench.answer(&["doctor", ON_AN_ENGINE, "--format", "json"]);
+    answer.says(1, &[]);
+    let checks: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+    let engine = checks.as_array().unwrap().iter().find(|one| one["subject"] == "engine").unwrap();
+    assert_eq!(engine["finding"], "fail");
+    assert!(engine["advice"].as_str().unwrap().contains("install it"), "{engine}");
+    // The built-in broker needs no engine.
+    let answer = bench.answer(&["doctor", "first-look"]);
+    answer.says(0, &[]);
+    assert!(answer.stdout.contains("file descriptors here"), "{}", answer.stdout);
+    bench.answer(&["doctor", "no-such-profile"]).says(2, &["no-such-profile"]);
+}
+
+#[test]
 fn a_socket_that_nobody_listens_on() {
     let bench = Bench::new();
     let socket = bench.path("engine.sock");

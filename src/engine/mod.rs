@@ -5,14 +5,18 @@
 //! [`play`] as its measured part and [`stage`] as what may end that early. On
 //! the way of a message: [`load`] (the thread that sends) → the backend → [`inbox`] (the thread
 //! that receives), both into the [`recorder`], which keeps the [`ledger`]. Beside it [`sampler`]
-//! follows the servers' resources, [`faults`] strikes them where the plan says so, [`generator`] this process, [`observer`] makes snapshots, and
-//! [`verdict`] judges.
+//! follows the servers' resources, [`faults`] strikes them where the plan says so, [`attendant`]
+//! follows the hub itself, [`generator`] this process, [`observer`] makes snapshots, and
+//! [`verdict`] judges, with [`fitness`] of the hub. [`cooldown`] waits before a repetition.
 
+mod attendant;
 mod comeback;
 pub mod control;
+mod cooldown;
 mod course;
 pub mod doctor;
 mod faults;
+mod fitness;
 mod footprint;
 mod generator;
 pub mod inbox;

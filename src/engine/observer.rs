@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
+    attendant::Watch,
     generator::SelfWatch,
     recorder::Recorder,
     sampler::Sampler,
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     clock::Micros,
     event::{Alarm, BARS, BARS_PER_DECADE, FIRST_BAR, Snapshot, Teller},
-    measure::{Durations, Generator, Ledger, Second, Spread, Verdict},
+    measure::{Durations, Generator, Ledger, Second, Spread, Verdict, Vitals},
     plan::{Point, Scenario, Threshold, Workload},
     stats::distribution::Distribution,
 };
@@ -51,6 +52,10 @@ pub struct Observer<'a> {
     watch: SelfWatch,
     thresholds: &'a [Threshold],
     alarms: Vec<Alarm>,
+    /// The hub itself.
+    hub: Watch<'a>,
+    /// Its lines so far.
+    pub vitals: Vec<Vitals>,
 }
 
 impl<'a> Observer<'a> {
@@ -62,6 +67,7 @@ impl<'a> Observer<'a> {
         point: &'a Point,
         thresholds: &'a [Threshold],
         machine: (f64, bool),
+        hub: Watch<'a>,
     ) -> Self {
         Self {
             recorder,
@@ -79,6 +85,8 @@ impl<'a> Observer<'a> {
             watch: SelfWatch::start(),
             thresholds,
             alarms: Vec::new(),
+            hub,
+            vitals: Vec::new(),
         }
     }
 
@@ -88,6 +96,7 @@ impl<'a> Observer<'a> {
         self.planned_seconds = planned_seconds;
         self.playing = true;
         self.timeline.clear();
+        self.vitals.clear();
         self.counts = self.recorder.turn_second(0);
     }
 
@@ -102,6 +111,8 @@ impl<'a> Observer<'a> {
             ticks.tick().await;
             number += 1;
             if number.is_multiple_of(TICKS_PER_SECOND) {
+                let clock = self.recorder.clock();
+                self.vitals = self.hub.vitals(clock, self.sampler, self.start, None);
                 if self.playing && self.seconds() > 0.0 {
                     self.close_second();
                 } else {
@@ -165,10 +176,17 @@ impl<'a> Observer<'a> {
             alarms: self.alarms.clone(),
             second: self.timeline.last().copied().unwrap_or_default(),
             servers: self.sampler.latest(self.start),
-            hub: None,
+            hub: self.latest_vitals(),
             generator,
             dropped: self.teller.dropped(),
         }
+    }
+
+    /// The last line. The servers' counters come up to a second later than the hub's.
+    fn latest_vitals(&self) -> Option<Vitals> {
+        let last = *self.vitals.last()?;
+        let other = self.vitals.iter().rev().take(3).find_map(|one| one.other_cores);
+        Some(Vitals { other_cores: other, ..last })
     }
 
     fn verdict(
@@ -189,6 +207,8 @@ impl<'a> Observer<'a> {
             shared: self.shared,
             samples: &samples,
             seconds,
+            hub: &self.vitals,
+            build: self.hub.build,
             reasons: &self.recorder.reasons(),
             faults: &[],
         })

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     EngineError,
+    attendant::Watch,
     control::Control,
     course::Course,
     faults::Faults,
@@ -48,6 +49,8 @@ pub struct Shared<'a> {
     pub cores: f64,
     /// Whether the hub is this machine.
     pub on_hub: bool,
+    /// The hub itself.
+    pub watch: Watch<'a>,
 }
 
 /// What a repetition leaves: its results, and what its servers said of themselves.
@@ -179,6 +182,7 @@ impl Work<'_> {
             control: self.shared.control,
             servers,
             sampler: &sampler,
+            watch: self.shared.watch,
             clock: self.clock,
         };
         stage.unless_ended(session.reset()).await??;
@@ -272,6 +276,7 @@ impl Work<'_> {
             point,
             &plan.thresholds,
             machine,
+            self.shared.watch,
         );
         let faults = Faults::new(stage, &recorder, &plan.faults, plan.hub.limits);
         let mut scene = Play {
@@ -291,12 +296,14 @@ impl Work<'_> {
             point,
             scenario,
             recorder: &recorder,
+            build: self.shared.watch.build,
             thresholds: &plan.thresholds,
             objectives: plan.capacity.as_ref().map_or(&[], |asked| &asked.objectives),
             machine,
             dropped_snapshots: self.shared.teller.dropped(),
         };
         self.repetition.timeline = std::mem::take(&mut observer.timeline);
+        self.repetition.hub = std::mem::take(&mut observer.vitals);
         self.repetition.events = recorder.take_notes();
         self.repetition.faults = faults.results(recorder.origin());
         match result {

@@ -1,6 +1,7 @@
 //! What a repetition measured, put into its record.
 
 use super::{
+    fitness::Build,
     observer::spreads,
     play::Span,
     recorder::Recorder,
@@ -23,6 +24,8 @@ pub struct Circumstances<'a> {
     pub scenario: Scenario,
     /// Where outcomes were recorded.
     pub recorder: &'a Recorder,
+    /// What the hub is.
+    pub build: &'a Build,
     /// Limits on the results.
     pub thresholds: &'a [Threshold],
     /// Objectives of a search.
@@ -47,6 +50,7 @@ pub fn resources(repetition: &mut Repetition, stage: &Stage<'_>, baseline: Micro
         repetition.resources.insert(role.clone(), resources);
     }
     repetition.samples = stage.sampler.samples(before.at, after.at, before.at);
+    repetition.hub = stage.watch.vitals(stage.clock, stage.sampler, before.at, Some(after.at));
 }
 
 fn disk(block: &mut BlockUse, then: &DiskMark, now: &DiskMark) {
@@ -82,6 +86,8 @@ pub fn finish(repetition: &mut Repetition, of: &Circumstances<'_>, span: &Span) 
         shared,
         samples: &repetition.samples,
         seconds: repetition.seconds,
+        hub: &repetition.hub,
+        build: of.build,
         reasons: &of.recorder.reasons(),
         faults: &repetition.faults,
     });

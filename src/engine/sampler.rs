@@ -7,6 +7,7 @@ use std::{
 
 use tokio::{sync::watch, task::JoinHandle};
 
+use super::fitness;
 use crate::{
     clock::{Clock, Micros},
     hub::{Hub, Sampled},
@@ -147,6 +148,17 @@ impl Sampler {
             pairs.map(|pair| track.rates(&pair[0], &pair[1], origin)).collect()
         };
         lock(&self.0.tracks).iter().map(|(role, track)| (role.clone(), loads(track))).collect()
+    }
+
+    /// Processor time of each server, read around everything from `from` on.
+    pub fn used(&self, from: Micros) -> Vec<fitness::Track> {
+        // Readings come once a second: one before `from` is among these.
+        let early = Micros(from.0.saturating_sub(3_000_000));
+        let used = |track: &Track| {
+            let readings = track.readings.iter().filter(|sampled| sampled.at >= early);
+            readings.filter_map(|sampled| Some((sampled.at, sampled.reading.cpu?))).collect()
+        };
+        lock(&self.0.tracks).values().map(used).collect()
     }
 
     /// What the load cost `role`: `before` and `after` are readings at its start and end,

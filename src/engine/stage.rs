@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{EngineError, control::Control, sampler::Sampler, servers::Servers};
+use super::{EngineError, attendant::Watch, control::Control, sampler::Sampler, servers::Servers};
 use crate::{
     clock::{Clock, Micros},
     event::{Level, Teller},
@@ -24,6 +24,7 @@ pub struct Stage<'a> {
     pub control: &'a Control,
     pub servers: &'a Servers,
     pub sampler: &'a Sampler,
+    pub watch: Watch<'a>,
     pub clock: Clock,
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::fitness::{self, Build};
 use crate::{
     event::Alarm,
     measure::{
         Durations, Generator, Judgement, Ledger, Load, PLANNED_FAULT, Reason, Spread, Verdict,
+        Vitals,
     },
     plan::{Point, Threshold, Workload},
     record::FaultResult,
@@ -43,6 +45,10 @@ pub struct Evidence<'a> {
     pub samples: &'a BTreeMap<String, Vec<Load>>,
     /// Length of the load in seconds.
     pub seconds: f64,
+    /// The hub itself, second by second.
+    pub hub: &'a [Vitals],
+    /// What the hub is.
+    pub build: &'a Build,
     /// Why messages were refused or given up, with counts.
     pub reasons: &'a BTreeMap<String, u64>,
     /// What was done to servers by plan.
@@ -59,6 +65,9 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     faults(evidence, &mut doubt);
     generator(evidence, &mut doubt);
     messages(evidence, &mut doubt);
+    for Reason { code, text } in fitness::doubts(evidence.hub, evidence.build) {
+        doubt(&code, text);
+    }
     if evidence.settled {
         books(evidence, &mut doubt);
         samples(evidence, &mut doubt);
@@ -287,6 +296,8 @@ mod tests {
             shared: true,
             samples: &BTreeMap::from([("kafka".to_owned(), vec![Load::default(); samples])]),
             seconds: 10.0,
+            hub: &[],
+            build: &Build::default(),
             reasons: &BTreeMap::new(),
             faults: &[],
         });
@@ -341,6 +352,8 @@ mod tests {
                 shared: false,
                 samples: &BTreeMap::from([("server".to_owned(), samples)]),
                 seconds: 20.0,
+                hub: &[],
+                build: &Build::default(),
                 reasons: &BTreeMap::new(),
                 faults: std::slice::from_ref(fault),
             });

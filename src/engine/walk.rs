@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
-    EngineError, footprint, provenance,
+    EngineError,
+    attendant::{Attendant, Watch},
+    cooldown,
+    fitness::Build,
+    footprint, provenance,
     repetition::{self, Done, Shared},
     run::{Engine, Outcome, images, setup},
     shelf::Shelf,
@@ -15,11 +19,15 @@ use super::{
 use crate::{
     backend::Backend,
     event::{End, Event, Level, Phase},
-    hub::Hub,
+    hub::{Hub, vitals},
+    measure::Cooled,
     plan::{Plan, Point, Step},
     record::{Record, Repetition, Status, summary},
     server::Limits,
 };
+
+/// How long the first reading of the hub is waited for.
+const FIRST_BEAT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Repetitions that may fail one after the other, tries not counted, before a run is given up.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -33,6 +41,10 @@ pub struct Walk<'a> {
     record: Record,
     shelf: Shelf,
     failures: u32,
+    /// Reads the hub itself.
+    attendant: Option<Attendant>,
+    /// What the hub is, as far as its fitness depends on it.
+    build: Build,
 }
 
 impl<'a> Walk<'a> {
@@ -45,7 +57,17 @@ impl<'a> Walk<'a> {
         record: Record,
         shelf: Shelf,
     ) -> Self {
-        Self { engine, hub, backends, strategy, record, shelf, failures: 0 }
+        Self {
+            engine,
+            hub,
+            backends,
+            strategy,
+            record,
+            shelf,
+            failures: 0,
+            attendant: None,
+            build: Build::default(),
+        }
     }
 
     fn backend(&self, point: &Point) -> Result<Arc<dyn Backend>, EngineError> {
@@ -61,6 +83,7 @@ impl<'a> Walk<'a> {
         self.sweep().await;
         self.images(plan).await?;
         self.limits(plan).await?;
+        self.attend(plan).await?;
         for search in 0..plan.searches().len() {
             self.tell_search(plan, search);
         }
@@ -99,10 +122,56 @@ impl<'a> Walk<'a> {
     }
 
     /// Leaves the hub as it was found.
-    pub async fn leave(&self) {
+    pub async fn leave(&mut self) {
+        if let Some(attendant) = self.attendant.take() {
+            attendant.end().await;
+        }
         if let Err(error) = self.hub.abandon().await {
             self.engine.teller.log(Level::Warn, format!("something is left on the hub: {error}"));
         }
+    }
+
+    /// Begins to read the hub itself, and adds to its facts what can be seen from within.
+    async fn attend(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        let teller = &self.engine.teller;
+        let image = images(plan)?.into_iter().next();
+        let mut attendance = match self.hub.attend(image.as_ref()).await {
+            Ok(Some(attendance)) => attendance,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                teller.log(Level::Warn, format!("the hub itself is not read: {error}"));
+                return Ok(());
+            }
+        };
+        let first = timeout(FIRST_BEAT, attendance.beats.recv()).await.ok().flatten();
+        let known = self.record.provenance.hub.clone();
+        let facts = vitals::facts::completed(known, attendance.facts.clone());
+        let disk = first.and_then(|beat| beat.pulse.disk);
+        self.build = Build::of(&facts, disk.map(|(_, size)| size));
+        self.record.provenance.hub = facts.clone();
+        teller.tell(Event::Hub { place: self.hub.place(), facts: Box::new(facts) });
+        self.attendant = Some(Attendant::start(attendance));
+        Ok(())
+    }
+
+    /// Lets the hub cool down, where the plan asks for it.
+    async fn cool_down(&self, plan: &Plan) -> Option<Cooled> {
+        let asked = plan.cooldown?;
+        let teller = &self.engine.teller;
+        let seconds = Some(asked.limit.as_secs_f64());
+        teller.tell(Event::Phase { phase: Phase::Cooldown, seconds });
+        let cooled = cooldown::wait(asked, self.attendant.as_ref(), &self.engine.control).await;
+        let below = asked.below;
+        match (cooled.reached, cooled.to) {
+            (Some(true), _) => {}
+            (_, Some(still)) => {
+                teller.log(Level::Warn, format!("the hub did not cool below {below}: {still}"));
+            }
+            (_, None) => {
+                teller.log(Level::Warn, "no cool-down: the hub's temperature cannot be read");
+            }
+        }
+        Some(cooled)
     }
 
     /// Measures the footprint cards that are asked for and not there yet.
@@ -239,6 +308,7 @@ impl<'a> Walk<'a> {
             control: &self.engine.control,
             cores: f64::from(self.record.provenance.client.cores.unwrap_or(1)),
             on_hub: self.record.provenance.hub.shared_with_client,
+            watch: Watch { attendant: self.attendant.as_ref(), build: &self.build },
         }
     }
 
@@ -255,7 +325,13 @@ impl<'a> Walk<'a> {
         teller.tell(Event::Repetition { step, position, attempt });
         let control = self.engine.control.for_repetition(step.point);
         let shared = Shared { control: &control, ..self.shared(plan) };
-        repetition::execute(&shared, backend, &setup, step, position as u32).await
+        let cooled = self.cool_down(plan).await;
+        if let Some(attendant) = &self.attendant {
+            attendant.forget();
+        }
+        let mut done = repetition::execute(&shared, backend, &setup, step, position as u32).await;
+        done.repetition.cooled = cooled;
+        done
     }
 
     /// A repetition failed for good: a run in which nothing goes is given up.

@@ -4,15 +4,17 @@ use std::{fs, path::Path};
 
 use procfs::Current;
 
+use super::vitals::{facts, tree::Tree};
 use crate::{server::HubFacts, units::Bytes};
 
 /// Reads what this machine is. What cannot be read is `None`.
 pub fn this_machine() -> HubFacts {
+    let here = Tree::Folder("/".into());
     let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
     let (cgroup, memory_cgroup) = cgroup();
     HubFacts {
-        model: model(),
-        cpu: cpu_name(&cpuinfo).or_else(cpu_from_device_tree),
+        model: facts::model(&here),
+        cpu: facts::processor(&here),
         cores: cores(&cpuinfo),
         memory: procfs::Meminfo::current().ok().map(|memory| Bytes(memory.mem_total)),
         kernel: read("/proc/sys/kernel/osrelease"),
@@ -44,34 +46,9 @@ fn read(file: impl AsRef<Path>) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// From the device tree (a Raspberry Pi), otherwise from the firmware (a PC).
-fn model() -> Option<String> {
-    read("/proc/device-tree/model").or_else(|| {
-        let vendor = read("/sys/class/dmi/id/sys_vendor");
-        let product = read("/sys/class/dmi/id/product_name")?;
-        Some(match vendor {
-            Some(vendor) if !product.starts_with(&vendor) => format!("{vendor} {product}"),
-            _ => product,
-        })
-    })
-}
-
-fn cpu_name(cpuinfo: &str) -> Option<String> {
-    value_of(cpuinfo, "model name").map(str::to_owned)
-}
-
-/// 64-bit ARM kernels give no processor name in `/proc/cpuinfo`: `arm,cortex-a72` is the next best.
-fn cpu_from_device_tree() -> Option<String> {
-    read("/proc/device-tree/cpus/cpu@0/compatible")
-}
-
 fn cores(cpuinfo: &str) -> Option<u32> {
     let count = cpuinfo.lines().filter(|line| key(line) == Some("processor")).count();
     u32::try_from(count).ok().filter(|count| *count > 0)
-}
-
-fn value_of<'a>(cpuinfo: &'a str, wanted: &str) -> Option<&'a str> {
-    cpuinfo.lines().find(|line| key(line) == Some(wanted))?.split_once(':').map(|(_, v)| v.trim())
 }
 
 fn key(line: &str) -> Option<&str> {
@@ -116,9 +93,7 @@ mod tests {
                       model name\t: AMD Ryzen 7 1700: Eight-Core\n";
 
     #[test]
-    fn a_processor_is_named_where_the_kernel_names_it() {
-        assert_eq!(cpu_name(PC).as_deref(), Some("AMD Ryzen 7 1700: Eight-Core"));
-        assert_eq!(cpu_name(PI), None);
+    fn cores_are_counted() {
         assert_eq!((cores(PC), cores(PI), cores("")), (Some(2), Some(2), None));
     }
 

@@ -1,13 +1,14 @@
 //! Hubs: where the servers run. Start, watch, stop; nothing of what the servers are.
 //!
 //! [`docker`] runs each server in a clean container of a Docker engine; [`local`] runs child
-//! processes on this machine, the built-in broker among them.
+//! processes on this machine, the built-in broker among them. [`vitals`] reads how the hub itself fares.
 
 pub mod child;
 pub mod delay;
 pub mod docker;
 pub mod local;
 pub mod machine;
+pub mod vitals;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -131,6 +132,13 @@ pub trait Hub: Send + Sync {
 
     /// Reaches the hub and says what it is.
     async fn facts(&self) -> Result<HubFacts, HubError>;
+
+    /// Reads the hub itself about once a second, until the beats are dropped; `None` where nobody
+    /// can. `image` is one that is there: a reader on another machine runs from it.
+    async fn attend(&self, image: Option<&Image>) -> Result<Option<vitals::Attendance>, HubError> {
+        let _ = image;
+        Ok(None)
+    }
 
     /// Makes sure that an image is there and up to date: builds or pulls it when it is not.
     async fn provide(

@@ -18,7 +18,7 @@ pub use schedule::schedule;
 
 use crate::{
     server::{HubKind, Limits},
-    units::{Bytes, human_duration},
+    units::{Bytes, Celsius, human_duration},
 };
 
 /// What a run will do, completely decided: two runs of equal plans offer the same load.
@@ -43,6 +43,9 @@ pub struct Plan {
     #[serde(with = "crate::units::seconds")]
     #[schemars(with = "f64")]
     pub server_warmup: Duration,
+    /// How cool the hub must be before each repetition; `null` waits for nothing.
+    #[serde(default)]
+    pub cooldown: Option<Cooldown>,
     /// Where the servers run.
     pub hub: HubRequest,
     /// The combinations of swept values.
@@ -64,6 +67,17 @@ pub struct Plan {
     /// What is done to servers in the middle of every load, in the order of their time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+}
+
+/// The wait before each repetition until the hub has cooled down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cooldown {
+    /// The hub's temperature at which the wait ends.
+    pub below: Celsius,
+    /// Longest wait.
+    #[serde(with = "crate::units::seconds")]
+    #[schemars(with = "f64")]
+    pub limit: Duration,
 }
 
 impl Plan {

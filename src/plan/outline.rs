@@ -49,8 +49,12 @@ impl Plan {
             Order::Interleaved => format!("interleaved by seed {}", self.seed),
             Order::Blocked => format!("blocked, seed {}", self.seed),
         };
+        let cooldown = self.cooldown.map_or_else(String::new, |asked| {
+            let limit = human_duration(asked.limit);
+            format!(" · cooled below {} within {limit}", asked.below)
+        });
         format!(
-            "durability {} · {} · idle baseline {} · {order}",
+            "durability {} · {} · idle baseline {} · {order}{cooldown}",
             self.durabilities().join(" and "),
             self.warmth(),
             human_duration(self.baseline),

@@ -11,6 +11,7 @@ fn plan(workload: Workload, kind: HubKind) -> Plan {
         retries: 1,
         baseline: Duration::from_secs(5),
         server_warmup: Duration::ZERO,
+        cooldown: None,
         hub: HubRequest { kind, ..HubRequest::local() },
         schedule: schedule(points.len(), 3, Order::Interleaved, 42),
         capacity: None,

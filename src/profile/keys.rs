@@ -232,9 +232,21 @@ pub(super) const FOOTPRINT: Key = key(
     "Whether what each backend costs by itself is measured after the repetitions: image, cold start, idling, connections, bytes, recovery.",
     ALL,
 );
+pub(super) const COOLDOWN_BELOW: Key = key(
+    "run.cooldown.below",
+    "a temperature such as \"60 C\", from 0 to 150 C",
+    "Before each repetition the hub cools down to this, so that one does not heat the next. Without it nothing is waited for.",
+    ALL,
+);
+pub(super) const COOLDOWN_LIMIT: Key = key(
+    "run.cooldown.limit",
+    "a duration such as \"5 min\"",
+    "Longest wait for the hub to cool down. The repetition then begins, and its record says so.",
+    ALL,
+);
 
 /// Every key, in the order in which a saved profile holds them.
-pub const KEYS: [&Key; 36] = [
+pub const KEYS: [&Key; 38] = [
     &NAME,
     &DESCRIPTION,
     &BACKEND,
@@ -268,6 +280,8 @@ pub const KEYS: [&Key; 36] = [
     &DURABILITY,
     &BASELINE,
     &SERVER_WARMUP,
+    &COOLDOWN_BELOW,
+    &COOLDOWN_LIMIT,
     &FOOTPRINT,
     &THRESHOLDS,
     &FAULT,

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     plan::{
-        Arrival, BackendChoice, Durability, Fault, HubRequest, Order, PayloadSource, Scenario,
-        Threshold,
+        Arrival, BackendChoice, Cooldown, Durability, Fault, HubRequest, Order, PayloadSource,
+        Scenario, Threshold,
     },
     units::Bytes,
 };
@@ -146,6 +146,8 @@ pub struct RunRequest {
     pub baseline: Duration,
     /// Length of the server's own warm-up load.
     pub server_warmup: Duration,
+    /// How cool the hub must be before each repetition.
+    pub cooldown: Option<Cooldown>,
     /// Whether each backend's footprint card is measured, too.
     pub footprint: bool,
 }

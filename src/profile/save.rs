@@ -118,6 +118,8 @@ impl Profile {
             }
             "run.baseline" => time(run.baseline),
             "run.server_warmup" => time(run.server_warmup),
+            "run.cooldown.below" => run.cooldown.map(|asked| asked.below.exact().into()),
+            "run.cooldown.limit" => run.cooldown.and_then(|asked| time(asked.limit)),
             // Left out where it is not asked for, as most profiles do not.
             "run.footprint" => run.footprint.then_some(Value::Boolean(true)),
             _ => self.workload_value(path),

@@ -5,7 +5,7 @@ use super::{
 use crate::{
     plan::Workload,
     server::HubKind,
-    units::{ByteRate, Cpus},
+    units::{ByteRate, Celsius, Cpus},
 };
 
 mod faults;
@@ -200,7 +200,7 @@ heap = 512
     bad.toml:12:9: workload.drain: true where text with a number and its unit is wanted (allowed: a duration such as "10 s")
     bad.toml:14:15: run.repetitions: 0 is too small (allowed: a whole number from 1 to 10,000)
     bad.toml:15:14: run.durability: "dsik" is not default, memory or disk, did you mean disk? (allowed: default, memory, disk, or a list)
-    bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, retries, order, seed, durability, baseline, server_warmup or footprint)
+    bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, retries, order, seed, durability, baseline, server_warmup, cooldown or footprint)
     bad.toml:18:17: thresholds.delivry.p99: this metric is not known, did you mean delivery.p99? (allowed: lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost)
     bad.toml:20:1: stream.partitons: this key is not known, did you mean partitions? (allowed: image, heap, partitions or producer)
     bad.toml:21:8: stream.heap: the number 512 where text with a number and its unit is wanted (allowed: a size such as "512 MiB")
@@ -447,4 +447,24 @@ fn a_box_brings_its_limits_along_and_what_is_given_stands_above_them() {
     assert_problem("[hub]\nlike = \"raspberry-pi-3c\"", "raspberry-pi-3b");
     assert_problem("[hub]\nlimits = { delay = \"1 us\" }", "100 us");
     assert_problem("[hub]\nlimits = { link = \"1 kbit/s\" }", "too small");
+}
+
+#[test]
+fn a_cool_down_is_a_temperature_and_a_limit_of_time() {
+    let latency = "[workload]\nkind = \"latency\"\nusers = 1\npayload = \"1 B\"\nmessages = 1\n";
+    let run = |text: &str| format!("{latency}[run]\n{text}\n");
+    let profile =
+        parse(&format!("{SMALLEST}{}", run("cooldown = { below = \"62.5 °C\" }"))).unwrap();
+    let cooldown = profile.plan().cooldown.unwrap();
+    assert_eq!((cooldown.below, cooldown.limit), (Celsius(62_500), Duration::from_mins(5)));
+    let text = profile.to_toml();
+    assert!(text.contains("cooldown = { below = \"62.5 C\", limit = \"5 min\" }"), "{text}");
+    assert_eq!(parse(&text).unwrap(), profile);
+    assert_eq!(parse(&format!("{SMALLEST}{latency}")).unwrap().plan().cooldown, None);
+    assert_problem(
+        &run("cooldown = { limit = \"1 min\" }"),
+        "run.cooldown.below, which is missing",
+    );
+    assert_problem(&run("cooldown = { below = \"60\" }"), "degrees Celsius");
+    assert_problem(&run("cooldown = { below = \"200 C\" }"), "no hub's");
 }

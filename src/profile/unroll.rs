@@ -33,6 +33,7 @@ impl Profile {
             retries: run.retries,
             baseline: run.baseline,
             server_warmup: run.server_warmup,
+            cooldown: run.cooldown,
             hub: self.hub.clone(),
             schedule: match &capacity {
                 Some(_) => Vec::new(),

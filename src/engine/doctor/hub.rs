@@ -1,7 +1,10 @@
 //! Checks of an engine and of the machine under it.
 
 use super::Check;
-use crate::{hub::docker::Examination, units::Bytes};
+use crate::{
+    hub::docker::Examination,
+    units::{Bytes, human_duration},
+};
 
 /// Memory below which servers and the system get into each other's way: the study's smallest
 /// server takes a quarter of a gigabyte, a broker with its page cache more than half of one.
@@ -25,6 +28,8 @@ pub(super) fn checks(place: &str, found: &Examination) -> Vec<Check> {
         cores(found),
         memory(found),
         disk(found),
+        storage(found),
+        condition(found),
         driver(found),
         cgroup(found),
         memory_cgroup(found),
@@ -109,6 +114,44 @@ fn disk(found: &Examination) -> Check {
         Check::fail(SUBJECT, seen, advice)
     } else if free < DISK_NEEDED {
         Check::warn(SUBJECT, format!("{seen}; building an image takes {DISK_NEEDED}"), advice)
+    } else {
+        Check::ok(SUBJECT, seen)
+    }
+}
+
+/// What a synchronous write costs is the disk's own, and a large part of any latency with
+/// `durability = "disk"`.
+fn storage(found: &Examination) -> Check {
+    let facts = &found.facts;
+    let file_system = facts.file_system.as_deref().unwrap_or("an unknown file system");
+    let device = facts.storage_device.as_deref().unwrap_or("an unknown disk");
+    let fsync = facts.fsync.map_or_else(
+        || "not measured".to_owned(),
+        |time| format!("{} for 4 KiB", human_duration(time)),
+    );
+    Check::ok("storage", format!("{file_system} on {device}, synchronous write {fsync}"))
+}
+
+/// Heat, supply and clock as they are now.
+fn condition(found: &Examination) -> Check {
+    const SUBJECT: &str = "heat and supply";
+    let facts = &found.facts;
+    let bits = facts.throttle_bits.unwrap_or(0);
+    let mut seen =
+        vec![facts.temperature.map_or_else(|| "no thermometer".to_owned(), |now| now.to_string())];
+    seen.extend(facts.governor.as_ref().map(|name| format!("governor {name}")));
+    seen.extend(facts.throttle_bits.map(|bits| format!("throttle bits {bits:#x}")));
+    let seen = seen.join(", ");
+    let supply = "use the board's own power supply and a short cable: what sags is measured slower";
+    let heat = "give it a fan or let it cool: what is hot is measured slower";
+    if found.under_voltage == Some(true) {
+        Check::warn(SUBJECT, format!("under-voltage now: {seen}"), supply)
+    } else if bits & 0b1110 != 0 {
+        Check::warn(SUBJECT, format!("the clock is lowered now: {seen}"), heat)
+    } else if bits & (1 << 16) != 0 {
+        Check::warn(SUBJECT, format!("under-voltage since its start: {seen}"), supply)
+    } else if bits >> 16 != 0 {
+        Check::warn(SUBJECT, format!("the clock was lowered since its start: {seen}"), heat)
     } else {
         Check::ok(SUBJECT, seen)
     }

@@ -101,8 +101,9 @@ pub struct Question {
     pub folders: Vec<(String, PathBuf)>,
 }
 
-/// Looks at the hub, at this machine, and at what the plan wants of both. Changes nothing, starts
-/// nothing; every question to an engine has a limit of time.
+/// Looks at the hub, at this machine, and at what the plan wants of both. Changes nothing; on a hub
+/// elsewhere a helper from an image of ours reads the machine for a second, where there is one.
+/// Every question to an engine has a limit of time.
 pub async fn examine(question: &Question) -> Vec<Check> {
     let plan = question.plan.as_ref();
     let mut checks = Vec::new();

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{backend, hub::docker::Examination, profile::Profile, units::Bytes};
+use crate::{backend, hub::docker::Examination, profile::Profile, server::HubFacts, units::Bytes};
 
 /// What an engine answers to each question.
 #[derive(Clone)]
@@ -222,7 +222,7 @@ impl Scene {
 }
 
 /// What depends on the machine that tests this.
-const OF_THIS_MACHINE: [&str; 3] = ["free disk", "threads here", "memory here"];
+const OF_THIS_MACHINE: [&str; 4] = ["heat and supply", "free disk", "threads here", "memory here"];
 
 fn faults(checks: &[Check]) -> Vec<&Check> {
     let ours = |check: &&Check| !OF_THIS_MACHINE.contains(&check.subject.as_str());
@@ -298,9 +298,24 @@ fn a_full_disk_is_named_before_a_build_fills_it() {
 }
 
 #[test]
+fn a_hub_that_sags_or_is_throttled_is_named() {
+    let check = |bits, under_voltage| {
+        let facts = HubFacts { throttle_bits: Some(bits), ..HubFacts::default() };
+        let found = Examination { facts, under_voltage, ..Examination::default() };
+        let checks = hub::checks("there", &found);
+        checks.into_iter().find(|check| check.subject == "heat and supply").unwrap()
+    };
+    assert_eq!(check(0, Some(false)).finding, Finding::Ok);
+    assert!(check(0x1, Some(true)).seen.starts_with("under-voltage now"));
+    assert!(check(0x4, None).seen.starts_with("the clock is lowered now"));
+    assert!(check(0x5_0000, None).seen.starts_with("under-voltage since its start"));
+    assert!(check(0x8_0000, None).seen.starts_with("the clock was lowered"));
+}
+
+#[test]
 fn what_an_engine_does_not_say_is_not_taken_for_well() {
     for check in hub::checks("there", &Examination::default()) {
-        if check.subject != "engine" {
+        if !["engine", "storage", "heat and supply"].contains(&check.subject.as_str()) {
             assert_eq!(
                 (check.finding, check.seen.as_str()),
                 (Finding::Warn, "not known"),

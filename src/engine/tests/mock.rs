@@ -13,7 +13,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{
+    attendant::Watch,
     control::Control,
+    fitness::Build,
     repetition::{self, Done, Shared},
 };
 use crate::{
@@ -379,6 +381,7 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
         retries: 0,
         baseline: Duration::ZERO,
         server_warmup: Duration::ZERO,
+        cooldown: None,
         hub: HubRequest::local(),
         points: vec![point.clone()],
         schedule: vec![step],
@@ -397,7 +400,16 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
     };
     let hub: Arc<dyn Hub> = Arc::new(Nowhere::default());
     let (teller, _events) = event::channel();
-    let shared =
-        Shared { plan: &plan, hub: &hub, teller: &teller, control, cores: 2.0, on_hub: true };
+    let build = Build::default();
+    let watch = Watch { attendant: None, build: &build };
+    let shared = Shared {
+        plan: &plan,
+        hub: &hub,
+        teller: &teller,
+        control,
+        cores: 2.0,
+        on_hub: true,
+        watch,
+    };
     repetition::execute(&shared, &mock, &setup, step, 0).await
 }

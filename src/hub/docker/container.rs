@@ -528,7 +528,7 @@ impl Engine {
         }
     }
 
-    async fn discard(&self, id: &str) {
+    pub(super) async fn discard(&self, id: &str) {
         if let Err(error) = self.remove(id).await {
             tracing::warn!("the container {id} could not be removed: {}", words(&error));
         }

@@ -12,7 +12,10 @@ use super::{
     facts_of, has_reachable_bridge, recipe,
 };
 use crate::{
-    hub::HubError,
+    hub::{
+        Hub, HubError,
+        vitals::{Attendance, Pulse, facts::completed},
+    },
     server::{HubFacts, Image},
     units::Bytes,
 };
@@ -29,6 +32,8 @@ pub struct Examination {
     pub clock: Option<ClockOffset>,
     /// Free and all space of the file system under its data.
     pub disk: Option<(Bytes, Bytes)>,
+    /// Whether its supply voltage is too low.
+    pub under_voltage: Option<bool>,
     /// Whether containers can be reached at their own addresses, where the engine is on this
     /// machine.
     pub direct: bool,
@@ -85,8 +90,8 @@ impl DockerHub {
             }
         }
         let local = self.engine.address.is_local();
-        let root = info.docker_root_dir.as_deref().filter(|_| local);
-        let disk = root.and_then(crate::hub::machine::space_of);
+        let (seen, pulse) = self.seen().await.unzip();
+        let pulse = pulse.unwrap_or_default();
         let running = info.containers_running.and_then(|count| u64::try_from(count).ok());
         let ours = self.engine.labelled(super::owner::RUN).await.ok().map(|list| {
             let runs = |one: &&bollard::models::ContainerSummary| {
@@ -97,17 +102,33 @@ impl DockerHub {
         let api = client.client_version();
         Ok(Examination {
             clock,
-            disk,
+            disk: pulse.disk,
+            under_voltage: pulse.starved(),
             direct: has_reachable_bridge(&info),
             limits_cpus: info.cpu_cfs_quota != Some(false),
             running,
             ours,
-            facts: HubFacts {
-                api: Some(format!("{}.{}", api.major_version, api.minor_version)),
-                shared_with_client: local,
-                ..facts_of(info, &version)
-            },
+            facts: completed(
+                HubFacts {
+                    api: Some(format!("{}.{}", api.major_version, api.minor_version)),
+                    shared_with_client: local,
+                    ..facts_of(info, &version)
+                },
+                seen.unwrap_or_default(),
+            ),
         })
+    }
+
+    /// What can be seen of the machine itself; on another one only where an image of ours is there.
+    async fn seen(&self) -> Option<(HubFacts, Pulse)> {
+        let own = self.images().await.unwrap_or_default();
+        let image = own.into_iter().find_map(|image| image.reference).map(Image::Named);
+        let Attendance { facts, mut beats, gone } = self.attend(image.as_ref()).await.ok()??;
+        let beat = tokio::time::timeout(ASK, beats.recv()).await.ok().flatten();
+        drop(beats);
+        // The reader leaves nothing behind.
+        let _ = tokio::time::timeout(ASK, gone).await;
+        Some((facts, beat?.pulse))
     }
 
     /// Whether `image` is ready there.

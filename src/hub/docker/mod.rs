@@ -10,6 +10,7 @@
 //! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
 //! - `examine`: what decides whether an engine can be measured.
 //! - `fault`: what is done to a container in the middle of a load, by plan.
+//! - `helper`: a container that reads a hub which is not this machine.
 //! - `owner`: which containers are leftovers of dead runs.
 //!
 //! Every call has a limit of time ([`call`]), so that a hanging engine never hangs a run.
@@ -22,6 +23,7 @@ mod data;
 mod disk;
 mod examine;
 mod fault;
+mod helper;
 mod image;
 mod inside;
 mod link;
@@ -39,7 +41,7 @@ mod wire;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -68,7 +70,12 @@ pub use self::{
     image::OwnImage,
     tools::tools,
 };
-use super::{Hub, HubError, Sampled, child::folder, delay::Proxy};
+use super::{
+    Hub, HubError, Sampled,
+    child::folder,
+    delay::Proxy,
+    vitals::{self, Attendance},
+};
 use crate::{
     clock::Clock,
     event::ImageStep,
@@ -112,6 +119,8 @@ struct Engine {
     refused: Mutex<BTreeSet<Refusable>>,
     /// The way to each container that is not the plain one, by the container's identity.
     ways: Mutex<HashMap<String, Way>>,
+    /// The folder under which the engine keeps its data.
+    root: PathBuf,
     /// The starts in progress.
     starts: TaskTracker,
     /// The run's own network, once it was asked for.
@@ -193,6 +202,7 @@ impl DockerHub {
             refused: Mutex::default(),
             cut: Mutex::default(),
             ways: Mutex::default(),
+            root: info.docker_root_dir.map_or_else(helper::usual_root, PathBuf::from),
             starts: TaskTracker::new(),
             network: OnceCell::new(),
             client,
@@ -252,6 +262,15 @@ impl Hub for DockerHub {
     async fn image_size(&self, image: &Image) -> Option<Bytes> {
         let size = self.engine.image(image.reference()).await.ok()??.size?;
         u64::try_from(size).ok().map(Bytes)
+    }
+
+    async fn attend(&self, image: Option<&Image>) -> Result<Option<Attendance>, HubError> {
+        if self.engine.address.is_local() && !self.engine.reach.publishes() {
+            let here = vitals::tree::Tree::Folder("/".into());
+            return Ok(Some(vitals::follow(here, self.engine.root.clone()).await));
+        }
+        let Some(image) = image else { return Ok(None) };
+        Arc::clone(&self.engine).attend(image.reference()).await.map(Some)
     }
 
     async fn provide(

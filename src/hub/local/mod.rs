@@ -21,7 +21,10 @@ use nix::sys::signal::Signal;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Hub, HubError, PATIENCE, Sampled, machine, own_program};
+use super::{
+    Hub, HubError, PATIENCE, Sampled, machine, own_program,
+    vitals::{self, Attendance},
+};
 use crate::{
     clock::Clock,
     event::ImageStep,
@@ -155,6 +158,11 @@ impl Hub for LocalHub {
 
     async fn facts(&self) -> Result<HubFacts, HubError> {
         Ok(machine::this_machine())
+    }
+
+    async fn attend(&self, _: Option<&Image>) -> Result<Option<Attendance>, HubError> {
+        let here = vitals::tree::Tree::Folder("/".into());
+        Ok(Some(vitals::follow(here, self.root.clone()).await))
     }
 
     /// Processes need no image.

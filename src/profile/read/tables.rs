@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LONGEST_RUN, Reader};
 use crate::{
-    plan::{Durability, HubRequest, LOST, Order, Threshold},
+    plan::{Cooldown, Durability, HubRequest, LOST, Order, Threshold},
     profile::{
         RunRequest,
         boxes::BOXES,
@@ -15,7 +15,7 @@ use crate::{
         values::{self, Read},
     },
     server::{HubKind, Limits},
-    units::{ByteRate, Bytes, Cpus, UnitError},
+    units::{ByteRate, Bytes, Celsius, Cpus, UnitError},
 };
 
 const HUB_KINDS: [(&str, HubKind); 2] = [("docker", HubKind::Docker), ("local", HubKind::Local)];
@@ -37,6 +37,8 @@ const LEAST_LINK: ByteRate = ByteRate(8_000.0);
 /// Shorter delays drown in what the proxy itself takes.
 const LEAST_DELAY: Duration = Duration::from_micros(100);
 const MOST_DELAY: Duration = Duration::from_secs(10);
+const COLDEST: Celsius = Celsius(0);
+const HOTTEST: Celsius = Celsius(150_000);
 
 const MOST_REPETITIONS: u64 = 10_000;
 const MOST_RETRIES: u64 = 100;
@@ -128,6 +130,7 @@ impl Reader<'_> {
         });
         let baseline = self.time(&keys::BASELINE, 5);
         let server_warmup = self.time(&keys::SERVER_WARMUP, 0);
+        let cooldown = self.cooldown();
         let footprint = self.read(&keys::FOOTPRINT, false, values::truth);
         Some(RunRequest {
             repetitions: repetitions?,
@@ -137,8 +140,30 @@ impl Reader<'_> {
             durability: durability?,
             baseline: baseline?,
             server_warmup: server_warmup?,
+            cooldown: cooldown?,
             footprint: footprint?,
         })
+    }
+
+    /// The wait has a limit, so that a hub in a hot cabinet is measured in the end.
+    fn cooldown(&mut self) -> Option<Option<Cooldown>> {
+        let below = self.read(&keys::COOLDOWN_BELOW, None, |node| {
+            let below: Celsius = values::quantity(node)?;
+            if !(COLDEST..=HOTTEST).contains(&below) {
+                return Err(Fault::new(node.place, format!("{below} is no hub's")).into());
+            }
+            Ok(Some(below))
+        });
+        let limit = self.time(&keys::COOLDOWN_LIMIT, 300);
+        if below == Some(None) && self.node(&keys::COOLDOWN_LIMIT).is_some() {
+            self.object(
+                &keys::COOLDOWN_LIMIT,
+                "it limits a wait for run.cooldown.below, which is missing",
+            );
+            return None;
+        }
+        let limit = limit?;
+        Some(below?.map(|below| Cooldown { below, limit }))
     }
 
     /// Thresholds in the order of [`METRICS`], `lost` last.
