@@ -200,7 +200,7 @@ fn durability_is_in_force_and_in_the_record() {
 }
 
 /// A thousand users on `backend`, confirmed by `look`.
-fn a_thousand_users(backend: &str, look: fn(&str) -> Option<u64>) {
+fn a_thousand_users(backend: &str, look: fn(&str) -> u64) {
     let home = Home::new();
     let gate = Gate::open(&home.path(""), look);
     let engine = format!("hub.engine=\"{}\"", gate.engine());

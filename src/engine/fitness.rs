@@ -298,7 +298,8 @@ mod tests {
 
     #[test]
     fn each_limit_has_its_reason_and_its_seconds() {
-        let cases: [(fn(&mut Vitals), &str, &str); 9] = [
+        type Case = (fn(&mut Vitals), &'static str, &'static str);
+        let cases: [Case; 9] = [
             (|one| one.temperature = Some(Celsius(81_500)), "hub-hot", "as hot as 81.5 °C"),
             (|one| one.throttle_bits = Some(0x4), "hub-throttled", "firmware lowered"),
             (|one| one.throttle_bits = Some(0x8), "hub-throttled", "firmware lowered"),

@@ -74,8 +74,8 @@ pub fn processor(tree: &Tree) -> Option<String> {
         line.split_once(':').map(|(_, name)| name.trim().to_owned())
     });
     named.or_else(|| {
-        let names = tree.read("sys/firmware/devicetree/base/cpus/cpu@0/compatible")?;
-        names.split('\0').next().map(str::to_owned)
+        let compatible = tree.read("sys/firmware/devicetree/base/cpus/cpu@0/compatible")?;
+        compatible.split('\0').next().map(str::to_owned)
     })
 }
 

@@ -146,6 +146,7 @@ impl Reader<'_> {
     }
 
     /// The wait has a limit, so that a hub in a hot cabinet is measured in the end.
+    #[expect(clippy::option_option, reason = "not asked for is something else than not understood")]
     fn cooldown(&mut self) -> Option<Option<Cooldown>> {
         let below = self.read(&keys::COOLDOWN_BELOW, None, |node| {
             let below: Celsius = values::quantity(node)?;
