@@ -225,7 +225,12 @@ impl Scene {
 const OF_THIS_MACHINE: [&str; 4] = ["heat and supply", "free disk", "threads here", "memory here"];
 
 fn faults(checks: &[Check]) -> Vec<&Check> {
-    let ours = |check: &&Check| !OF_THIS_MACHINE.contains(&check.subject.as_str());
+    // The engine of these tests gives one answer for every image: where a limit brings in the image
+    // that proves it, that one is of another recipe.
+    let ours = |check: &&Check| {
+        !OF_THIS_MACHINE.contains(&check.subject.as_str())
+            && !check.subject.starts_with("image hubmark/tools:")
+    };
     checks.iter().filter(ours).filter(|check| check.finding != Finding::Ok).collect()
 }
 
