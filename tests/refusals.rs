@@ -285,18 +285,23 @@ fn a_place_where_no_record_can_be_is_told_before_anything_is_started() {
 }
 
 #[test]
-fn a_disk_that_fills_up_ends_the_run_and_keeps_what_fitted() {
+fn a_disk_that_fills_up_loses_nothing() {
     let bench = Bench::new();
     let records = bench.path("records");
     let Some(_disk) = SmallDisk::mount(&records) else {
         eprintln!("skipped: only root can make a small disk");
         return;
     };
-    let answer = bench.run("first-look", SHORT).end();
-    answer.says(1, &["could not be saved", "No space left on device", "free some space"]);
-    assert!(answer.stdout.contains("delivery"), "the result is still told: {}", answer.stdout);
-    assert!(!finished(&bench.record()).is_empty());
+    let load = [SHORT, &["run.repetitions=30"]].concat();
+    let answer = bench.run("first-look", &load).end();
+    answer.says(0, &["could not be saved", "No space left on device", "it was saved as"]);
+    assert!(answer.stdout.contains("delivery"), "the result is told: {}", answer.stdout);
+    assert!((1..30).contains(&finished(&bench.record()).len()), "what fitted is still there");
     assert_eq!(fs::read_dir(&records).unwrap().count(), 1, "no half-written file is left");
+    let files = fs::read_dir(bench.path("state")).unwrap().map(|file| file.unwrap().path());
+    let kept: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "json")).collect();
+    assert_eq!(finished(&hubmark::record::store::load(&kept[0]).unwrap()).len(), 30);
+    assert!(answer.stdout.contains(&kept[0].display().to_string()), "{}", answer.stdout);
     assert_eq!(bench.folders().len(), 0);
 }
 

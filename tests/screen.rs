@@ -95,7 +95,7 @@ fn a_run_that_is_stopped_leaves_a_partial_record_and_the_screen_stays() {
     let folders = Folders::new(MANY);
     let mut terminal = Terminal::running(&folders);
     terminal.press("s");
-    terminal.wait("stop the run?");
+    terminal.wait("stop or change the run?");
     terminal.press("n");
     terminal.wait(" stopped ");
     terminal.wait("back to setup");
