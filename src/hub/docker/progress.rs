@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn bytes_are_read_from_what_apt_and_maven_say() {
         let cases = [
-            ("Get:1 http://deb.debian.org/debian bookworm InRelease [151 kB]", Some(151_000)),
+            ("Get:1 http://mirror.example/debian bookworm InRelease [151 kB]", Some(151_000)),
             ("Get:12 http://x y amd64 libc6 amd64 2.36-9 [2,758 kB]", Some(2_758_000)),
             ("Get:3 http://x y amd64 tiny all 1 [908 B]", Some(908)),
             (
@@ -267,7 +267,7 @@ mod tests {
                 Some(4_900_000),
             ),
             ("[INFO] Downloaded from central: https://x/y.pom (1.5 kB at 30 kB/s)", Some(1_500)),
-            ("Hit:2 http://deb.debian.org/debian bookworm InRelease", None),
+            ("Hit:2 http://mirror.example/debian bookworm InRelease", None),
             ("Fetched 9,220 kB in 1s (7,712 kB/s)", None),
             ("Get:3 nothing", None),
             ("Get:3 [x kB]", None),
