@@ -145,6 +145,19 @@ fn mariadb_comes_back_from_everything_in_a_row() {
     assert_eq!(repetition.resources["mariadb"].cpu.core_seconds, None);
 }
 
+#[test]
+#[ignore = "needs a Docker engine"]
+fn kafka_with_zookeeper_comes_back_from_the_loss_of_either() {
+    let faults = [
+        "at = \"500 ms\", kind = \"kill\", for = \"1 s\", server = \"zookeeper\"",
+        "at = \"4 s\", kind = \"kill\", for = \"1 s\"",
+    ];
+    // A broker that lost its ZooKeeper, too, needs about twenty seconds until it stays up.
+    let long = ["workload.duration=\"75 s\""];
+    let record = played(OLD_KAFKA, &faults.map(str::to_owned), &long);
+    finished(&record)[0].faults.iter().for_each(recovered);
+}
+
 /// Every kind on every server, at the start, in the middle and in the drain.
 #[test]
 #[ignore = "needs a Docker engine"]

@@ -1,6 +1,6 @@
 //! The consumer: all partitions, from their beginning, assigned by hand.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -21,6 +21,11 @@ use crate::{
 
 /// Longest wait for a message before the inbox is asked whether to stop.
 const NAP: Duration = Duration::from_millis(20);
+/// How long a topic may be unknown to a server that had it: a broker that has just come back may
+/// know none for a moment; one that does not know it for longer has lost it.
+const COMEBACK: Duration = Duration::from_secs(15);
+/// Longest wait for an answer meanwhile.
+const ANSWER: Duration = Duration::from_millis(500);
 /// Messages after which the inbox is flushed though more are at hand.
 const BATCH: u32 = 256;
 
@@ -64,6 +69,15 @@ impl KafkaConsumer {
         Ok(connected)
     }
 
+    /// Whether the server has the topic, asked now: librdkafka by itself would look again in minutes.
+    fn knows_the_topic(&self) -> bool {
+        let known = self.consumer.fetch_metadata(Some(TOPIC), ANSWER);
+        known.is_ok_and(|known| {
+            let mut topics = known.topics().iter().filter(|topic| topic.name() == TOPIC);
+            topics.any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+        })
+    }
+
     fn assign(&mut self) -> Result<(), BackendError> {
         let Some(start) = self.start.take() else { return Ok(()) };
         self.consumer
@@ -75,7 +89,7 @@ impl KafkaConsumer {
 impl Consumer for KafkaConsumer {
     fn run(mut self: Box<Self>, inbox: &mut dyn Inbox) -> Result<(), BackendError> {
         self.assign()?;
-        let mut untold = 0;
+        let (mut untold, mut gone) = (0, None::<(Instant, String)>);
         loop {
             let polled = self.consumer.poll(if untold == 0 { NAP } else { Duration::ZERO });
             match polled {
@@ -93,11 +107,23 @@ impl Consumer for KafkaConsumer {
                 Some(Err(error)) if passes(&error) => {
                     tracing::debug!(target: "hubmark::kafka", "consumer: {error}");
                 }
+                Some(Err(error)) if is_unknown(&error) => {
+                    tracing::debug!(target: "hubmark::kafka", "consumer: {error}");
+                    gone.get_or_insert((Instant::now(), reason(&error)));
+                }
                 Some(Err(error)) => {
                     inbox.flush();
                     return Err(self.place.failed("reading the topic", reason(&error)));
                 }
                 None => {}
+            }
+            if let Some((since, last)) = &gone {
+                if self.knows_the_topic() {
+                    gone = None;
+                } else if since.elapsed() > COMEBACK {
+                    inbox.flush();
+                    return Err(self.place.failed("reading the topic", last));
+                }
             }
             if untold > 0 {
                 inbox.flush();
@@ -108,6 +134,16 @@ impl Consumer for KafkaConsumer {
             }
         }
     }
+}
+
+/// Whether the server said that it has no such topic or partition.
+fn is_unknown(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::MessageConsumption(
+            Code::UnknownPartition | Code::UnknownTopic | Code::UnknownTopicOrPartition
+        )
+    )
 }
 
 /// Whether librdkafka goes on by itself after that error.
