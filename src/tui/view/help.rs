@@ -41,7 +41,7 @@ const TEXT: &[(&str, &str)] = &[
     ),
     ("failed", "not measured to the end; not in the figures."),
     ("hubmark", ""),
-    ("lag p99", "how late hubmark itself sent, in microseconds. cpu: cores that it used."),
+    ("lag p99", "how late hubmark itself sent, in milliseconds. cpu: cores that it used."),
     ("dropped", "pictures of the run that this screen was too slow to take. The load never waits."),
     ("Servers", ""),
     ("cpu", "cores in use, of those that the hub has or the limit allows."),

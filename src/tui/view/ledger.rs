@@ -165,8 +165,8 @@ fn generator(scene: &Scene) -> Line<'static> {
     let mut spans = vec![
         label(if snapshot.hub.is_some() { "" } else { "hubmark  " }),
         label("lag p99"),
-        number(format::optional(generator.lag_p99), 6),
-        label(if snapshot.hub.is_some() { " µs cpu " } else { " µs  cpu " }),
+        number(format::optional(generator.lag_p99.map(|micros| micros / 1e3)), 6),
+        label(if snapshot.hub.is_some() { " ms cpu " } else { " ms  cpu " }),
         number(or_missing(format::three(generator.cpu_cores)), 5),
     ];
     match &snapshot.hub {
