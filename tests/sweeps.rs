@@ -152,7 +152,7 @@ fn a_repetition_that_failed_is_tried_again_and_every_try_is_kept() {
     let file = bench.path("tried.json");
     let sets = [
         "workload.users=5",
-        "workload.messages=100",
+        "workload.messages=400",
         "workload.arrival={ distribution = \"constant\", mean = \"20 ms\" }",
         "run.baseline=\"0 s\"",
     ];

@@ -103,6 +103,7 @@ struct Letter {
     stamp: Stamp,
     payload: Vec<u8>,
     at: Micros,
+    bulk: bool,
     seen: Seen,
     since: Instant,
 }
@@ -267,7 +268,8 @@ impl Fleet for MockFleet {
             let at = Micros(sent.0 + fate.delivery);
             let payload = payload.clone();
             let since = Instant::now();
-            post.letters.push_back(Letter { stamp, payload, at, seen: fate.seen, since });
+            let bulk = self.bundling == Bundling::Bulk;
+            post.letters.push_back(Letter { stamp, payload, at, bulk, seen: fate.seen, since });
         }
         Ok(())
     }
@@ -280,7 +282,9 @@ impl Consumer for Office {
         while !inbox.stopped() {
             let letters = self.post().take();
             for letter in letters {
-                inbox.arrived(letter.at, letter.stamp, &letter.payload);
+                // What was loaded before is read now.
+                let now = if letter.bulk { self.clock.now() } else { letter.at };
+                inbox.arrived(letter.at.max(now), letter.stamp, &letter.payload);
             }
             inbox.flush();
             std::thread::sleep(Duration::from_millis(1));
