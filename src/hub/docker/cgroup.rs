@@ -80,7 +80,7 @@ const THROTTLE_2: &str = "io.max";
 /// reaches stays, because only under some rule the kernel counts.
 fn write_rule(version_1: bool, number: &str, rate: Option<u64>) -> (String, String) {
     if version_1 {
-        let rate = rate.unwrap_or(super::container::UNREACHABLE_RATE.unsigned_abs());
+        let rate = rate.unwrap_or(super::request::UNREACHABLE_RATE.unsigned_abs());
         let rule = format!("{number} {rate}");
         (rule.clone(), rule)
     } else {

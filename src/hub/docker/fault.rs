@@ -15,7 +15,7 @@ use super::{
     Engine,
     call::{ASK, WORK, failed, status, within},
     cgroup,
-    container::nano_cpus,
+    request::nano_cpus,
 };
 use crate::{
     hub::HubError,

@@ -3,7 +3,9 @@
 //! - [`connect`]: addresses, and what is wrong when no engine answers.
 //! - `ssh`: an engine of another machine through the operator's `ssh`; `wire` carries its calls.
 //! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
-//! - `container`, `placeholder`: one clean container, started and addressed, or cleared away.
+//! - `container`, `request`, `refusal`, `placeholder`: one clean container, asked for, started and
+//!   addressed, or cleared away.
+//! - `state`: how a container fares, what it said, its removal.
 //! - `network`: a network of the run's own, in which no address is ever given twice.
 //! - `link`, `prove`, `tools`, `inside`: limits that a container alone does not have, and whether
 //!   all of them hold.
@@ -33,7 +35,10 @@ mod placeholder;
 mod progress;
 mod prove;
 mod recipe;
+mod refusal;
+mod request;
 mod ssh;
+mod state;
 mod stats;
 mod tools;
 mod wire;
@@ -58,11 +63,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     call::{ASK, failed, within},
-    container::Refusable,
     disk::Disk,
     link::Link,
     network::Network,
     owner::{Fate, Owner},
+    refusal::Refusable,
 };
 pub use self::{
     connect::Address,
