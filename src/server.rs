@@ -102,6 +102,22 @@ pub struct Recipe {
     pub files: &'static [(&'static str, &'static [u8])],
 }
 
+#[cfg(test)]
+impl Recipe {
+    /// Checks that it is made of every file of its folder, and of nothing else.
+    pub fn assert_whole(&self) {
+        let images = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/images");
+        let mut there: Vec<_> = std::fs::read_dir(images.join(self.name))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        there.sort();
+        let mut embedded: Vec<_> = self.files.iter().map(|(name, _)| (*name).to_owned()).collect();
+        embedded.sort();
+        assert_eq!(embedded, there, "{}", self.name);
+    }
+}
+
 /// A child process to start.
 #[derive(Debug, Clone)]
 pub struct ProcessSpec {

@@ -211,10 +211,7 @@ pub trait Hub: Send + Sync {
         fault: &FaultKind,
         _limits: &Limits,
     ) -> Result<(), HubError> {
-        Err(HubError::Operation {
-            what: format!("{} of {}", fault.word(), server.role),
-            reason: format!("this kind of hub ({}) cannot do it", self.place()),
-        })
+        Err(self.beyond(format!("{} of {}", fault.word(), server.role)))
     }
 
     /// Ends what [`Hub::inflict`] began; returns when it is over. A server that had ended has then
@@ -226,10 +223,13 @@ pub trait Hub: Send + Sync {
         fault: &FaultKind,
         _limits: &Limits,
     ) -> Result<(), HubError> {
-        Err(HubError::Operation {
-            what: format!("ending the {} of {}", fault.word(), server.role),
-            reason: format!("this kind of hub ({}) cannot do it", self.place()),
-        })
+        Err(self.beyond(format!("ending the {} of {}", fault.word(), server.role)))
+    }
+
+    /// The answer to `what`, which this kind of hub has no means for.
+    fn beyond(&self, what: String) -> HubError {
+        let reason = format!("this kind of hub ({}) cannot do it", self.place());
+        HubError::Operation { what, reason }
     }
 
     /// Removes a server with its data. Succeeds when it is already gone.

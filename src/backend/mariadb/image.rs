@@ -22,3 +22,13 @@ pub fn recipe(version: &str) -> Image {
         tag: format!("hubmark/mariadb:{version}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_recipe_is_embedded() {
+        RECIPE.assert_whole();
+    }
+}

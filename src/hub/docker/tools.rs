@@ -33,18 +33,10 @@ pub fn tools() -> Image {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
     fn every_file_of_the_recipe_is_embedded() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/images/tools");
-        let there: BTreeSet<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        let embedded: BTreeSet<_> = RECIPE.files.iter().map(|(name, _)| (*name).into()).collect();
-        assert_eq!(there, embedded);
+        RECIPE.assert_whole();
     }
 }
