@@ -375,6 +375,10 @@ pub struct HubFacts {
     pub api: Option<String>,
     /// Whether the hub is this machine: client and servers then share its cores.
     pub shared_with_client: bool,
+    /// What the operator was warned of before the run: a way without encryption, what the engine
+    /// lacks.
+    #[serde(default)]
+    pub cautions: Vec<String>,
     /// The disk under the servers' data and its own name, for example `/dev/mmcblk0 (SD32G)`.
     #[serde(default)]
     pub storage_device: Option<String>,

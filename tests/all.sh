@@ -25,6 +25,7 @@ PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || missing+=(mariadb-server-
 # Laying out its data needs this one, which Debian ships with the client's programs.
 command -v my_print_defaults >/dev/null || missing+=(mariadb-client-core)
 command -v ssh >/dev/null || missing+=(openssh-client)
+command -v openssl >/dev/null || missing+=(openssl)
 PATH=$PATH:/usr/sbin command -v sshd >/dev/null || missing+=(openssh-server)
 PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
 if [ ${#missing[@]} -gt 0 ]; then

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backend::{self, Backend, Setup},
-    event::{Event, Teller},
+    event::{Event, Level, Teller},
     hub::{self, Hub, machine},
     plan::{Plan, Point},
     record::{Hubmark, PointResult, Provenance, Record, SCHEMA, Status, store},
@@ -99,6 +99,9 @@ impl Engine {
             done,
         });
         self.teller.tell(Event::Hub { place: hub.place(), facts: Box::new(facts) });
+        for caution in &record.provenance.hub.cautions {
+            self.teller.log(Level::Warn, caution.clone());
+        }
         let kept = Shelf::new(request.path, &self.teller);
         let mut walk = Walk::new(self, hub, backends, strategy, record, kept);
         // The state of whole repetitions is not for everybody who holds a run.

@@ -122,8 +122,8 @@ impl std::fmt::Display for BackendChoice {
 pub struct HubRequest {
     /// The kind of hub.
     pub kind: HubKind,
-    /// The engine's address (`unix:///var/run/docker.sock`, `ssh://pi`); `None` takes `DOCKER_HOST`
-    /// or the default socket.
+    /// The engine's address (`unix:///var/run/docker.sock`, `ssh://pi`); `None` takes what Docker's
+    /// own tools would take.
     pub engine: Option<String>,
     /// Name or address at which this machine reaches the ports of servers on another machine;
     /// `None` takes the engine's.
@@ -132,6 +132,10 @@ pub struct HubRequest {
     /// The box for which the hub stands in, by name; its limits are among [`HubRequest::limits`].
     #[serde(default)]
     pub like: Option<String>,
+    /// Folder with `ca.pem`, `cert.pem` and `key.pem` for an engine over TLS; `None` takes what
+    /// Docker's own tools would take.
+    #[serde(default)]
+    pub certificates: Option<String>,
     /// Resource limits of each server.
     pub limits: Limits,
 }
@@ -139,7 +143,14 @@ pub struct HubRequest {
 impl HubRequest {
     /// The Docker engine at `engine`, or the usual one, without limits.
     pub fn docker(engine: Option<String>) -> Self {
-        Self { kind: HubKind::Docker, engine, address: None, like: None, limits: Limits::default() }
+        Self {
+            kind: HubKind::Docker,
+            engine,
+            address: None,
+            certificates: None,
+            like: None,
+            limits: Limits::default(),
+        }
     }
 
     /// This machine's own processes.

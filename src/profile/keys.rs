@@ -54,13 +54,19 @@ pub(super) const HUB_KIND: Key = key(
 pub(super) const HUB_ENGINE: Key = key(
     "hub.engine",
     "the address of a Docker engine such as \"unix:///var/run/docker.sock\" or \"ssh://pi\"",
-    "The Docker engine: unix://PATH, ssh://[USER@]HOST[:PORT][/PATH], or tcp://HOST:PORT. Without it, DOCKER_HOST or this machine's default socket.",
+    "The Docker engine: unix://PATH, ssh://[USER@]HOST[:PORT][/PATH], tcp://HOST:PORT with TLS, or http://HOST:PORT without. Without it, DOCKER_HOST, Docker's current context, or this machine's socket.",
     ALL,
 );
 pub(super) const HUB_ADDRESS: Key = key(
     "hub.address",
     "a host name or address such as \"192.168.1.20\"",
     "Where this machine reaches the ports that servers publish on another machine. Without it, the engine's host.",
+    ALL,
+);
+pub(super) const HUB_CERTIFICATES: Key = key(
+    "hub.certificates",
+    "the path of a folder that holds ca.pem, cert.pem and key.pem",
+    "Certificates for an engine at tcp://. Without it, DOCKER_CERT_PATH, the Docker context's own, or ~/.docker.",
     ALL,
 );
 pub(super) const LIMIT_CPUS: Key = key(
@@ -246,13 +252,14 @@ pub(super) const COOLDOWN_LIMIT: Key = key(
 );
 
 /// Every key, in the order in which a saved profile holds them.
-pub const KEYS: [&Key; 38] = [
+pub const KEYS: [&Key; 39] = [
     &NAME,
     &DESCRIPTION,
     &BACKEND,
     &HUB_KIND,
     &HUB_ENGINE,
     &HUB_ADDRESS,
+    &HUB_CERTIFICATES,
     &LIKE,
     &LIMIT_CPUS,
     &LIMIT_MEMORY,

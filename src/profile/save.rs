@@ -86,6 +86,7 @@ impl Profile {
             }),
             "hub.engine" => hub.engine.as_deref().and_then(text),
             "hub.address" => hub.address.as_deref().and_then(text),
+            "hub.certificates" => hub.certificates.as_deref().and_then(text),
             "hub.limits.cpus" => limits.cpus.map(|cpus| cpus.exact().into()),
             "hub.limits.memory" => limits.memory.map(|memory| memory.exact().into()),
             "hub.like" => hub.like.as_deref().and_then(text),

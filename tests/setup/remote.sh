@@ -9,6 +9,10 @@
 #   ssh -i DIR/ssh/id -o UserKnownHostsFile=DIR/ssh/known root@ADDRESS      ports 22 and 2222; also as guest, who may
 #                                                                           not use the engine
 #   DIR/run/docker.sock      the engine's socket, which is /var/run/docker.sock there
+#   tcp://ADDRESS:2376       the same engine over TLS, with DIR/tls/good (ca.pem, cert.pem, key.pem); DIR/tls/expired,
+#                            DIR/tls/foreign (of another authority) and DIR/tls/wrong (expects another engine) are refused, DIR/tls/keyless and
+#                            DIR/tls/mixed are of no use;
+#                            another address of it ends in .3, for which the engine's certificate is not made
 #   port 9 of ADDRESS        drops every packet
 set -euo pipefail
 
@@ -21,7 +25,7 @@ if [ "$(id -u)" != 0 ]; then
   sudo -n true 2>/dev/null || fail "a rehearsed hub needs root, or sudo without a password"
   exec sudo -n bash "$0" "$dir"
 fi
-for tool in ip nsenter unshare docker dockerd sshd ssh-keygen iptables; do
+for tool in ip nsenter unshare docker dockerd sshd ssh-keygen openssl iptables; do
   command -v "$tool" >/dev/null || fail "missing: $tool"
 done
 
@@ -65,6 +69,7 @@ ip link add "pi$number" type veth peer name eth0 netns "$name"
 ip addr add "$near/24" dev "pi$number"
 ip link set "pi$number" up
 ip -n "$name" addr add "$far/24" dev eth0
+ip -n "$name" addr add "10.98.$number.3/24" dev eth0
 ip -n "$name" link set eth0 up
 ip -n "$name" link set lo up
 ip -n "$name" route add default via "$near"
@@ -79,6 +84,48 @@ mkdir -p "$dir/ssh" "$dir/run/sshd" "$dir/data" "$dir/exec"
 }
 key=$(cut -d' ' -f1,2 "$dir/ssh/host.pub")
 printf '%s %s\n[%s]:2222 %s\n' "$far" "$key" "$far" "$key" >"$dir/ssh/known"
+# authority NAME: a new one
+authority() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
+    -keyout "$1-key.pem" -out "$1.pem" 2>/dev/null
+}
+# certificate NAME AUTHORITY USAGE SAN FROM TO: one that the authority signs
+certificate() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" \
+    -keyout "$1-key.pem" -out "$1.csr" 2>/dev/null
+  printf '[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nserial=serial\n[p]\ncommonName=supplied\n' >ca.conf
+  printf 'extendedKeyUsage=%s\nsubjectAltName=%s\n' "$3" "$4" >"$1.ext"
+  : >index
+  openssl ca -batch -notext -config ca.conf -policy p -md sha256 -rand_serial -cert "$2.pem" -keyfile "$2-key.pem" \
+    -startdate "$5" -enddate "$6" -extfile "$1.ext" -in "$1.csr" -out "$1.pem" 2>ca.log || fail "$(cat ca.log)"
+}
+# folder NAME AUTHORITY CERTIFICATE: as Docker's own tools want it
+folder() {
+  mkdir -p "$1"
+  cp "$2.pem" "$1/ca.pem"
+  cp "$3.pem" "$1/cert.pem"
+  cp "$3-key.pem" "$1/key.pem"
+}
+mkdir -p "$dir/tls"
+(
+  cd "$dir/tls"
+  from=$(date -u -d yesterday +%Y%m%d000000Z) to=$(date -u -d '2 days' +%Y%m%d000000Z)
+  authority ours
+  authority theirs
+  certificate engine ours serverAuth "IP:$far,DNS:hubmark-pi" "$from" "$to"
+  certificate client ours clientAuth DNS:client "$from" "$to"
+  certificate late ours clientAuth DNS:late 20200101000000Z 20200102000000Z
+  certificate stranger theirs clientAuth DNS:stranger "$from" "$to"
+  folder good ours client
+  folder expired ours late
+  folder foreign ours stranger
+  folder wrong theirs client
+  folder keyless ours client
+  rm keyless/key.pem
+  folder mixed ours client
+  cp stranger-key.pem mixed/key.pem
+)
+
 # a user of the hub alone, who may log in and not use its engine
 { cat /etc/passwd; echo "guest:x:61999:61999::/tmp:/bin/sh"; } >"$dir/run/passwd"
 { cat /etc/shadow; echo "guest:*:19000:0:99999:7:::"; } >"$dir/run/shadow"
@@ -100,7 +147,8 @@ inside='
   iptables -A INPUT -p tcp --dport 9 -j DROP
   "$(command -v sshd)" -D -e -f /dev/null -p 22 -p 2222 -o HostKey="$1/ssh/host" -o AuthorizedKeysFile='"$authorized"' -o PidFile=none \
     -o StrictModes=no -o UsePAM=no -o PermitRootLogin=prohibit-password -o PasswordAuthentication=no -o UseDNS=no </dev/null >"$1/sshd.log" 2>&1 &
-  exec dockerd -H unix:///var/run/docker.sock --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/run/docker.pid" </dev/null >"$1/dockerd.log" 2>&1
+  exec dockerd -H unix:///var/run/docker.sock -H tcp://0.0.0.0:2376 --tlsverify --tlscacert "$1/tls/ours.pem" \
+    --tlscert "$1/tls/engine.pem" --tlskey "$1/tls/engine-key.pem" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/run/docker.pid" </dev/null >"$1/dockerd.log" 2>&1
 '
 nsenter --net="/run/netns/$name" unshare --mount --uts --pid --fork --kill-child --mount-proc \
   bash -c "$inside" inside "$dir" </dev/null 2>/dev/null &
@@ -113,7 +161,7 @@ for _ in $(seq 300); do
   if docker -H "unix://$dir/run/docker.sock" version >/dev/null 2>&1 &&
     (exec 3<>"/dev/tcp/$far/22") 2>/dev/null; then
     # whoever asked for it through sudo
-    [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir/ssh" "$dir/run/docker.sock"
+    [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir/ssh" "$dir/tls" "$dir/run/docker.sock"
     echo "ready $far"
     cat >/dev/null
     exit 0

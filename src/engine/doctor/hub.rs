@@ -22,7 +22,7 @@ const GOOD_DRIVERS: [&str; 6] =
 
 /// What an engine's answers mean for a run.
 pub(super) fn checks(place: &str, found: &Examination) -> Vec<Check> {
-    vec![
+    let mut checks = vec![
         engine(place, found),
         architecture(found),
         cores(found),
@@ -35,7 +35,20 @@ pub(super) fn checks(place: &str, found: &Examination) -> Vec<Check> {
         memory_cgroup(found),
         clock(found),
         company(found),
-    ]
+    ];
+    checks.extend(connection(place));
+    checks
+}
+
+/// A way without encryption.
+fn connection(place: &str) -> Option<Check> {
+    place.starts_with("http://").then(|| {
+        Check::warn(
+            "connection",
+            "not encrypted: everybody who reaches that port is master of the machine behind it",
+            "start the engine with --tlsverify and write tcp://HOST:PORT, or reach it over ssh://",
+        )
+    })
 }
 
 fn engine(place: &str, found: &Examination) -> Check {

@@ -1,6 +1,12 @@
 //! Reaching an engine: which address, what connection, and what is wrong when there is none.
 
-use std::{env, fmt, io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error as EngineError};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
@@ -8,14 +14,15 @@ use tokio::net::{TcpStream, UnixStream, lookup_host};
 use super::{
     call::{within, words},
     ssh::{Destination, tunnel::Tunnel},
+    tls::Tls,
     wire::Wire,
 };
 use crate::hub::HubError;
 
-/// Where an engine listens when nothing else is said.
-const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
-/// The port of an engine without TLS.
-const DEFAULT_PORT: u16 = 2375;
+/// The port of an engine with TLS.
+const TLS_PORT: u16 = 2376;
+/// The port of an engine without.
+const PLAIN_PORT: u16 = 2375;
 /// How long an engine may take to answer its first calls.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The oldest API that has everything asked of it.
@@ -28,8 +35,15 @@ const LONGEST_CALL: u64 = 300;
 pub enum Address {
     /// A socket file of this machine.
     Unix(PathBuf),
-    /// A TCP port without encryption.
-    Tcp {
+    /// A TCP port, with certificates of both sides: `tcp://`.
+    Tls {
+        /// Host name or address, without brackets.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A TCP port without encryption, open to everybody who reaches it: `http://`.
+    Plain {
         /// Host name or address, without brackets.
         host: String,
         /// Port.
@@ -40,35 +54,23 @@ pub enum Address {
 }
 
 impl Address {
-    /// The address asked for, or that of `DOCKER_HOST`, or the default socket.
-    pub fn choose(asked: Option<&str>) -> Result<Self, HubError> {
-        let named = env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
-        let Some(text) = asked.map(str::to_owned).or(named) else {
-            return Ok(Self::Unix(DEFAULT_SOCKET.into()));
-        };
-        let address = Self::parse(&text)?;
-        let tls = env::var_os("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty());
-        if tls && matches!(address, Self::Tcp { .. }) {
-            return Err(bad(
-                &text,
-                "DOCKER_TLS_VERIFY asks for TLS, which is not supported; unset it to use plain TCP",
-            ));
-        }
-        Ok(address)
-    }
-
     /// Reads an address as Docker's own tools write it.
     pub fn parse(text: &str) -> Result<Self, HubError> {
-        const SUPPORTED: &str = "supported are unix:///path/to/docker.sock, ssh://[user@]host[:port] and tcp://HOST:PORT";
+        const SUPPORTED: &str = "supported are unix:///path/to/docker.sock, \
+             ssh://[user@]host[:port], tcp://HOST:PORT with TLS, and http://HOST:PORT without";
+        let place = |rest: &str, port| {
+            host_and_port(rest.trim_end_matches('/'), port).ok_or_else(|| {
+                bad(text, "after the scheme it must be HOST:PORT, without user or path")
+            })
+        };
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(bad(text, &format!("it has no scheme; {SUPPORTED}")));
         };
         match scheme {
             "unix" if rest.starts_with('/') => Ok(Self::Unix(rest.into())),
             "unix" => Err(bad(text, "the path of the socket must be absolute: unix:///path")),
-            "tcp" => host_and_port(rest.trim_end_matches('/'))
-                .map(|(host, port)| Self::Tcp { host, port })
-                .ok_or_else(|| bad(text, "it must be tcp://HOST:PORT, without user or path")),
+            "tcp" => place(rest, TLS_PORT).map(|(host, port)| Self::Tls { host, port }),
+            "http" => place(rest, PLAIN_PORT).map(|(host, port)| Self::Plain { host, port }),
             "ssh" => Destination::parse(rest).map(Self::Ssh).ok_or_else(|| {
                 bad(text, "it must be ssh://[user@]host[:port][/path/to/docker.sock]")
             }),
@@ -76,27 +78,43 @@ impl Address {
         }
     }
 
-    /// Whether the engine is on this machine for certain.
+    /// Whether the engine's files and containers are this machine's: behind a socket of ours.
     pub const fn is_local(&self) -> bool {
         matches!(self, Self::Unix(_))
     }
 
-    /// Connects, and agrees with the engine on a version of its API.
-    pub async fn connect(&self) -> Result<Docker, HubError> {
-        self.connect_within(PATIENCE).await
+    /// What the operator should know of this way, whatever comes of it.
+    pub fn caution(&self) -> Option<String> {
+        matches!(self, Self::Plain { .. }).then(|| {
+            format!(
+                "the engine at {self} is reached without TLS: everybody who reaches that port is \
+                 master of the machine behind it"
+            )
+        })
     }
 
-    async fn connect_within(&self, patience: Duration) -> Result<Docker, HubError> {
-        let (client, tunnel) = self.client(patience).await?;
+    /// Connects, and agrees with the engine on a version of its API. `certificates` is the folder
+    /// with those for TLS.
+    pub async fn connect(&self, certificates: &Path) -> Result<Docker, HubError> {
+        self.connect_within(PATIENCE, certificates).await
+    }
+
+    async fn connect_within(
+        &self,
+        patience: Duration,
+        certificates: &Path,
+    ) -> Result<Docker, HubError> {
+        let (client, wire) = self.client(patience, certificates).await?;
         let client = match within(patience, client.negotiate_version()).await {
             Ok(client) => client,
             Err(EngineError::RequestTimeoutError) => return Err(self.silent(patience)),
             Err(error) => {
-                if let Some(tunnel) = tunnel {
-                    return Err(tunnel.diagnosis().await);
-                }
-                let words = words(&error);
-                return Err(self.none(format!("it does not answer as an engine: {words}")));
+                let explained = match wire {
+                    Some(wire) => wire.explain(&error).await,
+                    None => None,
+                };
+                let reason = || format!("it does not answer as an engine: {}", words(&error));
+                return Err(explained.unwrap_or_else(|| self.none(reason())));
             }
         };
         let spoken = client.client_version();
@@ -111,8 +129,12 @@ impl Address {
         Ok(client)
     }
 
-    /// A client on a way that is open, and the tunnel that it goes through.
-    async fn client(&self, patience: Duration) -> Result<(Docker, Option<Arc<Tunnel>>), HubError> {
+    /// A client on a way that is open, and that way where it is of our own making.
+    async fn client(
+        &self,
+        patience: Duration,
+        certificates: &Path,
+    ) -> Result<(Docker, Option<Wire>), HubError> {
         if !matches!(self, Self::Ssh(_)) {
             match tokio::time::timeout(patience, self.knock()).await {
                 Ok(Ok(())) => {}
@@ -120,23 +142,36 @@ impl Address {
                 Err(_) => return Err(self.silent(patience)),
             }
         }
-        let mut through = None;
-        let client = match self {
-            Self::Unix(path) => {
+        let wire = match self {
+            Self::Unix(_) | Self::Plain { .. } => None,
+            Self::Tls { host, port } => {
+                Some(Wire::Tls(Arc::new(Tls::new(host, *port, certificates)?)))
+            }
+            Self::Ssh(destination) => {
+                Some(Wire::Tunnel(Arc::new(Tunnel::open(destination).await?)))
+            }
+        };
+        let client = match (self, wire.clone()) {
+            (_, Some(wire)) => {
+                let send = move |request| wire.clone().request(request);
+                let place = Some("http://engine");
+                Docker::connect_with_custom_transport(
+                    send,
+                    place,
+                    LONGEST_CALL,
+                    API_DEFAULT_VERSION,
+                )
+            }
+            (Self::Unix(path), None) => {
                 let path = path.to_string_lossy();
                 Docker::connect_with_unix(&path, LONGEST_CALL, API_DEFAULT_VERSION)
             }
-            Self::Tcp { host, port } => {
-                let url = format!("tcp://{}:{port}", bracketed(host));
+            (_, None) => {
+                let url = self.to_string();
                 Docker::connect_with_http(&url, LONGEST_CALL, API_DEFAULT_VERSION)
             }
-            Self::Ssh(destination) => {
-                let tunnel = Arc::new(Tunnel::open(destination).await?);
-                through = Some(Arc::clone(&tunnel));
-                wired(Wire::Tunnel(tunnel))
-            }
         };
-        Ok((client.map_err(|error| self.none(words(&error)))?, through))
+        Ok((client.map_err(|error| self.none(words(&error)))?, wire))
     }
 
     /// The address at which ports published on the hub are reached.
@@ -144,7 +179,7 @@ impl Address {
         match self {
             Self::Unix(_) => Ok(IpAddr::from([127, 0, 0, 1])),
             Self::Ssh(destination) => destination.address().await,
-            Self::Tcp { host, port } => {
+            Self::Tls { host, port } | Self::Plain { host, port } => {
                 let found = tokio::time::timeout(PATIENCE, lookup_host((host.as_str(), *port)))
                     .await
                     .map_err(|_| self.silent(PATIENCE))?
@@ -161,7 +196,9 @@ impl Address {
     async fn knock(&self) -> io::Result<()> {
         match self {
             Self::Unix(path) => UnixStream::connect(path).await.map(drop),
-            Self::Tcp { host, port } => TcpStream::connect((host.as_str(), *port)).await.map(drop),
+            Self::Tls { host, port } | Self::Plain { host, port } => {
+                TcpStream::connect((host.as_str(), *port)).await.map(drop)
+            }
             // Opening the tunnel is the knock.
             Self::Ssh(_) => Ok(()),
         }
@@ -191,7 +228,7 @@ impl Address {
             Self::Unix(_) => {
                 "start it: sudo systemctl start docker; or install it: sudo apt install docker.io"
             }
-            Self::Tcp { .. } => {
+            Self::Tls { .. } | Self::Plain { .. } => {
                 "check the address, and that the engine was started with -H tcp://…"
             }
             Self::Ssh(_) => "is the engine there well? ask it by hand: ssh HOST docker version",
@@ -204,7 +241,8 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
-            Self::Tcp { host, port } => write!(f, "tcp://{}:{port}", bracketed(host)),
+            Self::Tls { host, port } => write!(f, "tcp://{}:{port}", bracketed(host)),
+            Self::Plain { host, port } => write!(f, "http://{}:{port}", bracketed(host)),
             Self::Ssh(destination) => destination.fmt(f),
         }
     }
@@ -224,13 +262,6 @@ pub async fn resolved(named: &str) -> Result<IpAddr, HubError> {
     })
 }
 
-/// A client whose calls go over `wire`.
-fn wired(wire: Wire) -> Result<Docker, EngineError> {
-    let send = move |request| wire.clone().request(request);
-    let place = Some("http://engine");
-    Docker::connect_with_custom_transport(send, place, LONGEST_CALL, API_DEFAULT_VERSION)
-}
-
 fn bad(engine: &str, reason: &str) -> HubError {
     HubError::BadAddress { engine: engine.to_owned(), reason: reason.to_owned() }
 }
@@ -239,7 +270,7 @@ fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
-fn host_and_port(text: &str) -> Option<(String, u16)> {
+fn host_and_port(text: &str, usual: u16) -> Option<(String, u16)> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, after) = rest.split_once(']')?;
@@ -247,7 +278,7 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
         }
         None => text.split_once(':').unwrap_or((text, "")),
     };
-    let port = if port.is_empty() { DEFAULT_PORT } else { port.parse().ok()? };
+    let port = if port.is_empty() { usual } else { port.parse().ok()? };
     let plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
     plain.then(|| (host.to_owned(), port))
 }
@@ -260,11 +291,12 @@ mod tests {
 
     #[test]
     fn addresses_are_read_as_docker_writes_them() {
-        let tcp = |host: &str, port| Address::Tcp { host: host.to_owned(), port };
+        let tcp = |host: &str, port| Address::Tls { host: host.to_owned(), port };
         let cases = [
             ("unix:///run/x.sock", Address::Unix("/run/x.sock".into())),
             ("tcp://10.0.0.7:2375", tcp("10.0.0.7", 2375)),
-            ("tcp://pi.local", tcp("pi.local", 2375)),
+            ("tcp://pi.local", tcp("pi.local", 2376)),
+            ("http://pi.local", Address::Plain { host: "pi.local".to_owned(), port: 2375 }),
             ("tcp://[fe80::1]:4000", tcp("fe80::1", 4000)),
         ];
         for (text, expected) in cases {
@@ -274,7 +306,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_says_what_can() {
-        for text in ["npipe://engine", "http://x:1", "/var/run/docker.sock", "fd://"] {
+        for text in ["npipe://engine", "https://x:1", "/var/run/docker.sock", "fd://"] {
             let error = Address::parse(text).unwrap_err();
             assert!(matches!(error, HubError::BadAddress { .. }), "{text}: {error}");
             assert!(error.to_string().contains("tcp://HOST:PORT"), "{error}");
@@ -287,7 +319,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_address_panics_and_what_is_read_is_written_the_same(text in "(unix|tcp|ssh)://[ -~]{0,20}") {
+        fn no_address_panics_and_what_is_read_is_written_the_same(text in "(unix|tcp|http|ssh)://[ -~]{0,20}") {
             if let Ok(address) = Address::parse(&text) {
                 prop_assert_eq!(Address::parse(&address.to_string()).unwrap(), address);
             }
@@ -295,7 +327,10 @@ mod tests {
     }
 
     async fn refused(address: &Address) -> HubError {
-        address.connect_within(Duration::from_millis(100)).await.unwrap_err()
+        address
+            .connect_within(Duration::from_millis(100), Path::new("/nonexistent"))
+            .await
+            .unwrap_err()
     }
 
     #[tokio::test]
@@ -342,7 +377,10 @@ mod tests {
             }
         });
         let address = Address::Unix(path);
-        let error = address.connect_within(Duration::from_secs(5)).await.unwrap_err();
+        let error = address
+            .connect_within(Duration::from_secs(5), Path::new("/nonexistent"))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("1.40"), "{error}");
     }
 
@@ -351,7 +389,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let error = refused(&Address::Tcp { host: "127.0.0.1".to_owned(), port }).await;
+        let error = refused(&Address::Plain { host: "127.0.0.1".to_owned(), port }).await;
         assert!(matches!(error, HubError::NoEngine { .. }), "{error}");
         assert!(error.to_string().contains("refused"), "{error}");
     }

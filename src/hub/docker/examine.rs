@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use super::{
     DockerHub,
     call::{ASK, failed, within},
-    facts_of, has_reachable_bridge, recipe,
+    facts::has_reachable_bridge,
+    recipe,
 };
 use crate::{
     hub::{
@@ -89,7 +90,6 @@ impl DockerHub {
                 clock = Some(offset);
             }
         }
-        let local = self.engine.address.is_local();
         let (seen, pulse) = self.seen().await.unzip();
         let pulse = pulse.unwrap_or_default();
         let running = info.containers_running.and_then(|count| u64::try_from(count).ok());
@@ -99,7 +99,6 @@ impl DockerHub {
             };
             list.iter().filter(runs).count() as u64
         });
-        let api = client.client_version();
         Ok(Examination {
             clock,
             disk: pulse.disk,
@@ -108,14 +107,7 @@ impl DockerHub {
             limits_cpus: info.cpu_cfs_quota != Some(false),
             running,
             ours,
-            facts: completed(
-                HubFacts {
-                    api: Some(format!("{}.{}", api.major_version, api.minor_version)),
-                    shared_with_client: local,
-                    ..facts_of(info, &version)
-                },
-                seen.unwrap_or_default(),
-            ),
+            facts: completed(self.engine.facts_of(info, &version), seen.unwrap_or_default()),
         })
     }
 

@@ -17,7 +17,8 @@ use tokio::{
     time::Instant,
 };
 
-use super::ssh::tunnel::Tunnel;
+use super::{ssh::tunnel::Tunnel, tls::Tls};
+use crate::hub::HubError;
 
 /// How long a question waits for a lost connection: less than a call may take, so that the error
 /// tells of the connection.
@@ -32,6 +33,8 @@ const NAME: HeaderValue = HeaderValue::from_static("engine");
 pub enum Wire {
     /// Over SSH.
     Tunnel(Arc<Tunnel>),
+    /// Over TLS.
+    Tls(Arc<Tls>),
 }
 
 impl Wire {
@@ -68,6 +71,15 @@ impl Wire {
         let patience = deadline.saturating_duration_since(Instant::now());
         match self {
             Self::Tunnel(tunnel) => send(tunnel.connect(patience).await?, request).await,
+            Self::Tls(tls) => send(tls.connect().await?, request).await,
+        }
+    }
+
+    /// Why no engine answers on a way that is open, where the way knows.
+    pub async fn explain(&self, error: &EngineError) -> Option<HubError> {
+        match self {
+            Self::Tunnel(tunnel) => Some(tunnel.diagnosis().await),
+            Self::Tls(tls) => tls.explain(error),
         }
     }
 
@@ -75,6 +87,7 @@ impl Wire {
     async fn breaks(&self) -> bool {
         match self {
             Self::Tunnel(tunnel) => tunnel.goes_down().await,
+            Self::Tls(_) => false,
         }
     }
 }

@@ -49,6 +49,9 @@ impl Reader<'_> {
             self.read(&keys::HUB_KIND, self.usual_hub(), |node| values::choice(node, &HUB_KINDS));
         let engine = self.read(&keys::HUB_ENGINE, None, engine);
         let address = self.read(&keys::HUB_ADDRESS, None, address);
+        let certificates = self.read(&keys::HUB_CERTIFICATES, None, |node| {
+            values::line(node).map(|path| Some(path).filter(|path| !path.is_empty()))
+        });
         let cpus = self.read(&keys::LIMIT_CPUS, None, |node| at_least(node, &LEAST_CPUS));
         let memory = self.read(&keys::LIMIT_MEMORY, None, |node| at_least(node, &LEAST_MEMORY));
         let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, disk_write);
@@ -74,6 +77,7 @@ impl Reader<'_> {
             kind: kind?,
             engine: engine?,
             address: address?,
+            certificates: certificates?,
             like: like.map(|one| one.name.to_owned()),
             limits: like.map_or(limits, |one| one.limits_but_for(&limits)),
         })
@@ -84,6 +88,7 @@ impl Reader<'_> {
         let docker_only = [
             &keys::HUB_ENGINE,
             &keys::HUB_ADDRESS,
+            &keys::HUB_CERTIFICATES,
             &keys::LIKE,
             &keys::LIMIT_CPUS,
             &keys::LIMIT_MEMORY,
