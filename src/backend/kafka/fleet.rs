@@ -67,20 +67,15 @@ impl Fleet for KafkaFleet {
         let record = BaseRecord::<(), [u8]>::to(TOPIC)
             .partition(partition(user, self.partitions))
             .payload(message);
-        let line = producer.context();
-        line.taken();
         match producer.send(record) {
             Ok(()) => {
-                line.list();
+                producer.context().list();
                 Ok(())
             }
-            Err((error, _)) => {
-                line.returned();
-                Err(match error {
-                    KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => SendError::Full,
-                    other => SendError::Refused(other.to_string()),
-                })
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err(SendError::Full)
             }
+            Err((error, _)) => Err(SendError::Refused(error.to_string())),
         }
     }
 

@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
     thread::{self, Thread},
     time::{Duration, Instant},
@@ -77,7 +77,6 @@ impl Hall {
         Line {
             user,
             hall: Arc::clone(self),
-            in_flight: AtomicU32::new(0),
             listed: AtomicBool::new(false),
             disturbed: AtomicBool::new(false),
         }
@@ -132,7 +131,6 @@ impl Hall {
 pub(super) struct Line {
     user: User,
     hall: Arc<Hall>,
-    in_flight: AtomicU32,
     /// Whether the poller has it, or will find it, among the busy ones.
     listed: AtomicBool,
     /// Whether the connection was ever in trouble: what waits may then have been sent before.
@@ -140,17 +138,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// To be called before a message is handed to librdkafka.
-    pub(super) fn taken(&self) {
-        self.in_flight.fetch_add(1, SeqCst);
-    }
-
-    /// To be called when librdkafka did not take it after all.
-    pub(super) fn returned(&self) {
-        self.in_flight.fetch_sub(1, SeqCst);
-    }
-
-    /// Makes sure that the poller looks at this line.
+    /// Makes sure that the poller looks at this line: to be called when librdkafka took a message.
     pub(super) fn list(&self) {
         if !self.listed.swap(true, SeqCst) {
             lock(&self.hall.woken).push(self.user);
@@ -158,14 +146,15 @@ impl Line {
         }
     }
 
-    /// Whether the line stays among the busy ones.
-    fn stays(&self) -> bool {
-        if self.in_flight.load(SeqCst) > 0 {
+    /// Whether the line stays among the busy ones, given librdkafka's own count of what is in
+    /// flight: one of ours would pass to and fro between two threads for every message.
+    fn stays(&self, in_flight: impl Fn() -> bool) -> bool {
+        if in_flight() {
             return true;
         }
         // A message handed over between the two may have seen the line listed: look again.
         self.listed.store(false, SeqCst);
-        self.in_flight.load(SeqCst) > 0 && !self.listed.swap(true, SeqCst)
+        in_flight() && !self.listed.swap(true, SeqCst)
     }
 }
 
@@ -189,7 +178,6 @@ impl ProducerContext for Line {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         let at = self.hall.clock.now();
-        self.in_flight.fetch_sub(1, SeqCst);
         let message = match result {
             Ok(message) | Err((_, message)) => message,
         };
@@ -262,7 +250,7 @@ pub(super) fn serve(hall: &Hall, producers: &[UserProducer]) {
         busy.retain(|user| {
             let producer = &producers[*user as usize];
             hall.empty(producer);
-            producer.context().stays()
+            producer.context().stays(|| producer.in_flight_count() > 0)
         });
         if swept.elapsed() >= SWEEP {
             for producer in producers {
