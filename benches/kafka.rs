@@ -1,9 +1,10 @@
 //! Throughput of the Kafka backend through the whole engine (payloads generated and stamped, every
-//! message on the books, every byte verified), beside librdkafka's own load tool with the same
-//! settings on the same broker in the same minutes: `cargo bench --bench kafka`.
+//! message on the books, every byte verified), beside librdkafka's own load tool and Kafka's
+//! producer-perf-test with the same settings on the same broker in the same minutes:
+//! `cargo bench --bench kafka`.
 //!
-//! Needs a Docker engine with the image `hubmark/kafka:4.4.0`, and
-//! `benches/rdkafka_performance.sh` run once.
+//! Needs a Docker engine with the image `hubmark/kafka:4.4.0`, Java, and
+//! `benches/rdkafka_performance.sh` and `benches/producer_perf_test.sh` run once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on must fail")]
 
@@ -36,7 +37,8 @@ const PAYLOAD: u64 = 992;
 /// A message with its stamp: what the other tool sends.
 const MESSAGE: u64 = 1_000;
 const MESSAGES: u64 = 1_000_000;
-const ROUNDS: usize = 5;
+const WARM_UP: usize = 2;
+const ROUNDS: usize = 8;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -47,43 +49,73 @@ fn main() {
         let patience = Duration::from_mins(1);
         kafka.connect(&setup, &[broker.running()], Clock::start(), patience).await.unwrap()
     });
-    let mut rows: [Vec<f64>; 4] = Default::default();
-    for round in 0..=ROUNDS {
+    let mut rows: [Vec<f64>; 5] = Default::default();
+    for round in 0..WARM_UP + ROUNDS {
+        let own = || {
+            runtime.block_on(session.reset()).unwrap();
+            [produce(&runtime, session.as_ref()), consume(&runtime, session.as_ref())]
+        };
+        let other = || {
+            runtime.block_on(session.reset()).unwrap();
+            [
+                broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]),
+                broker.tool(&[
+                    "-C",
+                    "-p",
+                    "0",
+                    "-o",
+                    "beginning",
+                    "-X",
+                    "fetch.queue.backoff.ms=1",
+                ]),
+            ]
+        };
+        // The broker quickens with every message for minutes: whoever goes second has it easier.
+        let (own, other) = if round % 2 == 0 {
+            let first = own();
+            (first, other())
+        } else {
+            let first = other();
+            (own(), first)
+        };
         runtime.block_on(session.reset()).unwrap();
-        let own = produce(&runtime, session.as_ref());
-        let own_read = consume(&runtime, session.as_ref());
-        runtime.block_on(session.reset()).unwrap();
-        let other =
-            broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]);
-        let other_read =
-            broker.tool(&["-C", "-p", "0", "-o", "beginning", "-X", "fetch.queue.backoff.ms=1"]);
+        let java = broker.perf_test();
+        let warm_up = round < WARM_UP;
         println!(
-            "round {round}: produce {own:.0} against {other:.0} MB/s, consume {own_read:.0} against {other_read:.0} MB/s{}",
-            if round == 0 { " (warm-up, not counted)" } else { "" }
+            "round {round}: produce {:.0} against {:.0} and {java:.0} MB/s, consume {:.0} against {:.0} MB/s{}",
+            own[0],
+            other[0],
+            own[1],
+            other[1],
+            if warm_up { " (warm-up, not counted)" } else { "" }
         );
-        if round > 0 {
-            for (row, value) in rows.iter_mut().zip([own, other, own_read, other_read]) {
+        if !warm_up {
+            let values = [own[0], other[0], java, own[1], other[1]];
+            for (row, value) in rows.iter_mut().zip(values) {
                 row.push(value);
             }
         }
     }
-    let [own, other, own_read, other_read] = rows;
-    summary("produce", &own, &other);
-    summary("consume", &own_read, &other_read);
+    let [own, other, java, own_read, other_read] = rows;
+    summary("produce", "rdkafka_performance", &own, &other);
+    summary("produce", "kafka-producer-perf-test", &own, &java);
+    summary("consume", "rdkafka_performance", &own_read, &other_read);
 }
 
 /// The ratio of each round, since broker and machine drift from round to round.
-fn summary(what: &str, own: &[f64], other: &[f64]) {
+fn summary(what: &str, tool: &str, own: &[f64], other: &[f64]) {
     let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let most = ratios.iter().copied().fold(0.0, f64::max);
-    let median = median(ratios);
+    let median = median(&ratios);
     println!(
-        "{what}: {median:.2} × rdkafka_performance (median of rounds; {least:.2} to {most:.2})"
+        "{what}: {median:.2} × {tool} (median of {} rounds; {least:.2} to {most:.2})",
+        ratios.len()
     );
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -214,6 +246,29 @@ impl Broker {
         let text =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         megabytes(&text).unwrap_or_else(|| panic!("no rate in: {text}"))
+    }
+
+    /// What Kafka's own tool says of itself, in MB/s, with the same settings.
+    fn perf_test(&self) -> f64 {
+        let output = Command::new("java")
+            .args(["-cp", "target/release/kafka-tools/lib/*"])
+            .arg("org.apache.kafka.tools.ProducerPerformance")
+            .args(["--topic", TOPIC, "--throughput", "-1"])
+            .args(["--num-records", &MESSAGES.to_string(), "--record-size", &MESSAGE.to_string()])
+            .arg("--producer-props")
+            .arg(format!("bootstrap.servers={}:9092", self.address))
+            .args(["linger.ms=5", "batch.size=1000000", "enable.idempotence=false"])
+            .output()
+            .expect("java, and benches/producer_perf_test.sh has been run");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // "1000000 records sent, 250000.0 records/sec (238.42 MB/sec), …": its megabytes are MiB.
+        let last = text.lines().rev().find(|line| line.contains("records/sec"));
+        let rate =
+            last.and_then(|line| line.split("sent, ").nth(1)?.split(' ').next()?.parse().ok());
+        let Some(rate): Option<f64> = rate else {
+            panic!("no rate in: {text}{}", String::from_utf8_lossy(&output.stderr))
+        };
+        rate * MESSAGE as f64 / 1e6
     }
 }
 
