@@ -9,9 +9,9 @@ use crate::{
     plan::{Order, Plan, Step},
     record::{
         Capacity, PointResult, Record, Repetition,
-        capacity::{Decision, Probe, Stage},
+        capacity::{Decision, Outcome, Probe, Stage},
     },
-    stats::search::{CONFIDENCE, Purpose, Search},
+    stats::search::{CONFIDENCE, Purpose, Search, Shown, Trial},
 };
 
 /// The code of a failed repetition that says nothing of the servers: it was stopped.
@@ -233,14 +233,17 @@ impl Branch {
     }
 
     fn decisions(&self) -> Vec<Decision> {
-        let decision = |proof: &crate::stats::search::Proof| Decision {
-            users: self.search.ladder()[proof.candidate],
-            holds: proof.lower,
-            held: proof.held,
-            missed: proof.missed,
-            proven: proof.proven,
-            error_at_most: proof.error,
+        let decision = |trial: &Trial| Decision {
+            users: self.search.ladder()[trial.candidate],
+            held: trial.held,
+            missed: trial.missed,
+            outcome: trial.shown.map(|shown| match shown {
+                Shown::Holds => Outcome::Carried,
+                Shown::Fails => Outcome::TooMany,
+                Shown::Grey => Outcome::Grey,
+            }),
+            error_at_most: trial.error,
         };
-        self.search.proofs().iter().map(decision).collect()
+        self.search.trials().iter().map(decision).collect()
     }
 }

@@ -88,16 +88,38 @@ pub struct Probe {
 pub struct Decision {
     /// Users.
     pub users: u32,
-    /// What was to be proven: that the objectives hold, or (`false`) that they are missed.
-    pub holds: bool,
-    /// Repetitions of the test in which they held.
+    /// Repetitions of the test in which the objectives held.
     pub held: u32,
     /// And in which they were missed.
     pub missed: u32,
-    /// Proven, given up (`false`), or neither so far (`null`).
-    pub proven: Option<bool>,
-    /// The largest chance that such a proof succeeds although the contrary is true.
+    /// What the test came to; `null` while it is not over, or where another made it needless.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// The largest chance that the test says *carried* or *too many* although it is not so.
     pub error_at_most: f64,
+}
+
+/// What a test of a number of users came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The objectives hold in more than half of the repetitions.
+    Carried,
+    /// They are missed in more than half.
+    TooMany,
+    /// Neither could be shown within the repetitions that a test may take.
+    Grey,
+}
+
+impl Outcome {
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Carried => "carried",
+            Self::TooMany => "too many",
+            Self::Grey => "grey",
+        }
+    }
 }
 
 /// Something that was used up where the objectives were missed.

@@ -6,7 +6,7 @@ use crate::{
     format::{bytes, count},
     record::{
         Capacity, Record,
-        capacity::{Decision, Probe, Stage},
+        capacity::{Decision, Outcome, Probe, Stage},
     },
 };
 
@@ -56,7 +56,7 @@ fn answer(text: &mut String, capacity: &Capacity) {
     }
     let _ = writeln!(
         text,
-        "  proofs: fresh repetitions, a sequential test; the interval errs in at most {:.0} of 100 searches",
+        "  tests: fresh repetitions, sequential; the interval errs in at most {:.0} of 100 searches",
         (1.0 - capacity.confidence) * 100.0
     );
 }
@@ -68,10 +68,15 @@ fn bar(probe: &Probe) -> String {
 }
 
 fn test(decision: &Decision) -> String {
-    let word = if decision.holds { "carried" } else { "too many" };
-    match decision.proven {
-        Some(true) => format!("{word}, error ≤ {:.2} %", decision.error_at_most * 100.0),
-        Some(false) => format!("\"{word}\" given up"),
-        None => format!("\"{word}\" not decided"),
+    match decision.outcome {
+        Some(Outcome::Grey) => format!(
+            "grey: held in {} of {}, neither could be shown",
+            decision.held,
+            decision.held + decision.missed
+        ),
+        Some(outcome) => {
+            format!("{}, error ≤ {:.2} %", outcome.title(), decision.error_at_most * 100.0)
+        }
+        None => "not decided".into(),
     }
 }
