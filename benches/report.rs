@@ -1,6 +1,7 @@
 //! How long a report of 1,000 repetitions takes, and how much memory: `cargo bench --bench report`.
 //! The record is made up (20 points × 50 repetitions of a minute, each with its histograms, its
-//! timeline and its samples); reading, reckoning and writing are the program's own.
+//! timeline and its samples); reading, reckoning and writing are the program's own. It fails above ten
+//! seconds or 300 MB.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on must fail")]
 
 #[path = "../tests/synthetic/mod.rs"]
@@ -39,4 +40,5 @@ fn main() {
         size / 1_000_000,
         peak / 1_000
     );
+    assert!(seconds <= 10.0 && peak <= 300_000, "a report may take 10 s and 300 MB");
 }

@@ -105,6 +105,9 @@ pub struct Recipe {
 #[cfg(test)]
 impl Recipe {
     /// Checks that it is made of every file of its folder, and of nothing else.
+    ///
+    /// # Panics
+    /// When it is not.
     pub fn assert_whole(&self) {
         let images = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/images");
         let mut there: Vec<_> = std::fs::read_dir(images.join(self.name))

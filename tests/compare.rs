@@ -160,4 +160,15 @@ fn what_single_repetitions_cannot_carry_is_merged_or_not_shown() {
     let none = keep(&home, "none.json", &none);
     let said = compare(&home, &[&a, &none]).ends(0);
     assert!(said.out.contains("nothing was measured on both sides"), "{}", said.out);
+
+    // Nor does anything when all are suspect and the reader leaves those out.
+    let doubted = record("first-look", &["run.repetitions=4"], |_, _| {
+        Some(Made { verdict: "suspect", ..Made::default() })
+    });
+    let doubted = keep(&home, "doubted.json", &doubted);
+    compare(&home, &[&doubted, &doubted]).ends(0);
+    let said = compare(&home, &[&doubted, &doubted, "--exclude-suspect"]).ends(0);
+    assert!(said.out.contains("nothing was measured on both sides"), "{}", said.out);
+    let judged = [&doubted, &doubted, "--exclude-suspect", "--fail-if", "lost > 0"];
+    compare(&home, &judged).ends(1);
 }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use common::{Home, SHORT, Said};
 use hubmark::record::Record;
-use synthetic::{Made, as_the_study, jitter, record, save};
+use synthetic::{Made, as_the_study, jitter, record, save, searched};
 
 /// A CSV file's rows by column; the files here hold no line breaks within fields.
 fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
@@ -164,6 +164,15 @@ fn an_earlier_report_is_replaced_and_anything_else_left_alone() {
     fs::write(&out, "a file stands where the folder should be").unwrap();
     let said = report(&home, &records, &[]).ends(1);
     assert!(said.err.contains("cannot be made"), "{}", said.err);
+
+    // A file of the report that cannot be replaced.
+    fs::remove_file(&out).unwrap();
+    report(&home, &records, &[]).ends(0);
+    let figure = out.join("figure-11.svg");
+    fs::remove_file(&figure).unwrap();
+    fs::create_dir(&figure).unwrap();
+    let said = report(&home, &records, &[]).ends(1);
+    assert!(said.err.contains("figure-11.svg cannot be written"), "{}", said.err);
 }
 
 #[test]
@@ -270,4 +279,76 @@ fn a_real_run_becomes_a_report_and_the_last_one_needs_no_name() {
     assert!(page.contains("not Apache Kafka"), "the caution stands beside the numbers");
     let eleven = rows(&home.path("out").join("figure-11.csv"));
     assert_eq!((eleven[0]["series"].as_str(), eleven[0]["n"].as_str()), ("builtin", "2"));
+}
+
+#[test]
+fn a_search_for_a_capacity_is_a_figure_a_section_and_a_table() {
+    let home = Home::new();
+    let record = one(&home, &searched());
+    report(&home, &[record], &[]).ends(0);
+    let out = home.path("out");
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    for said in [
+        "How many users does the hub carry with delivery.p99 ≤ 20 ms and lost ≤ 0",
+        " with payload 100 B: 25 to 98 users (95 %); limited by CPU of mariadb",
+        "grey: held in 3 of 6, neither could be shown",
+        "id=\"capacity\"",
+        "tested: carried: 25; too many: 98; grey: 50",
+    ] {
+        assert!(page.contains(said), "{said}\n{page}");
+    }
+    let left_out = page.split("class=\"left\"").nth(1).unwrap();
+    let left_out = left_out.split("</section>").next().unwrap();
+    assert!(!left_out.contains("No repetition counts"), "200 was never tried: {left_out}");
+    let svg = fs::read_to_string(out.join("search.svg")).unwrap();
+    assert!(svg.contains("25: carried") && svg.contains("98: too many"), "{svg}");
+
+    let figure = rows(&out.join("search.csv"));
+    let of = |series: &str| figure.iter().filter(|row| row["series"] == series).count();
+    // Each repetition stands over its users and on the way there.
+    assert_eq!((of("objectives held"), of("missed")), (2 * 11, 2 * 11));
+    assert_eq!((of("line: 25: carried"), of("line: objective")), (2, 1));
+    let objective = figure.iter().find(|row| row["series"] == "line: objective").unwrap();
+    assert_eq!((objective["y"].as_str(), objective["x"].as_str()), ("20", ""));
+
+    let table = rows(&out.join("capacity.csv"));
+    let outcomes: Vec<_> =
+        table.iter().map(|row| (row["users"].as_str(), row["outcome"].as_str())).collect();
+    assert_eq!(outcomes, [("25", "carried"), ("50", "grey"), ("98", "too many")]);
+    assert_eq!((table[0]["lower"].as_str(), table[0]["upper"].as_str()), ("25", "98"));
+}
+
+#[test]
+fn footprint_cards_stand_side_by_side_and_say_what_is_missing() {
+    let home = Home::new();
+    let mut made = record("footprint", &[], |_, _| Some(Made::default()));
+    let card = |cold: f64| hubmark::record::Footprint {
+        cold_start_seconds: Some(cold),
+        cold_starts: vec![cold],
+        notes: vec!["recovery: <nobody> looked".into()],
+        ..hubmark::record::Footprint::default()
+    };
+    made.footprints =
+        [("kafka:2.8.0".to_owned(), card(2.5)), ("mariadb".to_owned(), card(0.75))].into();
+    let record = one(&home, &made);
+    report(&home, &[record], &[]).ends(0);
+    let out = home.path("out");
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    let section = page.split("id=\"footprint\"").nth(1).unwrap();
+    let section = section.split("<h2").next().unwrap();
+    assert!(section.find("kafka:2.8.0") < section.find("mariadb"), "{section}");
+    let start = section.split("cold start to first acknowledgement").nth(1).unwrap();
+    let start = start.split("</tr>").next().unwrap();
+    assert!(start.contains("2.50 s") && start.contains("0.750 s"), "{start}");
+    assert!(section.contains("mariadb: recovery: &lt;nobody&gt; looked"), "{section}");
+    let table = rows(&out.join("footprint.csv"));
+    let value = |figure: &str| {
+        let row = table.iter().find(|row| row["backend"] == "mariadb" && row["figure"] == figure);
+        row.unwrap()["value"].clone()
+    };
+    assert_eq!(
+        (value("cold_start_seconds").as_str(), value("recovery_seconds").as_str()),
+        ("0.75", "")
+    );
+    assert!(!out.join("capacity.csv").exists(), "no search, no table");
 }

@@ -5,7 +5,7 @@
 
 mod support_faults;
 
-use std::{path::Path, thread::sleep, time::Duration};
+use std::{fs, path::Path, thread::sleep, time::Duration};
 
 use hubmark::record::{Record, Repetition, Status, capacity::Stage, store};
 use nix::{
@@ -96,10 +96,10 @@ fn killed_again_and_again(bench: &Bench, file: &Path, sets: &[&str]) -> Record {
 #[test]
 fn a_sweep_that_is_killed_again_and_again_ends_as_one_that_was_not() {
     let bench = Bench::new();
-    let (whole, killed) = (bench.path("whole.json"), bench.path("killed.json"));
-    run(&bench, "--out", &whole, SWEEP).end().says(0, &["left"]);
-    let killed = killed_again_and_again(&bench, &killed, SWEEP);
-    let whole = store::load(&whole).unwrap();
+    let (whole_file, killed_file) = (bench.path("whole.json"), bench.path("killed.json"));
+    run(&bench, "--out", &whole_file, SWEEP).end().says(0, &["left"]);
+    let killed = killed_again_and_again(&bench, &killed_file, SWEEP);
+    let whole = store::load(&whole_file).unwrap();
     assert_eq!((&whole.plan, whole.status), (&killed.plan, Status::Complete));
     assert_eq!(course(&whole), course(&killed), "the same repetitions in the same places");
     let steps: Vec<_> =
@@ -107,6 +107,27 @@ fn a_sweep_that_is_killed_again_and_again_ends_as_one_that_was_not() {
     let planned: Vec<_> =
         killed.plan.schedule.iter().map(|step| (step.point, step.repetition)).collect();
     assert_eq!(steps, planned);
+    // And the same figures: of the same repetitions, at the same places.
+    let marks = |file: &Path, folder: &str| -> Vec<String> {
+        let out = bench.path(folder);
+        let mut command = bench.command(program());
+        command.arg("report").arg(file).arg("--out").arg(&out);
+        bench.going(command).end().says(0, &[]);
+        let mut figures: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().path()).collect();
+        figures.retain(|path| path.extension().is_some_and(|end| end == "svg"));
+        figures.sort();
+        let numbers = fs::read_to_string(out.join("figure-11.csv")).unwrap();
+        // Panel, series, axis, x, its label, axis; y and what follows was measured anew; n.
+        let place = |line: &str| {
+            let fields: Vec<_> = line.split(',').collect();
+            format!("{} n {}", fields[..6].join(","), fields[11])
+        };
+        let names = figures.iter().map(|path| path.file_name().unwrap().display().to_string());
+        names.chain(numbers.lines().map(place)).collect()
+    };
+    let (first, second) = (marks(&whole_file, "one"), marks(&killed_file, "two"));
+    assert!(first.iter().any(|line| line.ends_with("n 6")), "{first:?}");
+    assert_eq!(first, second);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::{
         Record, Repetition, Resources,
         capacity::{Constraint, Resource},
     },
+    server::LimitKind,
     units::Bytes,
 };
 
@@ -92,6 +93,9 @@ fn findings(repetition: &Repetition, plan: &Plan, record: &Record) -> Vec<Findin
                 add(Resource::Disk, rate.0 as f64 / limit.0, format!("{rate}/s of {limit}"));
             }
         }
+        if let Some((weight, text)) = link(resources, samples, repetition.seconds, plan, record) {
+            add(Resource::Link, weight, text);
+        }
     }
     for reason in &repetition.verdict.reasons {
         if reason.code == "error" && reason.text.contains("want of memory") {
@@ -137,11 +141,7 @@ fn cpu(
         .and_then(|(after, before)| after.checked_sub(before))
         .map(|time| time.as_secs_f64());
     let held_back = throttled.filter(|time| seconds > 0.0 && time / seconds >= HELD_BACK);
-    // An overrun server may have been idle again while the last messages drained: its busier half.
-    let mut cores: Vec<f64> = samples.iter().filter_map(|sample| sample.cpu_cores).collect();
-    cores.sort_by(f64::total_cmp);
-    let upper = &cores[cores.len() / 2..];
-    let busy = if upper.is_empty() { mean } else { upper.iter().sum::<f64>() / upper.len() as f64 };
+    let busy = busy(samples, |sample| sample.cpu_cores).unwrap_or(mean);
     let share = busy.max(mean) / allowed;
     if share < USED_UP && held_back.is_none() {
         return None;
@@ -153,3 +153,39 @@ fn cpu(
     // Being held back is proof, a high share alone is a sign.
     Some((if held_back.is_some() { 2.0 + share } else { share }, text))
 }
+
+/// The mean of the busier half of the samples: an overrun server may have been idle again while the
+/// last messages drained. `None` without samples.
+fn busy(samples: &[Load], value: impl Fn(&Load) -> Option<f64>) -> Option<f64> {
+    let mut values: Vec<f64> = samples.iter().filter_map(value).collect();
+    values.sort_by(f64::total_cmp);
+    let upper = &values[values.len() / 2..];
+    (!upper.is_empty()).then(|| upper.iter().sum::<f64>() / upper.len() as f64)
+}
+
+/// Whether a server's link, limited in each direction by itself, was full in one of them.
+fn link(
+    resources: &Resources,
+    samples: &[Load],
+    seconds: f64,
+    plan: &Plan,
+    record: &Record,
+) -> Option<(f64, String)> {
+    let network = &resources.network;
+    let into = (LimitKind::LinkIn, "in", network.received, busy(samples, |s| s.network_received));
+    let out = (LimitKind::LinkOut, "out", network.sent, busy(samples, |s| s.network_sent));
+    let full = |(kind, way, total, busy): (LimitKind, &str, Option<Bytes>, Option<f64>)| {
+        let known = record.provenance.limits.iter().find(|limit| limit.limit == kind);
+        let asked = plan.hub.limits.link.map(|rate| rate.0);
+        let limit = known.and_then(|limit| limit.in_force).or(asked)?;
+        let mean = total.filter(|_| seconds > 0.0).map(|bytes| bytes.0 as f64 / seconds);
+        let rate = mean.into_iter().chain(busy).reduce(f64::max)?;
+        let text = format!("{}/s {way} of {}/s", Bytes(rate as u64), Bytes(limit as u64));
+        (rate >= USED_UP * limit).then_some((rate / limit, text))
+    };
+    let ways = [into, out].into_iter().filter_map(full);
+    ways.reduce(|one, other| if other.0 > one.0 { other } else { one })
+}
+
+#[cfg(test)]
+mod tests;

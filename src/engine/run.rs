@@ -219,7 +219,8 @@ pub fn images(plan: &Plan) -> Result<Vec<Image>, EngineError> {
     Ok(wanted)
 }
 
-fn begin(plan: &Plan, profile: &str, run: String) -> Record {
+/// A record of which nothing was measured.
+pub(super) fn begin(plan: &Plan, profile: &str, run: String) -> Record {
     Record {
         schema: SCHEMA,
         hubmark: Hubmark::this(),

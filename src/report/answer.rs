@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     format::{count, three},
-    record::Status,
+    record::{Capacity, Status},
     stats::difference::Seen,
 };
 
@@ -71,6 +71,10 @@ fn asked(cells: &Cells<'_>) -> Vec<String> {
         let durabilities = list(own().map(|c| durability(c.point.durability).to_owned()).collect());
         let scenarios: Vec<_> =
             own().filter_map(Cell::scenario).map(|s| scenario(s).to_owned()).collect();
+        if let Some(first) = record.capacity.first() {
+            said.push(how_many(first, &backends, &payloads, &durabilities));
+            continue;
+        }
         let what = if scenarios.is_empty() {
             "How late do messages arrive".to_owned()
         } else {
@@ -95,6 +99,30 @@ fn asked(cells: &Cells<'_>) -> Vec<String> {
         ));
     }
     said
+}
+
+/// What a search for a capacity asks.
+fn how_many(search: &Capacity, backends: &str, payloads: &str, durabilities: &str) -> String {
+    let objectives: Vec<_> = search.objectives.iter().map(ToString::to_string).collect();
+    let (least, most) = search.among;
+    format!(
+        "How many users does the hub carry with {} ({backends}; payload {payloads}; durability \
+         {durabilities}; between {} and {} users)?",
+        objectives.join(" and "),
+        count(least.into()),
+        count(most.into()),
+    )
+}
+
+/// What searches found, the first of all.
+fn carried(cells: &Cells<'_>) -> Vec<String> {
+    let searches = cells.sources.iter().flat_map(|source| &source.record.capacity);
+    let one = |search: &Capacity| {
+        let limit =
+            search.limit().map_or_else(String::new, |limit| format!("; limited by {limit}"));
+        format!("{} with payload {}: {}{limit}.", search.backend, search.payload, search.answer())
+    };
+    searches.map(one).collect()
 }
 
 /// `1 repetition`, `3 repetitions`.
@@ -128,6 +156,7 @@ fn found(cells: &Cells<'_>, answer: &Answer) -> Vec<String> {
     // What was lost puts everything else in doubt.
     let (lost, sentence) = messages(cells);
     said.insert(if lost { 0 } else { said.len() }, sentence);
+    said.splice(0..0, carried(cells));
     said
 }
 
@@ -255,11 +284,12 @@ fn left_out(cells: &Cells<'_>) -> Vec<String> {
         let done: usize = record.points.iter().map(|point| point.repetitions.len()).sum();
         if record.status == Status::Partial {
             let why = record.ended.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
-            said.push(format!(
-                "Record {} is partial: {done} of {}{why}.",
-                letter(place),
-                plural(record.plan.schedule.len(), "repetition")
-            ));
+            let done = if record.plan.capacity.is_some() {
+                format!("its search is not over after {}", plural(done, "repetition"))
+            } else {
+                format!("{done} of {}", plural(record.plan.schedule.len(), "repetition"))
+            };
+            said.push(format!("Record {} is partial: {done}{why}.", letter(place)));
         }
     }
     let failed: usize = cells.cells.iter().map(|cell| cell.failed).sum();
@@ -274,7 +304,12 @@ fn left_out(cells: &Cells<'_>) -> Vec<String> {
             if excluded == 1 { "is" } else { "are" }
         ));
     }
-    for cell in cells.cells.iter().filter(|cell| cell.measured.is_empty()) {
+    // A search tries few of the numbers that it may.
+    let missing = |cell: &&Cell<'_>| {
+        let searched = cells.sources[cell.source].record.plan.capacity.is_some();
+        cell.measured.is_empty() && (!searched || cell.failed + cell.excluded > 0)
+    };
+    for cell in cells.cells.iter().filter(missing) {
         said.push(format!("No repetition counts for {}.", cell.describe()));
     }
     said.extend(uncarried(cells));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::text::wrapped;
 use crate::{
     format::{bytes, count},
     record::{
@@ -35,9 +36,9 @@ fn answer(text: &mut String, capacity: &Capacity) {
     let objectives: Vec<_> = capacity.objectives.iter().map(ToString::to_string).collect();
     let _ = writeln!(text, "  objectives: {}", objectives.join(", "));
     if let Some(limit) = capacity.limit() {
-        let _ = writeln!(text, "  limited by: {limit}");
+        wrapped(text, "  limited by: ", &limit);
         for further in capacity.limiting.iter().skip(1) {
-            let _ = writeln!(text, "      beside: {further}");
+            wrapped(text, "      beside: ", &further.to_string());
         }
     }
     let _ = writeln!(text, "      users  held of   share that held       put to the test");
@@ -67,7 +68,8 @@ fn bar(probe: &Probe) -> String {
     format!("{}{}", "█".repeat(full), "·".repeat(BAR - full))
 }
 
-fn test(decision: &Decision) -> String {
+/// What a test came to, in words.
+pub fn test(decision: &Decision) -> String {
     match decision.outcome {
         Some(Outcome::Grey) => format!(
             "grey: held in {} of {}, neither could be shown",

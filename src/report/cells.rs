@@ -1,6 +1,8 @@
 //! The records that a report is made from, as cells: one point of one record, with the repetitions
 //! that count and the word on those that do not.
 
+use std::cell::OnceCell;
+
 use crate::{
     measure::{Estimate, Judgement, Spread},
     plan::{Durability, Point, Scenario, Workload},
@@ -32,6 +34,9 @@ pub struct Cell<'a> {
     pub failed: usize,
     /// Suspect repetitions that the reader left out.
     pub excluded: usize,
+    /// What [`Cell::merged`] came to, in the order of [`Span::ALL`]: reading histograms takes most of
+    /// a report's time, and every table and figure asks for them.
+    known: [OnceCell<Distribution>; Span::ALL.len()],
 }
 
 /// All cells of some records.
@@ -61,11 +66,10 @@ impl<'a> Cells<'a> {
                     Judgement::Failed => false,
                 };
                 cells.push(Cell {
-                    source,
-                    point: &point.point,
                     measured: point.repetitions.iter().filter(counts).collect(),
                     failed: point.repetitions.iter().filter(is(Judgement::Failed)).count(),
                     excluded: if without_suspect { suspect } else { 0 },
+                    ..Cell::of(source, &point.point)
                 });
             }
         }
@@ -78,7 +82,19 @@ impl<'a> Cells<'a> {
     }
 }
 
-impl Cell<'_> {
+impl<'a> Cell<'a> {
+    /// A point of which no repetition counts.
+    pub fn of(source: usize, point: &'a Point) -> Self {
+        Self {
+            source,
+            point,
+            measured: Vec::new(),
+            failed: 0,
+            excluded: 0,
+            known: Default::default(),
+        }
+    }
+
     /// The values of the repetitions that have one.
     pub fn values(&self, metric: Metric) -> Vec<f64> {
         self.measured.iter().filter_map(|repetition| metric.of(repetition)).collect()
@@ -96,7 +112,11 @@ impl Cell<'_> {
 
     /// All messages of the repetitions that count, in one distribution: percentiles cannot be
     /// averaged.
-    pub fn merged(&self, span: Span) -> Distribution {
+    pub fn merged(&self, span: Span) -> &Distribution {
+        self.known[span as usize].get_or_init(|| self.merge(span))
+    }
+
+    fn merge(&self, span: Span) -> Distribution {
         let mut all = Distribution::default();
         for latency in self.measured.iter().filter_map(|repetition| span.of(repetition)) {
             match histogram::distribution(latency) {
@@ -114,7 +134,7 @@ impl Cell<'_> {
 
     /// [`Cell::merged`] as a record has it.
     pub fn latency(&self, span: Span) -> Option<Latency> {
-        histogram::latency(&self.merged(span))
+        histogram::latency(self.merged(span))
     }
 
     /// The backend, as people write it.

@@ -83,8 +83,83 @@ pub fn figure(figure: &Figure) -> String {
                 text.push_str(&joined(&fields));
             }
         }
+        for guide in &panel.guides {
+            let (x, y) =
+                if guide.upright { (Some(guide.at), None) } else { (None, Some(guide.at)) };
+            let mut fields = [const { String::new() }; 13];
+            fields[..3].clone_from_slice(&[
+                panel.title.clone(),
+                format!("line: {}", guide.label),
+                panel.x.name(),
+            ]);
+            (fields[3], fields[5], fields[6]) = (number(x), panel.y.name(), number(y));
+            text.push_str(&joined(&fields));
+        }
     }
     text
+}
+
+/// Every number of users that searches for a capacity tried; `None` without a search.
+pub fn capacity(sources: &[Source<'_>]) -> Option<String> {
+    let mut text = String::from(
+        "record,backend,payload_bytes,durability,objectives,lower,upper,confidence,stage,limited_by,\
+         users,held,missed,tested_held,tested_missed,outcome,error_at_most\n",
+    );
+    let whole = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
+    let mut any = false;
+    for source in sources {
+        for capacity in &source.record.capacity {
+            any = true;
+            let objectives: Vec<_> = capacity.objectives.iter().map(ToString::to_string).collect();
+            for probe in &capacity.probes {
+                let decided = capacity.decisions.iter().find(|one| one.users == probe.users);
+                text.push_str(&joined(&[
+                    source.name.to_owned(),
+                    capacity.backend.to_string(),
+                    capacity.payload.0.to_string(),
+                    capacity.durability.word().to_owned(),
+                    objectives.join("; "),
+                    whole(capacity.lower),
+                    whole(capacity.upper),
+                    capacity.confidence.to_string(),
+                    capacity.stage.title().to_owned(),
+                    capacity.limit().unwrap_or_default(),
+                    probe.users.to_string(),
+                    probe.held.to_string(),
+                    probe.missed.to_string(),
+                    whole(decided.map(|one| one.held)),
+                    whole(decided.map(|one| one.missed)),
+                    decided.and_then(|one| one.outcome).map_or("", |o| o.title()).to_owned(),
+                    number(decided.map(|one| one.error_at_most)),
+                ]));
+            }
+        }
+    }
+    any.then_some(text)
+}
+
+/// Every footprint card, one figure a line, in base units; `None` without a card.
+pub fn footprints(sources: &[Source<'_>]) -> Option<String> {
+    let mut text = String::from("record,backend,figure,value\n");
+    let mut any = false;
+    for source in sources {
+        for (backend, card) in &source.record.footprints {
+            any = true;
+            // The record's own names, which carry the units in their documentation.
+            let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(card) else {
+                continue;
+            };
+            for (name, value) in fields {
+                let value = match value {
+                    serde_json::Value::Null => String::new(),
+                    serde_json::Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                text.push_str(&joined(&[source.name.to_owned(), backend.clone(), name, value]));
+            }
+        }
+    }
+    any.then_some(text)
 }
 
 /// The study's findings.

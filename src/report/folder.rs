@@ -75,6 +75,14 @@ pub fn write(cells: &Cells<'_>, folder: &Path) -> Result<Written, ReportError> {
     }
     put(folder, TIDY, &csv::of_records(&cells.sources))?;
     put(folder, "findings.csv", &csv::findings(&findings))?;
+    for (name, table) in [
+        ("capacity.csv", csv::capacity(&cells.sources)),
+        ("footprint.csv", csv::footprints(&cells.sources)),
+    ] {
+        if let Some(table) = table {
+            put(folder, name, &table)?;
+        }
+    }
     put(folder, "differences.csv", &csv::versus(&answer.versus))?;
     let content = Content { cells, answer: &answer, figures: &figures, findings: &findings };
     put(folder, PAGE, &page::page(&content)?)?;

@@ -22,7 +22,8 @@ pub fn section(record: &Record) -> String {
     text
 }
 
-fn lines(card: &Footprint) -> Vec<(&'static str, String)> {
+/// The card's figures, named and with their units; the names are the same for every card.
+pub fn lines(card: &Footprint) -> Vec<(&'static str, String)> {
     let images: Vec<_> = card
         .image_bytes
         .iter()

@@ -190,7 +190,8 @@ impl Search {
             let half = if proven == last { last - 1 } else { proven - (proven - low) / 2 };
             (proven < last, (low + stride).min(half), proven - low - 1)
         };
-        let worth = room > SLACK.max(stride / 2) || room > 0 && (!proven || self.is_likely(candidate, lower));
+        let worth = room > SLACK.max(stride / 2)
+            || room > 0 && (!proven || self.is_likely(candidate, lower));
         let left = self.trials.iter().filter(|trial| trial.lower == lower).count() < TRIALS;
         (worth && left).then_some(candidate)
     }

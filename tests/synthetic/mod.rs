@@ -229,6 +229,46 @@ fn repetition(point: &Point, index: u32, order: u32, made: &Made) -> Value {
     value
 }
 
+/// A finished search of `capacity-quick` by two steps: 25 users were carried (7 of 7, 18 ms), 50 are
+/// grey, 98 were too many (0 of 7, 900 ms), 200 was not tried; the server's CPU was used up.
+pub fn searched() -> Record {
+    let mut record = record("capacity-quick", &["workload.users=[25, 50, 98, 200]"], |_, _| None);
+    let held = [(25, 8, 0), (50, 3, 3), (98, 0, 8)];
+    let mut order = 0;
+    for (result, (_, held, missed)) in record.points.iter_mut().zip(held) {
+        for index in 0..held + missed {
+            let fine = index < held;
+            let delivery = if fine { 3_000.0 } else { 150_000.0 } * jitter(index);
+            let made = Made { delivery, ..Made::default() };
+            let mut value = repetition(&result.point, index, order, &made);
+            value["missed"] = if fine { json!([]) } else { json!(["delivery.p99 is above"]) };
+            result.repetitions.push(serde_json::from_value(value).unwrap());
+            order += 1;
+        }
+        result.summary = summarise(&result.repetitions);
+    }
+    let test = |users: u32, held: u32, missed: u32, outcome: &str| {
+        json!({ "users": users, "held": held, "missed": missed, "outcome": outcome,
+                "error_at_most": 0.0125 })
+    };
+    let capacity = json!({
+        "backend": record.points[0].point.backend, "durability": "default", "payload": 100,
+        "objectives": record.plan.capacity.as_ref().unwrap().objectives,
+        "confidence": 0.95, "stage": "done", "next": null, "lower": 25, "upper": 98,
+        "among": [25, 200],
+        "probes": held.map(|(users, held, missed)|
+            json!({ "users": users, "held": held, "missed": missed })),
+        "decisions": [test(25, 7, 0, "carried"), test(50, 3, 3, "grey"),
+                      test(98, 0, 7, "too-many")],
+        "limiting": [{ "resource": "cpu", "server": "mariadb", "text": "0.99 of 1 cores in use",
+                       "seen": 8, "of": 8 }],
+        "about_hub": true,
+    });
+    record.capacity = vec![serde_json::from_value(capacity).unwrap()];
+    record.status = hubmark::record::Status::Complete;
+    record
+}
+
 /// Small differences between repetitions, the same each time.
 pub fn jitter(repetition: u32) -> f64 {
     1.0 + 0.02 * (f64::from(repetition * 7 % 5) - 2.0)

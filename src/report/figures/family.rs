@@ -237,6 +237,7 @@ impl<'a> Family<'a> {
             x: self.axis(kind),
             y: Axis::linear(label, unit),
             series: series.filter(|series| !series.marks.is_empty()).collect(),
+            guides: Vec::new(),
         }
     }
 

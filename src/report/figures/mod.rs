@@ -1,9 +1,10 @@
 //! Figures as plain values: what is drawn, in which units, with which whiskers. A screen, an SVG
 //! file and a CSV file all draw from these; none of them computes anything.
 //!
-//! [`study`] holds figures 11 to 20 of the study, [`more`] what hubmark shows beyond them, and
-//! [`family`] how cells become series.
+//! [`study`] holds figures 11 to 20 of the study, [`more`] what hubmark shows beyond them,
+//! [`capacity`] a search's way to its answer, and [`family`] how cells become series.
 
+pub mod capacity;
 pub mod family;
 pub mod more;
 pub mod study;
@@ -36,6 +37,21 @@ pub struct Panel {
     pub y: Axis,
     /// What is compared.
     pub series: Vec<Series>,
+    /// Values that are marked by a line across.
+    pub guides: Vec<Guide>,
+}
+
+/// A line across a panel: an objective, an end of an interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guide {
+    /// Where, in the unit of the axis that it crosses.
+    pub at: f64,
+    /// Whether it stands on the horizontal axis, rather than lies at a height.
+    pub upright: bool,
+    /// What it is.
+    pub label: String,
+    /// Whether the label stands before the line (to its left; above one that lies).
+    pub before: bool,
 }
 
 /// How marks are drawn.
@@ -140,9 +156,10 @@ impl Figure {
     }
 }
 
-/// Every figure that the records can fill, the study's first.
+/// Every figure that the records can fill: the answer to a search for a capacity, then the study's.
 pub fn all(cells: &Cells<'_>) -> Vec<Figure> {
     let mut figures = study::figures(cells);
+    figures.splice(0..0, capacity::figures(cells));
     figures.extend(more::figures(cells));
     figures
 }

@@ -75,7 +75,14 @@ fn tail_panel(title: String, series: Vec<Series>) -> Panel {
     let mut x = Axis::log("share of messages that were quicker", "");
     let nines = ["0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %"];
     x.ticks = (0..).map(|power| 10_f64.powi(power)).zip(nines.map(String::from)).collect();
-    Panel { title, kind: Kind::Curves, x, y: Axis::log("delivery latency", "ms"), series }
+    Panel {
+        title,
+        kind: Kind::Curves,
+        x,
+        y: Axis::log("delivery latency", "ms"),
+        series,
+        guides: Vec::new(),
+    }
 }
 
 fn plain(family: &Family<'_>, id: &str, title: &str, note: &str, panels: Vec<Panel>) -> Figure {
@@ -90,7 +97,7 @@ fn series(label: String, style: usize, dashed: bool, marks: Vec<Mark>) -> Option
 fn spectrum(family: &Family<'_>) -> Figure {
     let panel = |(title, cells): (String, Vec<(Line<'_>, &Cell<'_>)>)| {
         let all = cells.into_iter().filter_map(|(line, cell)| {
-            series(line.label, line.style, false, tail(&cell.merged(Span::Delivery)))
+            series(line.label, line.style, false, tail(cell.merged(Span::Delivery)))
         });
         tail_panel(title, all.collect())
     };
@@ -108,7 +115,7 @@ fn corrected(family: &Family<'_>) -> Figure {
     let panel = |line: Line<'_>| {
         let cell = line.cells.iter().find(|c| family.over.value(c).total_cmp(x).is_eq())?;
         let of = |span: Span, label: &str, dashed| {
-            series(label.to_owned(), line.style, dashed, tail(&cell.merged(span)))
+            series(label.to_owned(), line.style, dashed, tail(cell.merged(span)))
         };
         let all = [
             of(Span::Delivery, "delivery, from the real send", false),
@@ -169,7 +176,7 @@ fn over_time(family: &Family<'_>) -> Figure {
             all.extend(series(format!("{label}, max"), line.style, true, of(|s| s.delivery_max)));
         }
         let (x, y) = (Axis::linear("time since the load began", "s"), Axis::log("delivery", "ms"));
-        Panel { title, kind: Kind::Curves, x, y, series: all }
+        Panel { title, kind: Kind::Curves, x, y, series: all, guides: Vec::new() }
     };
     let panels = at_ends(family).into_iter().map(panel).collect();
     let note = "each second's median and largest latency; of several repetitions their median";
@@ -209,6 +216,7 @@ fn resources(family: &Family<'_>) -> Figure {
             x,
             y: Axis::linear(label, unit),
             series: all,
+            guides: Vec::new(),
         }
     };
     let mut panels = vec![
@@ -278,6 +286,7 @@ fn generator(cells: &Cells<'_>) -> Figure {
             x,
             y: Axis::linear(label, unit),
             series: backends.iter().enumerate().filter_map(of).collect(),
+            guides: Vec::new(),
         }
     };
     let lag = Metric::Latency(Span::Lag, Stat::P99);

@@ -1,6 +1,7 @@
 //! One HTML page: the answer first, then figures, tables, provenance. It needs no network, no
 //! script and no other file.
 
+mod more;
 mod tables;
 
 pub use tables::probability;
@@ -51,13 +52,22 @@ pub fn page(content: &Content<'_>) -> Result<String, DrawError> {
          <h1>{title}</h1>\n<p class=\"sub\">{}</p>\n",
         escape(&subtitle(content.cells))
     );
+    text.push_str("<nav>");
+    if more::has_capacity(content.cells) {
+        text.push_str("<a href=\"#capacity\">How many devices?</a>");
+    }
+    if more::has_footprint(content.cells) {
+        text.push_str("<a href=\"#footprint\">Footprint</a>");
+    }
     text.push_str(
-        "<nav><a href=\"#figures\">Figures</a><a href=\"#points\">Points</a>\
+        "<a href=\"#figures\">Figures</a><a href=\"#points\">Points</a>\
          <a href=\"#differences\">Differences</a><a href=\"#findings\">Findings of the study</a>\
          <a href=\"#verdicts\">Verdicts</a><a href=\"#provenance\">Provenance</a></nav>\n</header>\n\
          <main>\n",
     );
     answer(&mut text, content.answer);
+    more::capacities(&mut text, content.cells);
+    more::footprints(&mut text, content.cells);
     figures(&mut text, content.figures)?;
     tables::points(&mut text, content.cells);
     tables::differences(&mut text, content.answer);

@@ -14,7 +14,8 @@ use crate::{
     stats::difference::Seen,
 };
 
-fn head(text: &mut String, columns: &[(&str, bool)]) {
+/// Opens a table whose columns hold text or (`true`) numbers.
+pub fn head(text: &mut String, columns: &[(&str, bool)]) {
     text.push_str("<div class=\"scroll\"><table class=\"wide\"><thead><tr>");
     for (name, number) in columns {
         let class = if *number { " class=\"n\"" } else { "" };
@@ -23,7 +24,8 @@ fn head(text: &mut String, columns: &[(&str, bool)]) {
     text.push_str("</tr></thead><tbody>\n");
 }
 
-const END: &str = "</tbody></table></div>\n";
+/// What closes a table.
+pub const END: &str = "</tbody></table></div>\n";
 
 fn numbers(text: &mut String, cells: &[String]) {
     for cell in cells {
@@ -286,7 +288,7 @@ pub fn verdicts(text: &mut String, cells: &Cells<'_>) {
             Judgement::Failed => "failed",
         };
         let reasons: Vec<_> = repetition.verdict.reasons.iter().map(|r| escape(&r.text)).collect();
-        let described = Cell { source: 0, point, measured: Vec::new(), failed: 0, excluded: 0 };
+        let described = Cell::of(0, point);
         let _ = writeln!(
             text,
             "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"warn\">{verdict}</td><td>{}</td></tr>",

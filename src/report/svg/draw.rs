@@ -14,7 +14,7 @@ use super::{
     COLOURS, FAINT, INK, PAPER,
     ticks::{self, Ruler},
 };
-use crate::report::figures::{Kind, Mark, Panel, Series};
+use crate::report::figures::{Guide, Kind, Mark, Panel, Series};
 
 /// A figure that could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,41 @@ fn one(panel: &Panel, area: &Area<'_>) -> Result<(), DrawError> {
         .y_label_area_size(34 + columns(longest) * 14)
         .build_cartesian_2d(x.clone(), y.clone())?;
     mesh(&mut chart, panel, &x, &y)?;
+    for guide in &panel.guides {
+        line_across(&chart, area, guide, (&x, &y))?;
+    }
     marks(&chart, area, panel, (&x, &y))
+}
+
+/// A broken line across the panel with its label at the end of it.
+fn line_across(
+    chart: &Chart<'_>,
+    area: &Area<'_>,
+    guide: &Guide,
+    (x, y): (&Ruler, &Ruler),
+) -> Result<(), DrawError> {
+    let origin = area.get_base_pixel();
+    let pixel = |at: (f64, f64)| {
+        let (px, py) = chart.backend_coord(&at);
+        (px - origin.0, py - origin.1)
+    };
+    let (from, to) = if guide.upright {
+        let place = x.place(guide.at);
+        (pixel((place, y.range.1)), pixel((place, y.range.0)))
+    } else {
+        let place = y.place(guide.at);
+        (pixel((x.range.0, place)), pixel((x.range.1, place)))
+    };
+    broken(area, &[from, to], rgb(INK).stroke_width(2), 10, 8)?;
+    let length = columns(guide.label.chars().count()) * (TEXT / 2);
+    let corner = match (guide.upright, guide.before) {
+        (true, true) => (from.0 - length - 6, from.1 + 4),
+        (true, false) => (from.0 + 8, from.1 + 4),
+        (false, true) => (to.0 - length, to.1 + 4),
+        (false, false) => (to.0 - length, to.1 - TEXT - 2),
+    };
+    area.draw(&Text::new(guide.label.clone(), corner, text_style(TEXT - 4)))?;
+    Ok(())
 }
 
 fn mesh(chart: &mut Chart<'_>, panel: &Panel, x: &Ruler, y: &Ruler) -> Result<(), DrawError> {

@@ -38,6 +38,7 @@ fn a_panel(kind: Kind, suspect: usize) -> Panel {
         x,
         y: Axis::linear("mean <latency>", "ms"),
         series: vec![series("first", 0, 0.0), series("second", 1, 0.4)],
+        guides: Vec::new(),
     }
 }
 

@@ -63,6 +63,7 @@ impl ValueFormatter<f64> for Ruler {
 pub fn horizontal(panel: &Panel) -> Ruler {
     let axis = &panel.x;
     let values = panel.series.iter().flat_map(|series| &series.marks).map(|mark| mark.x);
+    let values = values.chain(guides(panel, true));
     let (low, high) = extent(values).unwrap_or((0.0, 1.0));
     if axis.scale == Scale::Categories {
         let last = axis.ticks.len().max(1) as f64 - 1.0;
@@ -95,6 +96,11 @@ pub fn horizontal(panel: &Panel) -> Ruler {
     Ruler { range, labels: thinned(placed, span), ..bare }
 }
 
+/// Where the panel's lines across cross an axis: they are to be seen, too.
+fn guides(panel: &Panel, upright: bool) -> impl Iterator<Item = f64> + '_ {
+    panel.guides.iter().filter(move |guide| guide.upright == upright).map(|guide| guide.at)
+}
+
 /// The vertical axis of `panel`: from 0 unless it is logarithmic.
 pub fn vertical(panel: &Panel) -> Ruler {
     let marks = || panel.series.iter().flat_map(|series| &series.marks);
@@ -102,7 +108,7 @@ pub fn vertical(panel: &Panel) -> Ruler {
         let ends = mark.whiskers.map_or([mark.y; 2], |(low, high)| [low, high]);
         [mark.y, ends[0], ends[1]]
     });
-    let (low, high) = extent(values).unwrap_or((0.0, 1.0));
+    let (low, high) = extent(values.chain(guides(panel, false))).unwrap_or((0.0, 1.0));
     // An interval may reach below what can be: what is never negative keeps its 0 as the ground.
     let ends = marks().filter_map(|mark| mark.interval).flat_map(|(least, most)| [least, most]);
     let (low, high) = match extent(ends) {

@@ -114,7 +114,15 @@ fn the_ends_are_what_they_are_said_to_be_as_often_as_promised() {
         ("broad", &|users| falling(users, 304.0, 100.0)),
         ("noise", &|users| falling(users, 128.0, 90.0)),
         ("uneven", &|users| uneven(users, 304.0, 40.0)),
-        ("plateau", &|users| if users <= 150 { 1.0 } else if users <= 450 { 0.5 } else { 0.0 }),
+        ("plateau", &|users| {
+            if users <= 150 {
+                1.0
+            } else if users <= 450 {
+                0.5
+            } else {
+                0.0
+            }
+        }),
         ("just below half everywhere", &|_| 0.499),
     ];
     for (name, share) in truths {
