@@ -28,8 +28,8 @@ use crate::{
 
 /// Shards of the books. More than the threads that can meet here.
 const SHARDS: u32 = 64;
-/// Acknowledgements of one shard that are entered under one lock. The load waits for that lock: for
-/// a microsecond or two at most.
+/// Acknowledgements or arrivals of one shard that are entered under one lock. The load waits for that
+/// lock: for a microsecond or two at most.
 const RUN: usize = 32;
 /// Notes kept of one repetition; a server that dies under a thousand users says so a thousand times.
 const NOTES: usize = 200;
@@ -162,6 +162,16 @@ impl Recorder {
         lock(&self.books[self.shard(stamp)])
     }
 
+    /// What follows each other in one shard, at most [`RUN`] at a time.
+    fn runs<'a, T>(
+        &'a self,
+        all: &'a [T],
+        stamp: impl Fn(&T) -> Stamp + 'a,
+    ) -> impl Iterator<Item = &'a [T]> {
+        let same = move |a: &T, b: &T| self.shard(stamp(a)) == self.shard(stamp(b));
+        all.chunk_by(same).flat_map(|run| run.chunks(RUN))
+    }
+
     fn measured(&self, times: Times) -> bool {
         times.due.0 >= self.measure_from.load(Relaxed)
     }
@@ -209,9 +219,9 @@ impl Recorder {
         let mut first_arrivals = 0;
         let mut guard = lock(&self.received);
         let received = &mut *guard;
-        for arrived in batch {
-            let outcome = {
-                let mut books = self.books(arrived.stamp);
+        for run in self.runs(batch, |arrived| arrived.stamp) {
+            let mut books = self.books(run[0].stamp);
+            for arrived in run {
                 if closed {
                     books.late();
                     continue;
@@ -220,14 +230,13 @@ impl Recorder {
                     books.corrupt();
                     continue;
                 }
-                books.arrived(arrived.stamp)
-            };
-            if let Arrival::First(times) = outcome {
-                self.comeback.arrived(times.sent, arrived.at);
-                first_arrivals += 1;
-                let measured = self.measured(times);
-                received.delivery.record(arrived.at.since(times.sent), measured);
-                received.response.record(arrived.at.since(times.due), measured);
+                if let Arrival::First(times) = books.arrived(arrived.stamp) {
+                    self.comeback.arrived(times.sent, arrived.at);
+                    first_arrivals += 1;
+                    let measured = self.measured(times);
+                    received.delivery.record(arrived.at.since(times.sent), measured);
+                    received.response.record(arrived.at.since(times.due), measured);
+                }
             }
         }
         if first_arrivals > 0 {
@@ -369,8 +378,7 @@ impl Reports for Recorder {
         let Some(last) = receipts.last() else { return };
         let mut counted = 0;
         let mut window = lock(&self.ack);
-        let runs = receipts.chunk_by(|a, b| self.shard(a.stamp) == self.shard(b.stamp));
-        for run in runs.flat_map(|run| run.chunks(RUN)) {
+        for run in self.runs(receipts, |receipt| receipt.stamp) {
             let mut books = self.books(run[0].stamp);
             for receipt in run {
                 let Some(times) = books.acked(receipt.stamp) else { continue };
