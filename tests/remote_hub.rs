@@ -11,7 +11,10 @@ use std::{
 };
 
 use common::{Home, Said, eventually};
-use hubmark::record::{Record, Status};
+use hubmark::{
+    measure::Judgement,
+    record::{Record, Status},
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -145,11 +148,11 @@ fn tunnels(home: &Home) -> Vec<i32> {
     processes(&word).into_iter().filter(forwarding).map(|(pid, _)| pid).collect()
 }
 
-/// A run of some length on MariaDB; returns once its load has begun.
-fn in_mid_run(home: &Home) -> std::process::Child {
+/// A run on MariaDB with a load of so many seconds; returns once that has begun.
+fn in_mid_run(home: &Home, seconds: u32) -> std::process::Child {
     std::fs::create_dir(home.path("tmp")).unwrap();
     let log = std::fs::File::create(home.path("told")).unwrap();
-    let mut command = run(home, &[&["backend=\"mariadb\"", "workload.messages=12"]]);
+    let mut command = run(home, &[&["backend=\"mariadb\"", &format!("workload.messages={seconds}")]]);
     command.env("HUBMARK_TMP", home.path("tmp")).stderr(log).stdout(Stdio::null());
     let child = command.spawn().unwrap();
     eventually("the load to begin", || {
@@ -162,7 +165,7 @@ fn in_mid_run(home: &Home) -> std::process::Child {
 #[ignore = "needs a Docker engine"]
 fn a_run_goes_on_when_its_connection_is_killed() {
     let home = Home::new();
-    let mut child = in_mid_run(&home);
+    let mut child = in_mid_run(&home, 12);
     let first = eventually("the tunnel", || tunnels(&home).first().copied());
     kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
     eventually("another tunnel", || tunnels(&home).into_iter().find(|&pid| pid != first));
@@ -177,7 +180,7 @@ fn a_run_goes_on_when_its_connection_is_killed() {
 #[ignore = "needs a Docker engine"]
 fn a_killed_run_takes_its_connection_along_and_is_cleared_away_later() {
     let home = Home::new();
-    let mut child = in_mid_run(&home);
+    let mut child = in_mid_run(&home, 12);
     assert!(!tunnels(&home).is_empty());
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).unwrap();
     child.wait().unwrap();
@@ -271,6 +274,34 @@ fn tls() -> [String; 2] {
 
 /// As short as a run can be.
 const BRIEF: &[&str] = &["workload.messages=3", "backend=\"mariadb\""];
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn two_runs_on_one_hub_leave_each_other_alone_and_say_that_they_disturb_each_other() {
+    let (home, other) = (Home::new(), Home::new());
+    let mut long = in_mid_run(&other, 25);
+    let said: Said = run(&home, &[BRIEF]).output().unwrap().into();
+    let theirs = format!("run {}", other.record().run);
+    let warned = format!("another run is at work on this hub: {theirs}");
+    assert!(said.err.contains(&warned), "{}", said.err);
+    let record = whole(&home, said);
+    let doubts = |record: &Record| -> Vec<(Judgement, String)> {
+        let verdicts = common::repetitions(record).map(|repetition| &repetition.verdict);
+        let of = |verdict: &hubmark::measure::Verdict| {
+            let found = verdict.reasons.iter().find(|reason| reason.code == "other-run");
+            (verdict.status, found.map_or_else(String::new, |reason| reason.text.clone()))
+        };
+        verdicts.map(of).collect()
+    };
+    for (judged, reason) in doubts(&record) {
+        assert_eq!(judged, Judgement::Suspect);
+        assert!(reason.contains(&theirs), "{reason}");
+    }
+    // The other came to its end all the same: with its own servers to the last message.
+    assert_eq!(long.wait().unwrap().code(), Some(0));
+    let ledger = common::only(&other.record()).ledger;
+    assert_eq!(ledger.delivered, ledger.planned);
+}
 
 #[test]
 #[ignore = "needs a Docker engine"]

@@ -211,6 +211,7 @@ impl<'a> Observer<'a> {
             build: self.hub.build,
             reasons: &self.recorder.reasons(),
             faults: &[],
+            others: &[],
         })
     }
 }

@@ -291,12 +291,15 @@ impl Work<'_> {
             servers_started,
             faults: &faults,
         };
+        let mut others = stage.hub.others().await;
         let result = scene.run(&mut observer).await;
+        others.extend(stage.hub.others().await);
         let circumstances = Circumstances {
             point,
             scenario,
             recorder: &recorder,
             build: self.shared.watch.build,
+            others: &others,
             thresholds: &plan.thresholds,
             objectives: plan.capacity.as_ref().map_or(&[], |asked| &asked.objectives),
             machine,

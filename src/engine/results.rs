@@ -26,6 +26,8 @@ pub struct Circumstances<'a> {
     pub recorder: &'a Recorder,
     /// What the hub is.
     pub build: &'a Build,
+    /// Other runs that were seen on the hub when the load began or when it was over.
+    pub others: &'a [String],
     /// Limits on the results.
     pub thresholds: &'a [Threshold],
     /// Objectives of a search.
@@ -90,6 +92,7 @@ pub fn finish(repetition: &mut Repetition, of: &Circumstances<'_>, span: &Span) 
         build: of.build,
         reasons: &of.recorder.reasons(),
         faults: &repetition.faults,
+        others: of.others,
     });
     repetition.crossed = verdict::crossed(of.thresholds, &durations, &repetition.ledger);
     repetition.missed = verdict::crossed(of.objectives, &durations, &repetition.ledger);

@@ -53,6 +53,8 @@ pub struct Evidence<'a> {
     pub reasons: &'a BTreeMap<String, u64>,
     /// What was done to servers by plan.
     pub faults: &'a [FaultResult],
+    /// Other runs of this program that were seen on the hub.
+    pub others: &'a [String],
 }
 
 /// Readings that a server misses around a fault by which it ends, in seconds.
@@ -68,6 +70,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     for Reason { code, text } in fitness::doubts(evidence.hub, evidence.build) {
         doubt(&code, text);
     }
+    others(evidence, &mut doubt);
     if evidence.settled {
         books(evidence, &mut doubt);
         samples(evidence, &mut doubt);
@@ -149,6 +152,15 @@ fn messages(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
             .map(|(reason, count)| format!("{reason} (× {count})"))
             .collect();
         doubt("send-errors", most.join("; "));
+    }
+}
+
+fn others(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
+    let mut seen = evidence.others.to_vec();
+    seen.sort();
+    seen.dedup();
+    if !seen.is_empty() {
+        doubt("other-run", format!("it shared the hub with another run: {}", seen.join(", ")));
     }
 }
 
@@ -281,6 +293,16 @@ mod tests {
     }
 
     fn codes(ledger: Ledger, lag: f64, generator: Generator, samples: usize) -> Vec<String> {
+        judged(ledger, lag, generator, samples, &[])
+    }
+
+    fn judged(
+        ledger: Ledger,
+        lag: f64,
+        generator: Generator,
+        samples: usize,
+        others: &[String],
+    ) -> Vec<String> {
         let durations = Durations {
             lag: Spread { p99: Some(lag), ..Spread::default() },
             response: Spread { p99: Some(5_000.0), ..Spread::default() },
@@ -300,6 +322,7 @@ mod tests {
             build: &Build::default(),
             reasons: &BTreeMap::new(),
             faults: &[],
+            others,
         });
         assert_eq!(verdict.status == Judgement::Valid, verdict.reasons.is_empty());
         verdict.reasons.into_iter().map(|reason| reason.code).collect()
@@ -356,6 +379,7 @@ mod tests {
                 build: &Build::default(),
                 reasons: &BTreeMap::new(),
                 faults: std::slice::from_ref(fault),
+                others: &[],
             });
             let codes: Vec<_> = verdict.reasons.into_iter().map(|reason| reason.code).collect();
             (verdict.status, codes)
@@ -391,6 +415,8 @@ mod tests {
         assert_eq!(codes(Ledger { sent: 9, ..WHOLE }, 0.0, quiet, 10), ["ledger-contradiction"; 2]);
         assert_eq!(codes(Ledger { stored: Some(9), ..WHOLE }, 0.0, quiet, 10), ["stored-differs"]);
         assert_eq!(codes(Ledger { duplicate: 1, ..WHOLE }, 0.0, quiet, 10), ["messages-duplicate"]);
+        let others = ["run b (1 container)".to_owned(), "run b (1 container)".to_owned()];
+        assert_eq!(judged(WHOLE, 60.0, quiet, 10, &others), ["other-run"]);
         let unsent = Ledger { planned: 12, unsent: 2, ..WHOLE };
         assert_eq!(codes(unsent, 0.0, quiet, 10), ["messages-unsent"]);
     }

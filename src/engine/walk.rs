@@ -81,6 +81,7 @@ impl<'a> Walk<'a> {
     /// What ended the run early.
     pub async fn walk(&mut self, plan: &Plan) -> Result<(), EngineError> {
         self.sweep().await;
+        self.company().await;
         self.images(plan).await?;
         self.limits(plan).await?;
         self.attend(plan).await?;
@@ -210,6 +211,17 @@ impl<'a> Walk<'a> {
                 }
             }
             Err(error) => teller.log(Level::Warn, format!("leftovers not looked for: {error}")),
+        }
+    }
+
+    /// Says who else measures on this hub.
+    async fn company(&self) {
+        for other in self.hub.others().await {
+            let text = format!(
+                "another run is at work on this hub: {other}. The two disturb each other's \
+                 figures: wait for it, or take another hub"
+            );
+            self.engine.teller.log(Level::Warn, text);
         }
     }
 

@@ -140,6 +140,12 @@ pub trait Hub: Send + Sync {
         Ok(None)
     }
 
+    /// Other runs of this program whose servers are up there now, each in words: they and this run
+    /// disturb each other's figures.
+    async fn others(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Makes sure that an image is there and up to date: builds or pulls it when it is not.
     async fn provide(
         &self,

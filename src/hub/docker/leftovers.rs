@@ -1,10 +1,14 @@
 //! What runs have on an engine: this one's containers at its end, those of dead ones, and whether
 //! others are at work there.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use bollard::{
-    errors::Error as EngineError, models::ContainerSummary,
+    errors::Error as EngineError,
+    models::{ContainerSummary, ContainerSummaryStateEnum},
     query_parameters::ListContainersOptionsBuilder,
 };
 
@@ -45,6 +49,24 @@ impl Engine {
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
         within(ASK, self.client.list_containers(Some(options))).await
+    }
+
+    /// Other runs that have containers up which are not known to be leftovers, each with their number.
+    pub(super) async fn others(&self) -> Result<Vec<String>, EngineError> {
+        let mut runs = BTreeMap::<String, usize>::new();
+        for container in self.labelled(owner::RUN).await? {
+            let up = container.state == Some(ContainerSummaryStateEnum::RUNNING);
+            let dead = self.owner.as_ref().is_some_and(|o| leftover(&container, o).is_some());
+            let run = container.labels.and_then(|mut labels| labels.remove(owner::RUN));
+            if let Some(run) = run.filter(|run| *run != self.run && up && !dead) {
+                *runs.entry(run).or_default() += 1;
+            }
+        }
+        let said = |(run, count): (String, usize)| {
+            let containers = if count == 1 { "container" } else { "containers" };
+            format!("run {run} ({count} {containers})")
+        };
+        Ok(runs.into_iter().map(said).collect())
     }
 
     /// Removes the containers and networks of runs whose process is dead on this machine.

@@ -56,7 +56,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    call::failed,
+    call::{failed, words},
     engine::{Engine, Reach, Way},
 };
 pub use self::{
@@ -123,6 +123,16 @@ impl Hub for DockerHub {
 
     async fn facts(&self) -> Result<HubFacts, HubError> {
         self.engine.facts().await
+    }
+
+    async fn others(&self) -> Vec<String> {
+        match self.engine.others().await {
+            Ok(others) => others,
+            Err(error) => {
+                tracing::warn!("looking for other runs: {}", words(&error));
+                Vec::new()
+            }
+        }
     }
 
     async fn digest(&self, image: &Image) -> Option<String> {
