@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::{
-    measure::{Durations, Generator, Ledger, Load, Second, Spread, Tally, Verdict, Vitals},
+    measure::{
+        Durations, Generator, Ledger, Load, PathCost, Second, Spread, Tally, Verdict, Vitals,
+    },
     plan::{Plan, Step},
     record::{Capacity, Repetition},
     server::HubFacts,
@@ -43,6 +45,8 @@ pub enum Event {
         /// What it is.
         facts: Box<HubFacts>,
     },
+    /// What the way to the hub costs by itself.
+    Path(PathCost),
     /// Repetitions were added.
     Replanned {
         /// What will be done now.

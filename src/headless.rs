@@ -80,6 +80,7 @@ impl Progress {
                 self.hub.clone_from(&line);
                 self.say(&line)
             }
+            Event::Path(path) => self.say(&format!("path: {path}")),
             Event::Replanned { plan } => {
                 let repetitions = plan.repetitions;
                 self.plan = Some(*plan.clone());

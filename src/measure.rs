@@ -1,11 +1,13 @@
 //! What is measured: the values that events carry to a screen and records keep on disk.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     server::BlockSource,
-    units::{Bytes, Celsius},
+    units::{ByteRate, Bytes, Celsius, human_duration},
 };
 
 /// One value for each of the four durations of a message.
@@ -19,6 +21,41 @@ pub struct Durations<T> {
     pub delivery: T,
     /// Received − due: what a device's owner feels, free of coordinated omission.
     pub response: T,
+}
+
+/// What the way from here to a server's port costs by itself: measured before a run's first server,
+/// at a port of a container that does nothing but answer, with the limits of the plan in force.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PathCost {
+    /// Round trips of 64 bytes, one after the other, that were timed.
+    pub round_trips: u64,
+    /// Their median, in microseconds.
+    pub p50: Option<f64>,
+    /// Their 99th percentile, in microseconds; `null` where fewer than ten lie beyond it.
+    pub p99: Option<f64>,
+    /// What one connection carried from the hub, in bytes a second.
+    pub from_hub: Option<f64>,
+    /// What one connection carried to the hub, in bytes a second.
+    pub to_hub: Option<f64>,
+}
+
+impl std::fmt::Display for PathCost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let missing = || "not measured".to_owned();
+        let time = |micros: Option<f64>| {
+            let time = micros.and_then(|micros| Duration::try_from_secs_f64(micros / 1e6).ok());
+            time.map_or_else(missing, human_duration)
+        };
+        let rate = |rate: Option<f64>| rate.map_or_else(missing, |rate| ByteRate(rate).to_string());
+        write!(
+            f,
+            "round trip p50 {}, p99 {}; link {} out, {} in",
+            time(self.p50),
+            time(self.p99),
+            rate(self.from_hub),
+            rate(self.to_hub)
+        )
+    }
 }
 
 /// A distribution in few numbers, in microseconds. A percentile is `None` where fewer than ten

@@ -61,7 +61,9 @@ pub struct ContainerSpec {
     pub image: Image,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
-    /// Arguments after the image's entry point.
+    /// What takes the place of the image's entry point, if anything.
+    pub entry_point: Option<String>,
+    /// Arguments after the entry point.
     pub arguments: Vec<String>,
     /// The folder inside in which the server keeps its data, if its growth can be measured.
     pub data_dir: Option<String>,

@@ -63,7 +63,7 @@ async fn elsewhere(run: &str) -> DockerHub {
             });
         }
     });
-    DockerHub::open(Some(&format!("tcp://127.0.0.1:{port}")), run).await.unwrap()
+    DockerHub::open(Some(&format!("http://127.0.0.1:{port}")), run).await.unwrap()
 }
 
 fn client() -> Docker {
@@ -83,6 +83,7 @@ fn server(role: &str, script: &str) -> ServerSpec {
     ServerSpec {
         role: role.to_owned(),
         launch: Launch::Container(ContainerSpec {
+            entry_point: None,
             image: image("shared", "shared"),
             environment: Vec::new(),
             arguments: ["sh", "-c", script].map(str::to_owned).to_vec(),
@@ -406,7 +407,7 @@ async fn a_later_server_knows_the_address_of_an_earlier_one() {
 /// A relay on a TCP port makes the local engine one that is reached over the network.
 async fn relay() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((mut near, _)) = listener.accept().await {
             tokio::spawn(async move {

@@ -12,7 +12,7 @@ use hubmark::{
     hub::{self, Hub, docker::DockerHub},
     plan::HubRequest,
     record::Record,
-    server::{ContainerSpec, Launch, LimitKind, Limits, ServerSpec},
+    server::{ContainerSpec, Image, Launch, LimitKind, Limits, ServerSpec},
     units::{ByteRate, Bytes, Cpus},
 };
 use tokio::sync::mpsc;
@@ -72,6 +72,25 @@ async fn every_limit_is_read_back_and_measured_before_a_run() {
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
+async fn the_path_by_itself_is_measured_with_the_delay_that_is_in_force() {
+    let limits = Limits { delay: Some(Duration::from_millis(15)), ..Limits::default() };
+    let hub = hub_with_tools("test-path", limits).await;
+    let tools = hub::tools_for(&HubRequest { limits, ..HubRequest::docker(None) }).unwrap();
+    let gone = Image::Named("hubmark-test/is-not-there:1".to_owned());
+    // An image that cannot answer is passed over.
+    let images = [gone.clone(), tools];
+    let slow = hub.path(&images, &limits).await.unwrap().unwrap();
+    assert!(slow.p50.unwrap() >= 30_000.0 && slow.from_hub.unwrap() > 0.0, "{slow}");
+    assert!(slow.round_trips < 1_000 && slow.p99.is_none(), "{slow}");
+    let quick = hub.path(&images, &Limits::default()).await.unwrap().unwrap();
+    assert!(quick.p50.unwrap() < slow.p50.unwrap() && quick.to_hub.unwrap() > 0.0, "{quick}");
+    assert_eq!(quick.p99.is_some(), quick.round_trips == 1_000, "{quick}");
+    assert!(hub.path(&[gone], &Limits::default()).await.is_err());
+    assert_eq!(containers_of("test-path").await, 0);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn a_limit_that_cannot_be_in_force_refuses_the_start() {
     let limits = Limits { cpus: Some(Cpus(4096.0)), ..Limits::default() };
     let hub = hub_with_tools("test-refuse", limits).await;
@@ -83,6 +102,7 @@ async fn a_limit_that_cannot_be_in_force_refuses_the_start() {
     let spec = ServerSpec {
         role: "sleeper".into(),
         launch: Launch::Container(ContainerSpec {
+            entry_point: None,
             image: hub::tools_for(&HubRequest { limits, ..HubRequest::docker(None) }).unwrap(),
             environment: Vec::new(),
             arguments: ["sleep", "600"].map(str::to_owned).to_vec(),

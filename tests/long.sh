@@ -4,6 +4,7 @@
 # Usage: tests/long.sh [CAMPAIGN [ARGUMENT...]]
 #   kills [COUNT [SEED]]  random kills of runs on the built-in broker; none loses a finished repetition
 #   faults                every planned fault on every server at every moment, on a Docker engine (~40 min)
+#   tls                   the study's quick profiles at full length over TLS, on a rehearsed hub (~30 min)
 #   capacity [BACKEND]    the capacity of a server limited to 0.25 cpu and to 1 cpu (needs a Docker engine)
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1

@@ -124,6 +124,9 @@ fn whole(home: &Home, said: Said) -> Record {
             assert!(resources.cpu.core_seconds.is_some() && resources.memory.mean.is_some());
         }
     }
+    let path = record.path.expect("the path was measured");
+    assert!(path.p50.is_some_and(|p50| p50 > 0.0), "{path}");
+    assert!(path.from_hub > Some(1e3) && path.to_hub > Some(1e3), "{path}");
     let hub = &record.provenance.hub;
     assert!(!hub.shared_with_client, "{hub:?}");
     assert!(hub.engine.is_some() && hub.kernel.is_some() && hub.cores.is_some());
@@ -152,7 +155,8 @@ fn tunnels(home: &Home) -> Vec<i32> {
 fn in_mid_run(home: &Home, seconds: u32) -> std::process::Child {
     std::fs::create_dir(home.path("tmp")).unwrap();
     let log = std::fs::File::create(home.path("told")).unwrap();
-    let mut command = run(home, &[&["backend=\"mariadb\"", &format!("workload.messages={seconds}")]]);
+    let mut command =
+        run(home, &[&["backend=\"mariadb\"", &format!("workload.messages={seconds}")]]);
     command.env("HUBMARK_TMP", home.path("tmp")).stderr(log).stdout(Stdio::null());
     let child = command.spawn().unwrap();
     eventually("the load to begin", || {
@@ -303,14 +307,45 @@ fn two_runs_on_one_hub_leave_each_other_alone_and_say_that_they_disturb_each_oth
     assert_eq!(ledger.delivered, ledger.planned);
 }
 
+/// The study's quick profiles, each with what makes it as short as it can be.
+const STUDIES: [(&str, &[&str]); 3] = [
+    ("study-latency-users-quick", &["workload.users=20", "workload.messages=3"]),
+    ("study-latency-payload-quick", &["workload.users=20", "workload.messages=3"]),
+    ("study-throughput-quick", &["workload.volume=\"2 MB\"", "workload.scenario=\"both\""]),
+];
+const SHORTENED: &[&str] = &["backend=\"mariadb\"", "run.repetitions=1", "run.baseline=\"1 s\""];
+
+/// Whole, this takes half an hour: tests/long.sh does it so.
 #[test]
 #[ignore = "needs a Docker engine"]
-fn a_run_goes_over_tls_with_what_the_profile_names() {
-    let home = Home::new();
+fn the_three_studies_run_over_tls_with_what_the_profile_names() {
+    LazyLock::force(&IMAGES);
+    let full_length = std::env::var_os("HUBMARK_TEST_FULL_LENGTH").is_some();
     let [engine, certificates] = tls();
-    let record =
-        whole(&home, run(&home, &[BRIEF, &[&engine, &certificates]]).output().unwrap().into());
-    assert!(record.provenance.hub.cautions.is_empty(), "{:?}", record.provenance.hub.cautions);
+    let way = [engine.as_str(), &certificates, "workload.drain=\"60 s\""];
+    for (profile, short) in STUDIES {
+        let home = Home::new();
+        let set: &[&[&str]] = if full_length { &[&way] } else { &[&way, SHORTENED, short] };
+        let mut command = home.run(profile, set, &[]);
+        Said::from(REMOTE.prepare(&mut command).output().unwrap()).ends(0);
+        let record = home.record();
+        assert_eq!(record.status, Status::Complete, "{profile}");
+        for repetition in common::repetitions(&record) {
+            let ledger = repetition.ledger;
+            assert_eq!(ledger.contradictions(), [""; 0], "{profile}");
+            assert_eq!((ledger.unsent, ledger.failed, ledger.lost), (0, 0, 0), "{profile}");
+            assert_eq!(ledger.stored, Some(ledger.planned), "{profile}");
+        }
+        let provenance = &record.provenance;
+        assert!(!provenance.hub.shared_with_client && provenance.hub.cautions.is_empty());
+        assert!(provenance.hub.kernel.is_some() && provenance.hub.storage_driver.is_some());
+        assert!(provenance.hub.file_system.is_some() && provenance.hub.fsync.is_some());
+        for server in provenance.servers.values() {
+            assert!(!server.version.is_empty() && !server.settings.is_empty(), "{profile}");
+            assert!(server.images.values().all(|image| image.digest.is_some()), "{profile}");
+        }
+        assert!(record.path.is_some(), "{profile}");
+    }
 }
 
 #[test]

@@ -102,6 +102,7 @@ async fn started(taken: usize) -> (Result<u16, String>, Asked) {
     let spec = ServerSpec {
         role: "server".into(),
         launch: Launch::Container(ContainerSpec {
+            entry_point: None,
             image: Image::Named("x:1".into()),
             environment: Vec::new(),
             arguments: Vec::new(),

@@ -232,6 +232,7 @@ pub(super) fn begin(plan: &Plan, profile: &str, run: String) -> Record {
         profile: profile.to_owned(),
         plan: plan.clone(),
         provenance: Provenance { clock: provenance::CLOCK.into(), ..Provenance::default() },
+        path: None,
         points: plan
             .points
             .iter()

@@ -84,6 +84,7 @@ impl<'a> Walk<'a> {
         self.company().await;
         self.images(plan).await?;
         self.limits(plan).await?;
+        self.path(plan).await?;
         self.attend(plan).await?;
         for search in 0..plan.searches().len() {
             self.tell_search(plan, search);
@@ -266,6 +267,28 @@ impl<'a> Walk<'a> {
             self.engine.teller.log(Level::Info, format!("limit: {limit}"));
         }
         self.record.provenance.limits = proven;
+        Ok(())
+    }
+
+    /// Measures what the way to the hub costs by itself. A run goes on without it.
+    async fn path(&mut self, plan: &Plan) -> Result<(), EngineError> {
+        let images = images(plan)?;
+        let token = self.engine.control.token();
+        let measured = tokio::select! {
+            biased;
+            () = token.cancelled() => return Err(EngineError::Stopped),
+            measured = self.hub.path(&images, &plan.hub.limits) => measured,
+        };
+        let teller = &self.engine.teller;
+        match measured {
+            Ok(path) => {
+                self.record.path = path;
+                if let Some(path) = path {
+                    teller.tell(Event::Path(path));
+                }
+            }
+            Err(error) => teller.log(Level::Warn, format!("the path was not measured: {error}")),
+        }
         Ok(())
     }
 

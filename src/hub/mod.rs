@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::{Clock, Micros},
     event::ImageStep,
+    measure::PathCost,
     plan::{FaultKind, HubRequest},
     server::{
         BlockSource, HubFacts, HubKind, Image, Life, LimitInForce, Limits, Reading, Running,
@@ -175,6 +176,16 @@ pub trait Hub: Send + Sync {
         }
         let reason = format!("only a container has limits, and {} starts none", self.place());
         Err(HubError::Limits { reason })
+    }
+
+    /// Measures what the way from here to a server's port costs by itself; `None` where there is
+    /// nothing to measure it with. One of `images`, which are there, is run for it.
+    async fn path(
+        &self,
+        _images: &[Image],
+        _limits: &Limits,
+    ) -> Result<Option<PathCost>, HubError> {
+        Ok(None)
     }
 
     /// Starts one clean server. `earlier` are those of the same repetition already started.

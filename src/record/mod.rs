@@ -22,8 +22,8 @@ pub use footprint::Footprint;
 
 use crate::{
     measure::{
-        Cooled, Durations, Estimate, Generator, Judgement, Ledger, Load, Second, Tally, Verdict,
-        Vitals,
+        Cooled, Durations, Estimate, Generator, Judgement, Ledger, Load, PathCost, Second, Tally,
+        Verdict, Vitals,
     },
     plan::{Plan, Point},
     server::{BlockSource, HubFacts, LimitInForce, Reading},
@@ -58,6 +58,9 @@ pub struct Record {
     pub plan: Plan,
     /// On what it was measured.
     pub provenance: Provenance,
+    /// What the way to the hub cost when the run last began; `null` where it was not measured.
+    #[serde(default)]
+    pub path: Option<PathCost>,
     /// The results, in the order of [`Plan::points`].
     pub points: Vec<PointResult>,
     /// The answer of each search for a capacity, in the order of [`Plan::searches`].

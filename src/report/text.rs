@@ -230,6 +230,9 @@ fn latency_table(text: &mut String, record: &Record) {
     }
     let _ =
         writeln!(text, "ack, resp.: median; delivery = received − sent, response = received − due");
+    if let Some(path) = record.path {
+        let _ = writeln!(text, "the path by itself: {path}");
+    }
 }
 
 fn throughput_table(text: &mut String, record: &Record) {

@@ -75,6 +75,7 @@ fn official(image: Image, settings: &Settings) -> ServerSpec {
     ServerSpec {
         role: BROKER.to_owned(),
         launch: Launch::Container(ContainerSpec {
+            entry_point: None,
             image,
             environment,
             arguments: Vec::new(),
@@ -93,6 +94,7 @@ fn container(
     ServerSpec {
         role: role.to_owned(),
         launch: Launch::Container(ContainerSpec {
+            entry_point: None,
             image,
             environment,
             arguments: vec![role.to_owned()],

@@ -31,6 +31,7 @@ pub fn container(setup: &Setup, settings: &Settings, version: &str) -> ServerSpe
         })
         .collect();
     spec(Launch::Container(ContainerSpec {
+        entry_point: None,
         image: settings.image.clone().map_or_else(|| image::recipe(version), Image::Named),
         environment,
         arguments: settings.arguments(setup),

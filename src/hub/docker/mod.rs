@@ -9,6 +9,7 @@
 //! - `network`: a network of the run's own, in which no address is ever given twice.
 //! - `link`, `prove`, `tools`, `inside`: limits that a container alone does not have, and whether
 //!   all of them hold.
+//! - `way`, `path`: measurements of the way to a container, and what it costs by itself.
 //! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
 //! - `engine`: the engine that was reached; `facts`: what it says of itself.
 //! - `examine`: what decides whether an engine can be measured.
@@ -36,6 +37,7 @@ mod leftovers;
 mod link;
 mod network;
 mod owner;
+mod path;
 mod placeholder;
 mod progress;
 mod prove;
@@ -47,6 +49,7 @@ mod state;
 mod stats;
 mod tls;
 mod tools;
+mod way;
 mod wire;
 
 use std::sync::Arc;
@@ -72,6 +75,7 @@ use super::{
 use crate::{
     clock::Clock,
     event::ImageStep,
+    measure::PathCost,
     plan::{FaultKind, HubRequest},
     server::{
         BlockSource, HubFacts, HubKind, Image, Life, LimitInForce, Limits, Reading, Running,
@@ -170,6 +174,10 @@ impl Hub for DockerHub {
 
     async fn prove(&self, limits: &Limits) -> Result<Vec<LimitInForce>, HubError> {
         self.engine.prove(limits).await
+    }
+
+    async fn path(&self, images: &[Image], limits: &Limits) -> Result<Option<PathCost>, HubError> {
+        self.engine.path(images, limits).await
     }
 
     async fn start(

@@ -4,29 +4,21 @@
 //! What the kernel has in force is read back from inside, what it does is measured. A limit that
 //! one of the two contradicts refuses the run.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpSocket, TcpStream},
-    time::{Instant, sleep, timeout},
+use super::{
+    Engine,
+    tools::tools,
+    way::{PATIENCE, PORT, answering, receive, send, trips, within},
 };
-
-use super::{Engine, tools::tools};
 use crate::{
     hub::HubError,
     server::{ContainerSpec, Launch, LimitInForce, LimitKind, Limits, Running, ServerSpec},
 };
 
 const ROLE: &str = "limits";
-/// The port on which the container serves measurements of its link.
-const PORT: u16 = 7001;
 /// Length of one measurement.
 const LENGTH: Duration = Duration::from_millis(1_200);
-/// The beginning of a transfer fills the bucket and the buffers.
-const LEAD: Duration = Duration::from_millis(300);
-/// Longest wait for one measurement.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// More than this share above a limit is not the grain of its enforcement any more.
 const EXCESS: f64 = 1.25;
 /// Filling more memory than this takes too long, and may be more than the hub has free.
@@ -49,6 +41,7 @@ impl Engine {
         let spec = ServerSpec {
             role: ROLE.to_owned(),
             launch: Launch::Container(ContainerSpec {
+                entry_point: None,
                 image: tools(),
                 environment: Vec::new(),
                 arguments: ["sleep", "infinity"].map(str::to_owned).to_vec(),
@@ -116,8 +109,8 @@ impl Engine {
         answering(direct).await?;
         let failed = |error: std::io::Error| format!("measuring the way to {direct}: {error}");
         if let Some(rate) = limits.link {
-            let out = within(receive(direct)).await.map_err(failed)?;
-            let into = within(send(direct, rate.0)).await.map_err(failed)?;
+            let out = within(receive(direct, LENGTH)).await.map_err(failed)?;
+            let into = within(send(direct, rate.0, LENGTH)).await.map_err(failed)?;
             let link = link.as_ref();
             let (out_is, into_is) = (link.map(|l| l.out.0), link.map(|l| l.into.0));
             proven.push(LimitInForce::new(LimitKind::LinkOut, rate.0, out_is, Some(out)));
@@ -125,11 +118,11 @@ impl Engine {
         }
         if let Some(delay) = limits.delay {
             let asked = delay.as_secs_f64();
-            let trips = (0.5 / asked).clamp(FEWEST_TRIPS.into(), MOST_TRIPS.into()) as u32;
-            let near = within(trip(direct, MOST_TRIPS)).await.map_err(failed)?;
-            let far = within(trip(probe.endpoint(PORT), trips)).await.map_err(failed)?;
+            let count = (0.5 / asked).clamp(FEWEST_TRIPS.into(), MOST_TRIPS.into()) as u32;
+            let near = within(trips(direct, MOST_TRIPS, PATIENCE)).await.map_err(failed)?;
+            let far = within(trips(probe.endpoint(PORT), count, PATIENCE)).await.map_err(failed)?;
             // The way of our own is on this machine: there is nothing of the kernel's to read.
-            let measured = Some((far - near) / 2.0);
+            let measured = Some((median(far) - median(near)) / 2.0);
             proven.push(LimitInForce::new(LimitKind::Delay, asked, None, measured));
         }
         Ok(())
@@ -174,83 +167,9 @@ fn write_rate(text: &str) -> Option<f64> {
     words.find_map(|word| word.strip_prefix("wbps=")).unwrap_or(only).parse().ok()
 }
 
-async fn within<T>(measurement: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
-    timeout(PATIENCE, measurement)
-        .await
-        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-}
-
-async fn open(address: SocketAddr, kind: u8) -> std::io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    stream.write_all(&[kind]).await?;
-    Ok(stream)
-}
-
-/// Waits until the container serves measurements.
-async fn answering(address: SocketAddr) -> Result<(), String> {
-    let began = Instant::now();
-    while let Err(error) = within(trip(address, 1)).await {
-        if began.elapsed() > PATIENCE {
-            return Err(format!("nothing answers at {address}: {error}"));
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
-}
-
-/// Bytes a second that come from the container.
-async fn receive(address: SocketAddr) -> std::io::Result<f64> {
-    let mut stream = open(address, b's').await?;
-    let mut buffer = vec![0; 256 << 10];
-    let began = Instant::now();
-    let mut counted = (began, 0);
-    let mut bytes = 0;
-    while began.elapsed() < LEAD + LENGTH {
-        match stream.read(&mut buffer).await? {
-            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            more => bytes += more,
-        }
-        if began.elapsed() < LEAD {
-            counted = (Instant::now(), bytes);
-        }
-    }
-    let (since, before) = counted;
-    Ok((bytes - before) as f64 / since.elapsed().as_secs_f64())
-}
-
-/// Bytes a second that the container receives, at a link of about `rate`: as many are sent as the
-/// link carries in the time of a measurement, and the container says when it has all of them.
-async fn send(address: SocketAddr, rate: f64) -> std::io::Result<f64> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    let mut stream = socket.connect(address).await?;
-    stream.write_all(b"r").await?;
-    let mut left = (rate * LENGTH.as_secs_f64()).clamp(65_536.0, 1e9) as usize;
-    let nothing = vec![0; 64 << 10];
-    let began = Instant::now();
-    while left > 0 {
-        left -= stream.write(&nothing[..left.min(nothing.len())]).await?;
-    }
-    stream.shutdown().await?;
-    let mut said = String::new();
-    stream.read_to_string(&mut said).await?;
-    let bytes: f64 = said.trim().parse().map_err(std::io::Error::other)?;
-    Ok(bytes / began.elapsed().as_secs_f64())
-}
-
-/// Median of some round trips of a small message, in seconds.
-async fn trip(address: SocketAddr, count: u32) -> std::io::Result<f64> {
-    let mut stream = open(address, b'e').await?;
-    let mut message = [0; 64];
-    let mut seconds = Vec::new();
-    for _ in 0..count {
-        let began = Instant::now();
-        stream.write_all(&message).await?;
-        stream.read_exact(&mut message).await?;
-        seconds.push(began.elapsed().as_secs_f64());
-    }
+fn median(mut seconds: Vec<f64>) -> f64 {
     seconds.sort_by(f64::total_cmp);
-    Ok(seconds.get(seconds.len() / 2).copied().unwrap_or_default())
+    seconds.get(seconds.len() / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

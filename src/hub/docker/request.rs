@@ -60,6 +60,7 @@ impl Engine {
             container.arguments.iter().map(|argument| placeholders.fill(argument)).collect();
         ContainerCreateBody {
             image: Some(container.image.reference().to_owned()),
+            entrypoint: container.entry_point.clone().map(|program| vec![program]),
             env: Some(environment),
             cmd: (!arguments.is_empty()).then_some(arguments),
             labels: Some(self.labels(role)),

@@ -8,6 +8,7 @@ use crate::{
     report::{
         answer::Answer,
         cells::{Cell, Cells},
+        figures::family::letter,
         html::escape,
         metric::{Metric, Resource, Span, Stat},
     },
@@ -64,11 +65,24 @@ pub fn points(text: &mut String, cells: &Cells<'_>) {
     }
     if !latency.is_empty() {
         latencies(text, &latency);
+        paths(text, cells);
     }
     if !throughput.is_empty() {
         rates(text, &throughput);
     }
     costs(text, &[latency, throughput].concat());
+}
+
+/// What the way to each hub cost by itself: a part of every latency above.
+fn paths(text: &mut String, cells: &Cells<'_>) {
+    let many = cells.sources.len() > 1;
+    for (place, source) in cells.sources.iter().enumerate() {
+        if let Some(path) = source.record.path {
+            let whose = if many { format!(" of {}", letter(place)) } else { String::new() };
+            let text_of = escape(&path.to_string());
+            let _ = writeln!(text, "<p class=\"sub\">The path{whose} by itself: {text_of}</p>");
+        }
+    }
 }
 
 fn latencies(text: &mut String, cells: &[&Cell<'_>]) {

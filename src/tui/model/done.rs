@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use super::live::Live;
 use crate::{
     event::End,
-    measure::{Judgement, Ledger, Verdict},
+    measure::{Judgement, Ledger, PathCost, Verdict},
     plan::{Plan, Step},
     record::{Latency, Repetition},
     tui::outside::Request,
@@ -90,6 +90,8 @@ pub struct Finished {
     pub end: End,
     /// The record's file, if there is one.
     pub record: Option<PathBuf>,
+    /// What the way to the hub cost, where it was measured.
+    pub path: Option<PathCost>,
     /// Repetitions finished in this run.
     pub done: Vec<Done>,
     /// Repetitions that a resumed record already held.
@@ -108,6 +110,7 @@ impl Finished {
             plan: live.plan.clone(),
             end,
             record: live.record.clone(),
+            path: live.path,
             done: live.done.clone(),
             resumed: live.resumed,
             seconds: now.saturating_sub(live.began).as_secs_f64(),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     event::{Alarm, Event, Level, Snapshot},
     format,
-    measure::Judgement,
+    measure::{Judgement, PathCost},
     plan::{Plan, Point, Step},
     tui::{
         msg::Msg,
@@ -57,6 +57,8 @@ pub struct Live {
     pub plan: Plan,
     /// The record's file, once the engine named it.
     pub record: Option<PathBuf>,
+    /// What the way to the hub costs by itself, once it was measured.
+    pub path: Option<PathCost>,
     /// Repetitions that a resumed record already held.
     pub resumed: usize,
     /// Repetitions finished in this run.
@@ -85,6 +87,7 @@ impl Live {
         Self {
             plan: request.preview.plan.clone(),
             record: None,
+            path: None,
             resumed: 0,
             done: Vec::new(),
             began: now,
@@ -203,6 +206,7 @@ impl Live {
                 self.resumed = done;
             }
             Event::Hub { place, facts } => self.current.hub = Some((place, *facts)),
+            Event::Path(path) => self.path = Some(path),
             Event::Replanned { plan } => {
                 self.plan = *plan;
                 self.added = 0;

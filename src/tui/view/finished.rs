@@ -130,6 +130,12 @@ fn answer<'a>(finished: &'a Finished, model: &Model) -> Vec<Line<'a>> {
     if finished.done.is_empty() {
         lines.push(Line::from("No repetition was finished."));
     }
+    if let Some(path) = finished.path.filter(|_| !finished.done.is_empty()) {
+        lines.push(Line::from(vec![
+            Span::styled("path    ", theme.label()),
+            Span::raw(path.to_string()),
+        ]));
+    }
     if let Some(path) = &finished.record {
         lines.push(Line::from(vec![
             Span::styled("record  ", theme.label()),
