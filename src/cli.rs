@@ -15,10 +15,28 @@ use crate::{
 /// without a terminal.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, after_help = EXIT_STATUS)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    /// How the screen looks.
+    #[command(flatten)]
+    pub screen: ScreenArgs,
     /// What to do; without it the screen opens.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// How the screen looks; `screen.toml` in the configuration's folder says it for good.
+#[derive(Debug, Args)]
+pub struct ScreenArgs {
+    /// Colours of the screen: 16, dark, light, high-contrast or none
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Only ASCII on the screen, for fonts and locales without more
+    #[arg(long)]
+    pub ascii: bool,
+    /// Leave the mouse to the terminal, for its own selection of text
+    #[arg(long)]
+    pub no_mouse: bool,
 }
 
 const EXIT_STATUS: &str = "\

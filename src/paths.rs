@@ -36,6 +36,14 @@ pub fn records() -> Result<PathBuf, PathError> {
     })
 }
 
+/// The folder of saved profiles and of the screen's settings (`HUBMARK_CONFIG_DIR`).
+///
+/// # Errors
+/// When there is no home folder.
+pub fn config() -> Result<PathBuf, PathError> {
+    place("HUBMARK_CONFIG_DIR", BaseStrategy::config_dir)
+}
+
 /// The folder of this program's own log (`HUBMARK_STATE_DIR`).
 ///
 /// # Errors

@@ -241,7 +241,9 @@ async fn panicking_screen() {
         let entry = ProfileEntry { name: "p".into(), description: "d".into(), text: "t".into() };
         let planner = Arc::new(Failing);
         let terminate = CancellationToken::new();
-        let inputs = Inputs { profiles: vec![entry], backends: Vec::new(), planner, terminate };
+        let preferences = hubmark::tui::Preferences::default();
+        let inputs =
+            Inputs { profiles: vec![entry], backends: Vec::new(), planner, preferences, terminate };
         let _ = run(inputs, Failing).await;
     }
 }

@@ -76,7 +76,7 @@ pub fn execute(cli: Cli) -> Result<Exit> {
         .build()
         .wrap_err("starting the runtime")?;
     let exit = match command {
-        None => screen::open(&runtime),
+        None => screen::open(&runtime, &cli.screen),
         Some(Command::Run(args)) => runtime.block_on(run::run(args)),
         Some(Command::Footprint(args)) => runtime.block_on(run::run(args.into())),
         Some(Command::Profiles(command)) => profiles::execute(&command),

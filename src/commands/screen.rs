@@ -1,6 +1,6 @@
 //! `hubmark` without a command: the screen.
 
-use std::sync::Arc;
+use std::{fs, io, sync::Arc};
 
 use color_eyre::eyre::Result;
 use tokio::{runtime::Runtime, sync::mpsc};
@@ -13,24 +13,34 @@ use super::{
 };
 use crate::{
     backend,
+    cli::ScreenArgs,
     engine::{self, control::Control},
     event::{End, Event},
+    paths,
     plan::BackendChoice,
     profile::{self, Library, Override, Profile},
     tui::{
-        self, BackendOption, Controller, Inputs, PlanPreview, Planner, Problem, ProfileEntry,
-        Request, Started, Stop, TuiError, Wish,
+        self, BackendOption, Controller, Inputs, Mouse, PlanPreview, Planner, Preferences, Problem,
+        ProfileEntry, Request, Started, Stop, Symbols, Theme, TuiError, Wish,
     },
 };
 
 /// Opens the screen and stays until the operator leaves it.
-pub fn open(runtime: &Runtime) -> Result<Exit> {
+pub fn open(runtime: &Runtime, look: &ScreenArgs) -> Result<Exit> {
+    let preferences = match preferences(look) {
+        Ok(preferences) => preferences,
+        Err(problem) => {
+            complain(problem);
+            return Ok(Exit::Usage);
+        }
+    };
     let terminate = CancellationToken::new();
     runtime.spawn(terminate_on_signal(terminate.clone()));
     let inputs = Inputs {
         profiles: profiles(),
         backends: backends(),
         planner: Arc::new(FormPlanner),
+        preferences,
         terminate,
     };
     let controller = EngineController { runtime: runtime.handle().clone(), control: None };
@@ -52,6 +62,36 @@ pub fn open(runtime: &Runtime) -> Result<Exit> {
             End::Complete => Exit::Well,
         },
     })
+}
+
+/// The operator's `screen.toml`, changed by flags.
+fn preferences(look: &ScreenArgs) -> Result<Preferences, String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let path = paths::config().map(|folder| folder.join("screen.toml"));
+    let text = match path.as_ref().map(fs::read_to_string) {
+        Ok(Ok(text)) => text,
+        // Without a folder, or without the file, nothing was chosen.
+        Err(_) => String::new(),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Ok(Err(error)) => return Err(format!("screen.toml cannot be read: {error}")),
+    };
+    let place = path.map_or_else(|_| "screen.toml".to_owned(), |path| path.display().to_string());
+    let mut preferences = Preferences::read(&text, variable)
+        .map_err(|problems| format!("{place}:\n  {}", problems.join("\n  ")))?;
+    if let Some(name) = &look.theme {
+        let theme = Theme::named(name).ok_or_else(|| {
+            let names = Theme::ALL.map(|(_, name)| name).join(", ");
+            format!("--theme {name}: there is no such theme; there are {names}")
+        })?;
+        preferences.theme = theme.shown(variable);
+    }
+    if look.ascii {
+        preferences.symbols = Symbols::Ascii;
+    }
+    if look.no_mouse {
+        preferences.mouse = Mouse::Terminal;
+    }
+    Ok(preferences)
 }
 
 async fn terminate_on_signal(terminate: CancellationToken) {

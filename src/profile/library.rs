@@ -9,13 +9,12 @@ use std::{
     sync::LazyLock,
 };
 
-use etcetera::BaseStrategy;
-
 use super::{
     Profile,
     problem::nearest,
     tree::{self, Value},
 };
+use crate::paths;
 
 /// A profile that comes with this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,13 +138,7 @@ impl Library {
     /// The operator's own library: `profiles` in `HUBMARK_CONFIG_DIR`, or in `hubmark` in XDG's
     /// folder of configuration. The folder need not exist.
     pub fn open() -> Result<Self, LibraryError> {
-        let config = match std::env::var_os("HUBMARK_CONFIG_DIR").filter(|dir| !dir.is_empty()) {
-            Some(dir) => PathBuf::from(dir),
-            None => etcetera::base_strategy::Xdg::new()
-                .map_err(|_| LibraryError::NoHome)?
-                .config_dir()
-                .join("hubmark"),
-        };
+        let config = paths::config().map_err(|_| LibraryError::NoHome)?;
         Ok(Self::new(config.join("profiles")))
     }
 

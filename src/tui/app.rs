@@ -12,13 +12,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    keys,
     mailbox::{Mail, Mailbox},
     model::{Catalog, Model, Screen},
     msg::{Effect, Msg},
     outside::{Controller, Inputs, Outcome, Planner, Started, Wish},
     terminal::ScreenTerminal,
-    theme::Theme,
     view,
 };
 
@@ -52,7 +50,7 @@ pub async fn run(inputs: Inputs, controller: impl Controller) -> Result<Outcome,
     if !ScreenTerminal::is_there() {
         return Err(TuiError::NoTerminal);
     }
-    let terminal = ScreenTerminal::take()?;
+    let terminal = ScreenTerminal::take(inputs.preferences.mouse)?;
     Ok(App::new(inputs, controller, terminal).run().await)
 }
 
@@ -88,9 +86,8 @@ enum Woken {
 
 impl<C: Controller> App<C> {
     fn new(inputs: Inputs, controller: C, mut terminal: ScreenTerminal) -> Self {
-        let Inputs { profiles, backends, planner, terminate } = inputs;
-        let (model, effects) =
-            Model::new(Catalog { profiles, backends }, Theme::from_environment());
+        let Inputs { profiles, backends, planner, preferences, terminate } = inputs;
+        let (model, effects) = Model::new(Catalog { profiles, backends }, preferences);
         // The first frame comes before anything that may take time.
         let drawn = terminal.draw(|frame| view::view(&model, frame)).is_ok();
         let mut app = Self {
@@ -151,7 +148,13 @@ impl<C: Controller> App<C> {
             self.apply(Msg::Redraw, FRAME_FOR_KEYS);
         }
         if let Some(key) = event.as_key_press_event()
-            && let Some(msg) = keys::message(key, self.model.place())
+            && let Some(msg) = self.model.keys.message(key, self.model.place())
+        {
+            self.apply(msg, FRAME_FOR_KEYS);
+        }
+        if let TerminalEvent::Mouse(mouse) = event
+            && let Some((terminal, _)) = &mut self.terminal
+            && let Some(msg) = view::pointed(&self.model, terminal.area(), mouse)
         {
             self.apply(msg, FRAME_FOR_KEYS);
         }

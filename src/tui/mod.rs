@@ -1,6 +1,6 @@
 //! The screen: a full-screen terminal program for one operator's day. Choose, watch, read.
 //!
-//! An Elm loop: [`keys::message`] turns a key into a [`Msg`], [`Model::update`] turns a message
+//! An Elm loop: [`keys::Keymap`] turns a key into a [`Msg`], [`Model::update`] turns a message
 //! into a new state and [`Effect`]s, [`view::view`] draws the state. Neither update nor view does
 //! any input or output; [`run`] performs the effects and is the only part that knows a terminal.
 //! What the screen needs from the rest of the program it gets through [`outside`]: a planner, and
@@ -12,6 +12,8 @@ mod mailbox;
 mod model;
 mod msg;
 mod outside;
+mod preferences;
+mod symbols;
 mod terminal;
 mod theme;
 mod view;
@@ -29,3 +31,6 @@ pub use outside::{
     BackendOption, Controller, Inputs, Outcome, PlanPreview, Planner, Problem, ProfileEntry,
     Request, RunEnd, Started, Stop, Wish,
 };
+pub use preferences::{Mouse, Preferences};
+pub use symbols::Symbols;
+pub use theme::Theme;

@@ -25,6 +25,14 @@ pub enum Msg {
     NextPane,
     /// To the panel before.
     PreviousPane,
+    /// To this profile of the list.
+    Profile(usize),
+    /// To this field of the form; changes it when it is selected already.
+    Field(usize),
+    /// To this line of a list.
+    Line(usize),
+    /// The keys to this panel; enlarges it when it has them already.
+    Focus(Panel),
     /// To another view of the latency, so many places further.
     View(isize),
     /// To the view of this number, from 0.
@@ -65,6 +73,10 @@ pub enum Msg {
     Skip,
     /// Ask how many repetitions to add.
     AskAdd,
+    /// Open the command palette.
+    Commands,
+    /// The next theme.
+    NextTheme,
     /// Show or hide the help.
     Help,
     /// Leave; asks while a run is on.

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use super::preferences::Preferences;
 use crate::{
     event::{End, Event},
     plan::{BackendChoice, Plan},
@@ -19,6 +20,8 @@ pub struct Inputs {
     pub backends: Vec<BackendOption>,
     /// Turns a profile and the form's values into a plan.
     pub planner: Arc<dyn Planner>,
+    /// How this operator wants the screen.
+    pub preferences: Preferences,
     /// Cancelled on SIGTERM and SIGHUP: a run in progress is stopped, then the screen ends.
     pub terminate: CancellationToken,
 }

@@ -18,9 +18,16 @@ use std::{
 use crossterm::{
     cursor::Show,
     execute,
+    style::Print,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
-use ratatui::{DefaultTerminal, Frame, Terminal, prelude::CrosstermBackend};
+use super::preferences::Mouse;
+use ratatui::{DefaultTerminal, Frame, Terminal, layout::Rect, prelude::CrosstermBackend};
+
+/// Asks for clicks and the wheel, not for every way that the mouse takes.
+const MOUSE: &str = "\x1b[?1000h\x1b[?1006h";
+/// Asks for nothing any more.
+const NO_MOUSE: &str = "\x1b[?1006l\x1b[?1000l";
 
 /// A terminal that shows the screen, until it is dropped.
 pub struct ScreenTerminal {
@@ -38,7 +45,7 @@ impl ScreenTerminal {
 
     /// Takes the terminal. A panic on this thread gives it back before the panic is told; a panic
     /// on another one would only be scribbled over the screen, and goes to the log.
-    pub fn take() -> io::Result<Self> {
+    pub fn take(mouse: Mouse) -> io::Result<Self> {
         let taken = Taken(Arc::new(AtomicBool::new(true)));
         let (shown, screen) = (Arc::clone(&taken.0), thread::current().id());
         let before = panic::take_hook();
@@ -54,6 +61,9 @@ impl ScreenTerminal {
         }));
         enable_raw_mode()?;
         execute!(stdout(), EnterAlternateScreen)?;
+        if mouse == Mouse::Screen {
+            execute!(stdout(), Print(MOUSE))?;
+        }
         let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
         Ok(Self { terminal: ManuallyDrop::new(terminal), taken })
     }
@@ -61,6 +71,11 @@ impl ScreenTerminal {
     /// Draws a frame.
     pub fn draw(&mut self, view: impl FnOnce(&mut Frame)) -> io::Result<()> {
         self.terminal.draw(view).map(|_| ())
+    }
+
+    /// The size that the last frame had.
+    pub fn area(&mut self) -> Rect {
+        self.terminal.get_frame().area()
     }
 
     /// Rings the bell. A terminal that cannot is noticed at the next frame.
@@ -87,6 +102,6 @@ fn give_back(taken: &AtomicBool) {
     if taken.swap(false, Ordering::Relaxed) {
         // A terminal that is gone cannot be restored, and nobody is there to be told.
         let _ = disable_raw_mode();
-        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(stdout(), Print(NO_MOUSE), LeaveAlternateScreen, Show);
     }
 }

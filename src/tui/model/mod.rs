@@ -4,6 +4,7 @@ mod done;
 mod field;
 mod live;
 mod look;
+mod palette;
 mod setup;
 mod travel;
 mod watch;
@@ -14,12 +15,16 @@ pub use done::{Done, Finished, Range};
 pub use field::{Field, FieldKind, durability, exact_bytes, hub};
 pub use live::{Cell, Ending, Live, alarm_text};
 pub use look::{Panel, Size, View};
+pub use palette::Palette;
 pub use setup::{Editing, Pane, Preview, Setup};
 pub use watch::{Note, Progress, Watch};
 
 use super::{
+    keys::Keymap,
     msg::{Effect, Msg},
     outside::{BackendOption, Outcome, ProfileEntry, Request, RunEnd, Stop},
+    preferences::Preferences,
+    symbols::Symbols,
     theme::Theme,
 };
 use crate::event::{End, Event};
@@ -55,8 +60,10 @@ pub enum Screen {
 }
 
 /// What lies over the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Overlay {
+    /// The command palette.
+    Palette(Box<Palette>),
     /// The meaning of words and keys, from this line on.
     Help(u16),
     /// How to stop or change the run?
@@ -92,6 +99,8 @@ pub enum Place {
     Add,
     /// The question whether to leave.
     Quit,
+    /// The command palette.
+    Palette,
 }
 
 /// Most repetitions that are added at once.
@@ -120,6 +129,10 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The styles.
     pub theme: Theme,
+    /// What the terminal can show.
+    pub symbols: Symbols,
+    /// The keys.
+    pub keys: Keymap,
     /// Whether a crossed threshold is heard.
     pub bell: Bell,
     /// The time since the screen's start.
@@ -130,7 +143,7 @@ pub struct Model {
 
 impl Model {
     /// The first state, and what has to be done for it.
-    pub fn new(catalog: Catalog, theme: Theme) -> (Self, Vec<Effect>) {
+    pub fn new(catalog: Catalog, preferences: Preferences) -> (Self, Vec<Effect>) {
         let catalog = Arc::new(catalog);
         let setup = Setup::new(Arc::clone(&catalog));
         let effects = setup.ask().into_iter().collect();
@@ -139,8 +152,10 @@ impl Model {
             setup,
             screen: Screen::Setup,
             overlay: None,
-            theme,
-            bell: Bell::default(),
+            theme: preferences.theme,
+            symbols: preferences.symbols,
+            keys: preferences.keys,
+            bell: preferences.bell,
             now: Duration::ZERO,
             outcome: Outcome::default(),
         };
@@ -149,15 +164,23 @@ impl Model {
 
     /// Where keys go now.
     pub fn place(&self) -> Place {
-        match (&self.overlay, &self.screen) {
-            (Some(Overlay::Help(_)), _) => Place::Help,
-            (Some(Overlay::Stop), _) => Place::Stop,
-            (Some(Overlay::Add(_)), _) => Place::Add,
-            (Some(Overlay::Quit), _) => Place::Quit,
-            (None, Screen::Live(live)) if live.look.log.typing.is_some() => Place::Filter,
-            (None, Screen::Live(_)) => Place::Live,
-            (None, Screen::Finished(_)) => Place::Finished,
-            (None, Screen::Setup) => match (&self.setup.editing, self.setup.pane) {
+        match &self.overlay {
+            Some(Overlay::Help(_)) => Place::Help,
+            Some(Overlay::Stop) => Place::Stop,
+            Some(Overlay::Add(_)) => Place::Add,
+            Some(Overlay::Quit) => Place::Quit,
+            Some(Overlay::Palette(_)) => Place::Palette,
+            None => self.place_below(),
+        }
+    }
+
+    /// Where keys go when nothing lies over the screen.
+    pub fn place_below(&self) -> Place {
+        match &self.screen {
+            Screen::Live(live) if live.look.log.typing.is_some() => Place::Filter,
+            Screen::Live(_) => Place::Live,
+            Screen::Finished(_) => Place::Finished,
+            Screen::Setup => match (&self.setup.editing, self.setup.pane) {
                 (Editing::Text(_), _) => Place::Text,
                 (Editing::Choices(_), _) => Place::Choices,
                 (Editing::Nothing, Pane::Profiles) => Place::Profiles,
@@ -189,12 +212,29 @@ impl Model {
                 };
                 Vec::new()
             }
-            msg => match (self.overlay, &mut self.screen) {
-                (Some(overlay), _) => self.over(overlay, &msg),
-                (None, Screen::Setup) => self.choose(&msg),
-                (None, Screen::Live(_)) => self.watch(&msg),
-                (None, Screen::Finished(_)) => self.read(&msg),
-            },
+            Msg::Commands => {
+                // Over the help the commands of the place below it are meant.
+                let below = self.place_below();
+                self.overlay = Some(Overlay::Palette(Box::new(Palette::over(below))));
+                Vec::new()
+            }
+            Msg::NextTheme => {
+                self.theme = self.theme.next();
+                Vec::new()
+            }
+            msg => self.here(&msg),
+        }
+    }
+
+    /// Applies a message that belongs to what is shown: what lies over the screen, or the screen.
+    fn here(&mut self, msg: &Msg) -> Vec<Effect> {
+        if let Some(overlay) = self.overlay.clone() {
+            return self.over(overlay, msg);
+        }
+        match self.screen {
+            Screen::Setup => self.choose(msg),
+            Screen::Live(_) => self.watch(msg),
+            Screen::Finished(_) => self.read(msg),
         }
     }
 
@@ -209,14 +249,21 @@ impl Model {
     fn over(&mut self, overlay: Overlay, msg: &Msg) -> Vec<Effect> {
         match (overlay, msg) {
             (Overlay::Help(line), Msg::Down) => {
-                self.overlay = Some(Overlay::Help(
-                    line.saturating_add(1).min(crate::tui::view::last_row_of_help()),
-                ));
+                let last = crate::tui::view::last_row_of_help(self);
+                self.overlay = Some(Overlay::Help((line + 1).min(last)));
             }
             (Overlay::Help(line), Msg::Up) => {
                 self.overlay = Some(Overlay::Help(line.saturating_sub(1)));
             }
             (_, Msg::Back) => self.overlay = None,
+            (Overlay::Palette(mut palette), msg) => {
+                let chosen = palette.update(msg, &self.keys);
+                self.overlay = Some(Overlay::Palette(palette));
+                if let Some(chosen) = chosen {
+                    self.overlay = None;
+                    return self.update(chosen);
+                }
+            }
             (Overlay::Stop, Msg::Stop(stop)) => {
                 self.overlay = None;
                 return self.stop(*stop);
@@ -282,6 +329,7 @@ impl Model {
         match msg {
             Msg::Up => finished.select(-1),
             Msg::Down => finished.select(1),
+            Msg::Line(point) => finished.selected = *point,
             Msg::Start => {
                 let request = finished.request.clone();
                 return self.start(request);
@@ -312,7 +360,7 @@ impl Model {
     }
 
     fn quit(&mut self) -> Vec<Effect> {
-        match (&self.screen, self.overlay) {
+        match (&self.screen, &self.overlay) {
             (Screen::Live(_), Some(Overlay::Quit)) => self.quit_after(Stop::Now),
             (Screen::Live(_), _) => {
                 self.overlay = Some(Overlay::Quit);
@@ -367,7 +415,7 @@ impl Model {
             crossed: finished.crossed(),
         });
         let leave = matches!(live.ending, Ending::Leave(_));
-        self.overlay = self.overlay.filter(|overlay| matches!(overlay, Overlay::Help(_)));
+        self.overlay = self.overlay.take().filter(|overlay| matches!(overlay, Overlay::Help(_)));
         self.screen = Screen::Finished(Box::new(finished));
         if leave { vec![Effect::Quit] } else { Vec::new() }
     }

@@ -205,6 +205,15 @@ impl Setup {
             (Msg::Down, Pane::Profiles) => return self.load(self.profile + 1),
             (Msg::Up, Pane::Form) => self.field = self.field.saturating_sub(1),
             (Msg::Down, Pane::Form) => self.field = (self.field + 1).min(Field::ALL.len() - 1),
+            (Msg::Profile(profile), _) => {
+                self.pane = Pane::Profiles;
+                return self.load(*profile);
+            }
+            (Msg::Field(field), Pane::Form) if self.field == *field => return self.open(),
+            (Msg::Field(field), _) => {
+                self.pane = Pane::Form;
+                self.field = (*field).min(Field::ALL.len() - 1);
+            }
             (Msg::ToggleWarmup, _) => return self.toggle_warmup(),
             (Msg::Left, Pane::Form) => return self.cycle(-1),
             (Msg::Right | Msg::Toggle, Pane::Form) => return self.cycle(1),

@@ -17,11 +17,11 @@ use crate::tui::{
 /// Asks how to stop.
 pub fn stop(model: &Model, frame: &mut Frame, area: Rect) {
     let lines = vec![
-        choice("a", &after(model), model.theme),
-        choice("n", "now: this repetition is recorded as far as it came", model.theme),
-        choice("k", &skip(model), model.theme),
-        choice("+", "add repetitions to every point…", model.theme),
-        choice("g", "go on", model.theme),
+        choice("stop-after", &after(model), model),
+        choice("stop-now", "now: this repetition is recorded as far as it came", model),
+        choice("skip", &skip(model), model),
+        choice("add", "add repetitions to every point…", model),
+        choice("go-on", "go on", model),
     ];
     draw("stop or change the run?", lines, model.theme, frame, area);
 }
@@ -41,9 +41,9 @@ pub fn add(count: u32, model: &Model, frame: &mut Frame, area: Rect) {
             Span::styled(format!("  ({all} in all)"), theme.label()),
         ]),
         Line::default(),
-        choice("↑↓", "more, fewer", theme),
-        choice("enter", "add them", theme),
-        choice("g", "go on without", theme),
+        choice("more fewer", "more, fewer", model),
+        choice("add-them", "add them", model),
+        choice("add-none", "go on without", model),
     ];
     draw("add repetitions?", lines, theme, frame, area);
 }
@@ -63,10 +63,10 @@ fn skip(model: &Model) -> String {
 /// Asks whether to leave while a run is on.
 pub fn quit(model: &Model, frame: &mut Frame, area: Rect) {
     let lines = vec![
-        choice("n", "stop now, remove the servers, then leave", model.theme),
-        choice("a", &format!("{}, then leave", after(model)), model.theme),
-        choice("x", "leave at once; hubmark clean removes the servers", model.theme),
-        choice("g", "go on", model.theme),
+        choice("leave-now", "stop now, remove the servers, then leave", model),
+        choice("leave-after", &format!("{}, then leave", after(model)), model),
+        choice("abandon", "leave at once; hubmark clean removes the servers", model),
+        choice("stay", "go on", model),
     ];
     draw("a run is on. Leave?", lines, model.theme, frame, area);
 }
@@ -87,7 +87,9 @@ fn after(model: &Model) -> String {
     }
 }
 
-fn choice(key: &'static str, meaning: &str, theme: Theme) -> Line<'static> {
+fn choice(actions: &str, meaning: &str, model: &Model) -> Line<'static> {
+    let key: String = actions.split(' ').map(|name| model.keys.key(name)).collect();
+    let theme = model.theme;
     Line::from(vec![Span::styled(key, theme.accent()), Span::raw(format!("  {meaning}"))])
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::{
     Frame,
-    layout::{Constraint, Layout, Margin, Rect, Spacing},
+    layout::{Constraint, Layout, Margin, Position, Rect, Spacing},
     style::Style,
     text::{Line, Span},
     widgets::{Paragraph, Wrap},
@@ -14,8 +14,30 @@ use crate::{
     event::End,
     measure::Judgement,
     plan::Workload,
-    tui::model::{Finished, Model, Range},
+    tui::{
+        model::{Finished, Model, Range},
+        msg::Msg,
+    },
 };
+
+/// The keys that matter here.
+pub const KEYS: &[(&str, &str)] = &[
+    ("up down", "point"),
+    ("again", "run again"),
+    ("accept", "back to setup"),
+    ("help", "help"),
+    ("quit", "quit"),
+];
+
+/// The point at a place.
+pub fn pointed(finished: &Finished, model: &Model, area: Rect, at: Position) -> Option<Msg> {
+    let [_, body, _] = frame_of(area, 1);
+    let [_, points, _] = parts(finished, &answer(finished, model), body);
+    let rows = rows_of(points.inner(Margin::new(1, 1)));
+    let place = first_point(finished, rows) + usize::from(at.y.checked_sub(rows.y)?);
+    let there = rows.contains(at) && place < finished.plan.points.len();
+    there.then_some(Msg::Line(place))
+}
 
 /// Draws the screen.
 pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
@@ -43,6 +65,21 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
     both_ends(left, right, frame, header);
 
     let answer = answer(finished, model);
+    let [top, points, detail] = parts(finished, &answer, body);
+    let nothing = finished.done.is_empty();
+    let block = panel(theme, title(theme, "answer"));
+    let inner = block.inner(top).inner(Margin::new(1, 0));
+    frame.render_widget(block, top);
+    frame.render_widget(Paragraph::new(answer).wrap(Wrap { trim: true }), inner);
+    if !nothing {
+        table(finished, model, frame, points);
+        details(finished, model, frame, detail);
+    }
+    footer(KEYS, model, frame, keys);
+}
+
+/// Where the answer, the points and the selected one's details are.
+fn parts(finished: &Finished, answer: &[Line], body: Rect) -> [Rect; 3] {
     let width = body.width.saturating_sub(4);
     let answer_rows = answer.iter().map(|line| rows(line, width)).sum::<u16>() + 2;
     let nothing = finished.done.is_empty();
@@ -53,34 +90,24 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         (false, _) => (answer_rows, 8),
     };
     let most = if nothing { body.height } else { body.height.saturating_sub(11).max(4) };
-    let [top, points, detail] = body.layout(
+    body.layout(
         &Layout::vertical([
             Constraint::Length(answer_rows.min(most).max(4)),
             Constraint::Fill(u16::from(!nothing)),
             Constraint::Length(detail_rows),
         ])
         .spacing(Spacing::Overlap(1)),
-    );
-    let block = panel(theme, title(theme, "answer"));
-    let inner = block.inner(top).inner(Margin::new(1, 0));
-    frame.render_widget(block, top);
-    frame.render_widget(Paragraph::new(answer).wrap(Wrap { trim: true }), inner);
-    if !nothing {
-        table(finished, model, frame, points);
-        details(finished, model, frame, detail);
-    }
-    footer(
-        &[
-            ("↑↓", "point"),
-            ("r", "run again"),
-            ("enter", "back to setup"),
-            ("?", "help"),
-            ("q", "quit"),
-        ],
-        theme,
-        frame,
-        keys,
-    );
+    )
+}
+
+/// The rows of points below their heads.
+fn rows_of(inner: Rect) -> Rect {
+    Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }
+}
+
+/// The first point that is shown in these rows.
+fn first_point(finished: &Finished, rows: Rect) -> usize {
+    (finished.selected + 1).saturating_sub(usize::from(rows.height))
 }
 
 /// What there is to say about the run as a whole, worst first.
@@ -178,8 +205,8 @@ fn table(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         "", "reps", heads[0], heads[1], heads[2], "cpu", "lost"
     );
     frame.render_widget(Line::from(head).style(theme.label()), Rect { height: 1, ..inner });
-    let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
-    let first = (finished.selected + 1).saturating_sub(usize::from(rows.height));
+    let rows = rows_of(inner);
+    let first = first_point(finished, rows);
     let names = words::points(&finished.plan);
     for ((place, name), row) in names.iter().enumerate().skip(first).zip(rows.rows()) {
         let mean = |figure: &str, divisor: f64| {

@@ -2,7 +2,7 @@
 
 use ratatui::{
     Frame,
-    layout::{Constraint, Layout, Rect, Spacing},
+    layout::{Constraint, Layout, Position, Rect, Spacing},
     text::{Line, Span},
     widgets::Block,
 };
@@ -16,6 +16,7 @@ use crate::{
     plan::{Scenario, Workload},
     tui::{
         model::{Bell, Ending, Live, Model, Panel, Progress, Size, View, Watch},
+        msg::Msg,
         outside::Stop,
         theme::Theme,
         widgets::meter,
@@ -65,32 +66,47 @@ pub fn draw(live: &Live, model: &Model, frame: &mut Frame, area: Rect) {
     if let Some((_, area)) = held {
         highlight(model.theme, frame, *area);
     }
-    footer(&keys_of(live), model.theme, frame, keys);
+    footer(&keys_of(live), model, frame, keys);
     state(live, model, frame, keys);
 }
 
+/// The panel at a place.
+pub fn pointed(live: &Live, area: Rect, at: Position) -> Option<Msg> {
+    // Neighbours share a line: it is the title's of the lower one.
+    let there = places(live, area).into_iter().filter(|(_, area)| area.contains(at));
+    match there.max_by_key(|(_, area)| (area.y, area.x)) {
+        Some((Place::Panel(panel), _)) => Some(Msg::Focus(panel)),
+        _ => None,
+    }
+}
+
 /// The keys that matter now.
-fn keys_of(live: &Live) -> Vec<(&'static str, &'static str)> {
+pub fn keys_of(live: &Live) -> Vec<(&'static str, &'static str)> {
     match (live.is_frozen(), live.look.size, live.look.panel) {
-        (true, ..) => vec![("←→", "second"), ("[ ]", "repetition"), ("f", "go on"), ("?", "help")],
+        (true, ..) => vec![
+            ("left right", "second"),
+            ("repetition-before repetition-after", "repetition"),
+            ("freeze", "go on"),
+            ("help", "help"),
+        ],
         (_, Size::Alone, Panel::Log) => {
-            vec![("↑↓", "scroll"), ("/", "filter"), ("!", "level"), ("esc", "back")]
+            vec![("up down", "scroll"), ("filter", "filter"), ("level", "level"), ("back", "back")]
         }
         (_, Size::Alone, Panel::Map) => {
-            vec![("←↑↓→", "choose"), ("enter", "look at it"), ("esc", "back")]
+            vec![("left up down right", "choose"), ("accept", "look at it"), ("back", "back")]
         }
         (_, Size::Alone, Panel::Latency) => {
-            vec![("v", "view"), ("tab", "panel"), ("esc", "back"), ("?", "help")]
+            vec![("view", "view"), ("next", "panel"), ("back", "back"), ("help", "help")]
         }
-        (_, Size::Alone, _) => vec![("tab", "panel"), ("esc", "back"), ("?", "help")],
+        (_, Size::Alone, _) => vec![("next", "panel"), ("back", "back"), ("help", "help")],
         (_, Size::Together, _) => vec![
-            ("f", "freeze"),
-            ("v", "view"),
-            ("tab", "panel"),
-            ("enter", "enlarge"),
-            ("m", "map"),
-            ("s", "stop…"),
-            ("?", "help"),
+            ("freeze", "freeze"),
+            ("view", "view"),
+            ("next", "panel"),
+            ("accept", "enlarge"),
+            ("map", "map"),
+            ("stop", "stop…"),
+            ("help", "help"),
         ],
     }
 }

@@ -8,6 +8,8 @@ mod ledger;
 mod live;
 mod log;
 mod map;
+mod palette;
+mod pointer;
 mod servers;
 mod setup;
 mod throughput;
@@ -24,6 +26,7 @@ use ratatui::{
 };
 
 pub use help::last_first_row as last_row_of_help;
+pub use pointer::pointed;
 
 use super::{
     model::{Model, Overlay, Screen},
@@ -35,6 +38,11 @@ const SMALLEST: (u16, u16) = (80, 24);
 
 /// Draws a frame.
 pub fn view(model: &Model, frame: &mut Frame) {
+    unfolded(model, frame);
+    model.symbols.fold(frame.buffer_mut());
+}
+
+fn unfolded(model: &Model, frame: &mut Frame) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return too_small(model, frame);
@@ -44,10 +52,11 @@ pub fn view(model: &Model, frame: &mut Frame) {
         Screen::Live(live) => live::draw(live, model, frame, area),
         Screen::Finished(finished) => finished::draw(finished, model, frame, area),
     }
-    match model.overlay {
-        Some(Overlay::Help(line)) => help::draw(line, model.theme, frame, area),
+    match &model.overlay {
+        Some(Overlay::Help(line)) => help::draw(*line, model, frame, area),
+        Some(Overlay::Palette(palette)) => palette::draw(palette, model, frame, area),
         Some(Overlay::Stop) => dialog::stop(model, frame, area),
-        Some(Overlay::Add(count)) => dialog::add(count, model, frame, area),
+        Some(Overlay::Add(count)) => dialog::add(*count, model, frame, area),
         Some(Overlay::Quit) => dialog::quit(model, frame, area),
         None => {}
     }
@@ -87,14 +96,22 @@ fn title(theme: Theme, text: &str) -> Line<'static> {
     Line::from(Span::styled(format!(" {text} "), theme.title()))
 }
 
-/// The keys of the present place: pairs of key and meaning.
-fn footer(keys: &[(&str, &str)], theme: Theme, frame: &mut Frame, area: Rect) {
+/// The keys of the present place: names of actions, with a space between several, and what they do.
+fn footer(actions: &[(&str, &str)], model: &Model, frame: &mut Frame, area: Rect) {
     let mut spans = Vec::new();
-    for (key, meaning) in keys {
-        spans.push(Span::styled(format!(" {key}"), theme.accent()));
-        spans.push(Span::raw(format!(" {meaning} ")));
+    for (actions, meaning) in actions {
+        let (key, meaning) = in_footer(actions, meaning, model);
+        spans.push(Span::styled(key, model.theme.accent()));
+        spans.push(Span::raw(meaning));
     }
     frame.render_widget(Line::from(spans), area);
+}
+
+/// The keys of `actions` and what they do, as the footer writes them.
+fn in_footer(actions: &str, meaning: &str, model: &Model) -> (String, String) {
+    let keys: Vec<String> = actions.split(' ').map(|name| model.keys.key(name)).collect();
+    let arrows = keys.iter().all(|key| "←↑↓→".contains(key.as_str()));
+    (format!(" {}", keys.join(if arrows { "" } else { " " })), format!(" {meaning} "))
 }
 
 /// Text at the left and at the right of one line.

@@ -2,7 +2,7 @@
 
 use ratatui::{
     Frame,
-    layout::{Constraint, Layout, Rect, Spacing},
+    layout::{Constraint, Layout, Margin, Position, Rect, Spacing},
     text::{Line, Span},
     widgets::{Clear, Paragraph, Wrap},
 };
@@ -11,7 +11,10 @@ use super::{both_ends, footer, frame_of, panel, title, words};
 use crate::format;
 use crate::{
     server::HubKind,
-    tui::model::{Editing, Field, FieldKind, Model, Pane, Preview, hub},
+    tui::{
+        model::{Editing, Field, FieldKind, Model, Pane, Preview, hub},
+        msg::Msg,
+    },
 };
 
 /// Columns of the list of profiles.
@@ -36,6 +39,19 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     ));
     both_ends(left, right, frame, header);
 
+    let [list, form, happen, help] = parts(body);
+    profiles(model, frame, list);
+    fields(model, frame, form);
+    what_will_happen(model, frame, happen);
+    explanation(model, frame, help);
+    if let Editing::Choices(line) = model.setup.editing {
+        backends(line, model, frame, form);
+    }
+    footer(keys_of(model), model, frame, keys);
+}
+
+/// Where the list, the form, what will happen and the help are.
+fn parts(body: Rect) -> [Rect; 4] {
     let [top, happen, help] = body.layout(
         &Layout::vertical([
             Constraint::Min(FORM),
@@ -48,14 +64,29 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
         &Layout::horizontal([Constraint::Length(PROFILES), Constraint::Fill(1)])
             .spacing(Spacing::Overlap(1)),
     );
-    profiles(model, frame, list);
-    fields(model, frame, form);
-    what_will_happen(model, frame, happen);
-    explanation(model, frame, help);
-    if let Editing::Choices(line) = model.setup.editing {
-        backends(line, model, frame, form);
+    [list, form, happen, help]
+}
+
+/// The first profile that is shown in so many rows.
+fn first_profile(model: &Model, rows: usize) -> usize {
+    (model.setup.profile + 1).saturating_sub(rows)
+}
+
+/// The profile or the field at a place.
+pub fn pointed(model: &Model, area: Rect, at: Position) -> Option<Msg> {
+    if !matches!(model.setup.editing, Editing::Nothing) {
+        return None;
     }
-    footer(keys_of(model), theme, frame, keys);
+    let [_, body, _] = frame_of(area, 1);
+    let [list, form, ..] = parts(body);
+    let inside = Margin::new(1, 1);
+    let (list, form) = (list.inner(inside), form.inner(inside));
+    if list.contains(at) {
+        let place = first_profile(model, list.height.into()) + usize::from(at.y - list.y);
+        return (place < model.catalog.profiles.len()).then_some(Msg::Profile(place));
+    }
+    let field = usize::from(at.y.saturating_sub(form.y));
+    (form.contains(at) && field < Field::ALL.len()).then_some(Msg::Field(field))
 }
 
 /// Rows of "what will happen": more where there is room.
@@ -63,27 +94,30 @@ const fn rows_to_happen(body: Rect) -> u16 {
     if body.height >= 30 { 9 } else { 5 }
 }
 
-const fn keys_of(model: &Model) -> &'static [(&'static str, &'static str)] {
+/// The keys that matter now.
+pub const fn keys_of(model: &Model) -> &'static [(&'static str, &'static str)] {
     match (&model.setup.editing, model.setup.pane) {
-        (Editing::Text(_), _) => &[("enter", "keep"), ("esc", "give up")],
-        (Editing::Choices(_), _) => &[("↑↓", "move"), ("space", "choose"), ("enter", "done")],
+        (Editing::Text(_), _) => &[("accept", "keep"), ("back", "give up")],
+        (Editing::Choices(_), _) => {
+            &[("up down", "move"), ("choose", "choose"), ("accept", "done")]
+        }
         (Editing::Nothing, Pane::Profiles) => &[
-            ("↑↓", "profile"),
-            ("enter", "start"),
-            ("tab", "change values"),
-            ("w", "warm/cold server"),
-            ("?", "help"),
-            ("q", "quit"),
+            ("up down", "profile"),
+            ("start-profile", "start"),
+            ("next", "change values"),
+            ("warm", "warm/cold server"),
+            ("help", "help"),
+            ("quit", "quit"),
         ],
         (Editing::Nothing, Pane::Form) => &[
-            ("↑↓", "field"),
-            ("enter", "edit"),
-            ("←→", "choose"),
-            ("del", "reset"),
-            ("F5", "start"),
-            ("w", "warm"),
-            ("?", "help"),
-            ("q", "quit"),
+            ("up down", "field"),
+            ("accept", "edit"),
+            ("left right", "choose"),
+            ("reset", "reset"),
+            ("start", "start"),
+            ("warm", "warm"),
+            ("help", "help"),
+            ("quit", "quit"),
         ],
     }
 }
@@ -95,7 +129,7 @@ fn profiles(model: &Model, frame: &mut Frame, area: Rect) {
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let rows = usize::from(inner.height);
-    let first = (setup.profile + 1).saturating_sub(rows);
+    let first = first_profile(model, rows);
     let lines = model.catalog.profiles.iter().enumerate().skip(first).take(rows);
     for ((place, entry), row) in lines.zip(inner.rows()) {
         let chosen = place == setup.profile;
@@ -221,7 +255,7 @@ fn what_will_happen(model: &Model, frame: &mut Frame, area: Rect) {
         }
     };
     let block = panel(theme, title(theme, &name));
-    let inner = block.inner(area).inner(ratatui::layout::Margin::new(1, 0));
+    let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), inner);
 }
@@ -242,7 +276,7 @@ fn explanation(model: &Model, frame: &mut Frame, area: Rect) {
         }
     };
     let block = panel(theme, title(theme, name));
-    let inner = block.inner(area).inner(ratatui::layout::Margin::new(1, 0));
+    let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), inner);
 }
@@ -252,7 +286,7 @@ fn backends(line: usize, model: &Model, frame: &mut Frame, form: Rect) {
     let chosen = model.setup.backends();
     let options = &model.catalog.backends;
     let height = (options.len() as u16 + 2).min(form.height);
-    let area = Rect { height, ..form }.inner(ratatui::layout::Margin::new(2, 0));
+    let area = Rect { height, ..form }.inner(Margin::new(2, 0));
     let area = Rect { y: form.y + 1, height: height.min(form.height - 1), ..area };
     frame.render_widget(Clear, area);
     let block = panel(theme, title(theme, "backends")).border_style(theme.accent());

@@ -1,0 +1,187 @@
+//! Watching: what is drawn of a run in progress.
+
+use super::*;
+
+#[test]
+fn live_while_an_image_is_built() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    stage.tell(vec![
+        Event::Repetition { step: plan.schedule[0], position: 0, attempt: 1 },
+        Event::Phase { phase: Phase::Images, seconds: None },
+        Event::Image(ImageStep {
+            image: "hubmark/kafka:2.8.0".to_owned(),
+            step: "step 3/9 RUN apt-get install -y openjdk-17-jre-headless".to_owned(),
+            percent: Some(33),
+            seconds: 41.0,
+            fetched: Some(Bytes(80_400_000)),
+            size: Some(Bytes(257_000_000)),
+        }),
+    ]);
+    stage.pass(41);
+    stage.frames("live_images", &[(80, 24)]);
+}
+
+#[test]
+fn live_during_the_baseline() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    stage.tell(vec![
+        Event::Repetition { step: plan.schedule[0], position: 0, attempt: 1 },
+        Event::Phase { phase: Phase::Servers, seconds: None },
+        Event::Log { level: Level::Info, text: "kafka 2.8.0 is ready after 2.4 s".to_owned() },
+        Event::Phase { phase: Phase::Baseline, seconds: Some(5.0) },
+    ]);
+    stage.pass(3);
+    stage.frames("live_baseline", &[(80, 24)]);
+}
+
+#[test]
+fn live_under_load_with_two_servers() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 1, 38, 2_100.0);
+    stage.frames("live_load", &[(80, 24), (80, 50), (120, 40), (160, 45), (200, 60)]);
+}
+
+#[test]
+fn live_under_load_with_the_builtin_broker() {
+    let plan = fixture::first_look();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 0, 20, 104.0);
+    stage.frames("live_builtin", &[(80, 24), (120, 40)]);
+}
+
+#[test]
+fn live_suspect_with_lost_messages() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 1, 61, 2_100.0);
+    let lost = fixture::suspect(&plan.points[1]);
+    let mut events = fixture::repetition_end(&plan, 1, &lost);
+    events.truncate(3);
+    stage.tell(events);
+    stage.frames("live_suspect", &[(80, 24), (120, 40)]);
+    let red = stage.cells(80, 24, |cell| cell.bg == Color::Red);
+    assert_eq!(red.trim(), "12", "lost messages are the brightest thing on the screen");
+}
+
+#[test]
+fn nothing_shouts_when_all_is_well() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 1, 38, 2_100.0);
+    assert_eq!(stage.cells(120, 40, |cell| cell.bg == Color::Red || cell.fg == Color::Yellow), "");
+}
+
+#[test]
+fn each_view_of_the_latency() {
+    let mut stage = under_load();
+    for (key, name) in ['2', '3', '4', '5'].into_iter().zip([
+        "live_view_percentiles",
+        "live_view_durations",
+        "live_view_corrected",
+        "live_view_heat",
+    ]) {
+        stage.key(KeyCode::Char(key));
+        stage.frames(name, &SIZES);
+    }
+    stage.key(KeyCode::Char('v'));
+    assert_eq!(stage.frame(80, 24), under_load().frame(80, 24), "after the last comes the first");
+    stage.key(KeyCode::Char('V'));
+    assert!(stage.frame(120, 40).contains("dark = many"));
+}
+
+#[test]
+fn each_panel_alone() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 0, 61, 2_100.0);
+    stage.tell(fixture::repetition_end(&plan, 0, &fixture::suspect(&plan.points[0])));
+    load(&mut stage, &plan, 1, 38, 2_100.0);
+    stage.key(KeyCode::Enter);
+    for name in ["latency", "time", "throughput", "servers", "ledger", "log", "map"] {
+        stage.frames(&format!("live_alone_{name}"), &SIZES);
+        stage.key(KeyCode::Tab);
+    }
+    assert!(stage.frame(80, 24).contains("delivery latency"), "tab goes around");
+    stage.key(KeyCode::BackTab);
+    assert!(stage.frame(80, 24).contains("✓ done ▸ running"));
+    stage.key(KeyCode::Esc);
+    assert!(stage.frame(80, 24).contains("ledger (messages)"));
+}
+
+#[test]
+fn a_panel_without_a_place_takes_the_latency_s_while_it_has_the_keys() {
+    let mut stage = under_load();
+    stage.key(KeyCode::BackTab);
+    stage.frames("live_map_focused", &[(80, 24), (120, 40)]);
+    stage.key(KeyCode::Tab);
+    assert!(stage.frame(80, 24).contains("delivery latency (ms)"));
+}
+
+#[test]
+fn a_crossed_threshold_is_loud_marked_in_time_and_rings_when_wanted() {
+    let mut stage = under_load();
+    let plan = fixture::sweep();
+    let mut crossed = fixture::snapshot(&plan.points[1], 39, 2_100.0);
+    crossed.alarms = vec![Alarm {
+        metric: "delivery.p99".to_owned(),
+        at_most: 5_000.0,
+        value: Some(6_200.0),
+        since: 38.6,
+    }];
+    let mut silent = under_load();
+    silent.tell(vec![Event::Snapshot(Box::new(crossed.clone()))]);
+    assert!(silent.effects.is_empty());
+    stage.key(KeyCode::Char('b'));
+    let event = Event::Snapshot(Box::new(crossed));
+    stage.tell(vec![event.clone(), event]);
+    assert_eq!(stage.effects, [Effect::Bell], "once");
+    stage.frames("live_alarm", &SIZES);
+    let red = stage.cells(120, 40, |cell| cell.bg == Color::Red);
+    assert!(red.contains("delivery.p99 6.20 ms > 5.00 ms, first at 39 s"), "{red}");
+    assert!(red.contains('▲'), "{red}");
+}
+
+#[test]
+fn a_hub_that_throttles_is_loud_and_told_in_the_log() {
+    let mut stage = under_load();
+    let plan = fixture::sweep();
+    let mut hot = fixture::snapshot(&plan.points[1], 39, 2_100.0);
+    hot.hub = Some(Vitals {
+        temperature: Some(Celsius::from(61.2)),
+        clock_mhz: Some(1_500.0),
+        throttle_bits: Some(0),
+        ..Vitals::default()
+    });
+    stage.tell(vec![Event::Snapshot(Box::new(hot.clone()))]);
+    assert!(stage.frame(80, 24).contains("hub 61 °C 1.50 GHz"), "{}", stage.frame(80, 24));
+    hot.hub = Some(Vitals {
+        temperature: Some(Celsius::from(84.0)),
+        clock_mhz: Some(600.0),
+        throttle_bits: Some(0b110),
+        ..Vitals::default()
+    });
+    stage.tell(vec![Event::Snapshot(Box::new(hot.clone())), Event::Snapshot(Box::new(hot))]);
+    stage.frames("live_throttled", &SIZES);
+    let told = stage.frame(80, 24).matches("the hub is held back").count();
+    assert_eq!(told, 1, "{}", stage.frame(80, 24));
+    let red = stage.cells(80, 24, |cell| cell.bg == Color::Red);
+    assert!(red.contains("THROTTLED"), "{red}");
+}
+
+#[test]
+fn live_throughput() {
+    let plan = fixture::throughput();
+    let mut stage = Stage::live(&plan);
+    stage.tell(vec![
+        Event::Repetition { step: plan.schedule[2], position: 2, attempt: 1 },
+        Event::Phase { phase: Phase::Load, seconds: None },
+    ]);
+    let point = &plan.points[plan.schedule[2].point];
+    for second in 0..4 {
+        stage.tell(vec![Event::Snapshot(Box::new(fixture::snapshot(point, second, 9_400.0)))]);
+    }
+    stage.frames("live_throughput", &[(80, 24), (120, 40)]);
+}
