@@ -11,7 +11,10 @@ use std::{
 
 use hubmark::{
     record::Status,
-    tui::{Controller, Inputs, PlanPreview, Planner, Problem, ProfileEntry, Request, Started, run},
+    tui::{
+        Ask, Controller, Inputs, PlanPreview, Planner, Problem, ProfileEntry, Request, Shelf,
+        Started, Told, run,
+    },
 };
 use nix::sys::signal::Signal;
 use portable_pty::CommandBuilder;
@@ -228,6 +231,12 @@ impl Planner for Failing {
     }
 }
 
+impl Shelf for Failing {
+    fn answer(&self, _: &Ask) -> Told {
+        Told::Listed(Err("not part of this test".to_owned()))
+    }
+}
+
 impl Controller for Failing {
     fn start(&mut self, _: &Request) -> Result<Started, String> {
         Err("not part of this test".to_owned())
@@ -238,12 +247,23 @@ impl Controller for Failing {
 #[ignore = "the test below runs it in a terminal of its own"]
 async fn panicking_screen() {
     if std::env::var_os(PANIC).is_some() {
-        let entry = ProfileEntry { name: "p".into(), description: "d".into(), text: "t".into() };
+        let entry = ProfileEntry {
+            name: "p".into(),
+            description: "d".into(),
+            text: "t".into(),
+            own: false,
+        };
         let planner = Arc::new(Failing);
         let terminate = CancellationToken::new();
         let preferences = hubmark::tui::Preferences::default();
-        let inputs =
-            Inputs { profiles: vec![entry], backends: Vec::new(), planner, preferences, terminate };
+        let inputs = Inputs {
+            shelf: Arc::new(Failing),
+            profiles: vec![entry],
+            backends: Vec::new(),
+            planner,
+            preferences,
+            terminate,
+        };
         let _ = run(inputs, Failing).await;
     }
 }

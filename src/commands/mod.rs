@@ -8,6 +8,7 @@ mod records;
 mod report;
 mod run;
 mod screen;
+mod shelf;
 mod signals;
 
 use std::{

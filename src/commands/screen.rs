@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Exit, complain,
     launch::{self, Launch},
+    shelf::Outside,
     signals::Signals,
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     paths,
     plan::BackendChoice,
     profile::{self, Library, Override, Profile},
+    record::store,
     tui::{
         self, BackendOption, Controller, Inputs, Mouse, PlanPreview, Planner, Preferences, Problem,
         ProfileEntry, Request, Started, Stop, Symbols, Theme, TuiError, Wish,
@@ -37,6 +39,7 @@ pub fn open(runtime: &Runtime, look: &ScreenArgs) -> Result<Exit> {
     let terminate = CancellationToken::new();
     runtime.spawn(terminate_on_signal(terminate.clone()));
     let inputs = Inputs {
+        shelf: Arc::new(Outside { runtime: runtime.handle().clone() }),
         profiles: profiles(),
         backends: backends(),
         planner: Arc::new(FormPlanner),
@@ -100,13 +103,14 @@ async fn terminate_on_signal(terminate: CancellationToken) {
 }
 
 /// Built-in profiles first, then the operator's own.
-fn profiles() -> Vec<ProfileEntry> {
+pub fn profiles() -> Vec<ProfileEntry> {
     let mut entries: Vec<_> = profile::builtin()
         .iter()
         .map(|builtin| ProfileEntry {
             name: builtin.name.to_owned(),
             description: builtin.description.clone(),
             text: builtin.text.to_owned(),
+            own: false,
         })
         .collect();
     // Without a folder of saved profiles the built-in ones are all there is.
@@ -115,6 +119,7 @@ fn profiles() -> Vec<ProfileEntry> {
         name: source.name,
         description: source.description,
         text: source.text,
+        own: true,
     }));
     entries
 }
@@ -149,20 +154,26 @@ impl Planner for FormPlanner {
     ) -> Result<PlanPreview, Vec<Problem>> {
         let plan = parse(toml_text, overrides)?.plan();
         let seconds = plan.estimate().as_secs_f64();
-        Ok(PlanPreview { lines: vec![plan.conditions()], plan, seconds })
+        let mut lines = vec![plan.conditions()];
+        // The same check that a start begins with: what is needed, and what there is.
+        if let Err(error) = engine::check(&plan) {
+            lines.insert(0, format!("! {}", error.to_string().replace('\n', " ")));
+        }
+        Ok(PlanPreview { plan, lines, seconds })
     }
 }
 
-fn parse(text: &str, overrides: &[(String, String)]) -> Result<Profile, Vec<Problem>> {
+/// The form's changes as the profile reads them.
+pub fn changes(overrides: &[(String, String)]) -> Result<Vec<Override>, profile::Problem> {
+    overrides.iter().map(|(key, value)| Override::new(key, &listed(value))).collect()
+}
+
+pub fn parse(text: &str, overrides: &[(String, String)]) -> Result<Profile, Vec<Problem>> {
     let told = |problem: &profile::Problem| Problem {
         key: Some(problem.key.clone()).filter(|key| !key.is_empty()),
         text: problem.to_string(),
     };
-    let overrides: Vec<Override> = overrides
-        .iter()
-        .map(|(key, value)| Override::new(key, &listed(value)))
-        .collect::<Result<_, _>>()
-        .map_err(|problem| vec![told(&problem)])?;
+    let overrides = changes(overrides).map_err(|problem| vec![told(&problem)])?;
     Profile::parse_with(text, &overrides, &backend::catalogue())
         .map_err(|problems| problems.list.iter().map(told).collect())
 }
@@ -195,14 +206,20 @@ impl Controller for EngineController {
         let profile = parse(&request.profile.text, &request.overrides).map_err(|problems| {
             problems.into_iter().map(|problem| problem.text).collect::<Vec<_>>().join("\n")
         })?;
-        let plan = profile.plan();
-        let path = launch::record_path(&plan).map_err(|error| error.to_string())?;
+        let resume = match &request.resume {
+            Some(path) => Some(store::load(path).map_err(|error| error.to_string())?),
+            None => None,
+        };
+        let plan = resume.as_ref().map_or_else(|| profile.plan(), |record| record.plan.clone());
+        let path = match &request.resume {
+            Some(path) => path.clone(),
+            None => launch::record_path(&plan).map_err(|error| error.to_string())?,
+        };
         let (launch, mut told) = Launch::new();
         let control = launch.control.clone();
         self.control = Some(control.clone());
         let (sender, events) = mpsc::unbounded_channel();
-        let run =
-            engine::Request { plan, profile: profile.to_toml(), path: path.clone(), resume: None };
+        let run = engine::Request { plan, profile: profile.to_toml(), path: path.clone(), resume };
         let relay = sender.clone();
         self.runtime.spawn(async move {
             while let Some(event) = told.recv().await {

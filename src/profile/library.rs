@@ -102,7 +102,7 @@ pub enum LibraryError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// `read` or `written`.
+        /// `read`, `written` or `removed`.
         action: &'static str,
         /// The system's words.
         source: io::Error,
@@ -216,6 +216,20 @@ impl Library {
         let renamed = Profile { name: name.to_owned(), ..profile.clone() };
         write_file(&path, &renamed.to_toml(), false)?;
         Ok(path)
+    }
+
+    /// Keeps a profile's text under a name: a new one, or, where it may `replace`, any of the
+    /// operator's own.
+    pub fn keep(&self, name: &str, text: &str, replace: bool) -> Result<PathBuf, LibraryError> {
+        let path = self.own_path(name)?;
+        write_file(&path, text, replace)?;
+        Ok(path)
+    }
+
+    /// Removes a profile of the operator's own.
+    pub fn remove(&self, name: &str) -> Result<(), LibraryError> {
+        let path = self.own_path(name)?;
+        fs::remove_file(&path).map_err(|error| file_error(&path, "removed", error))
     }
 
     /// Copies a profile's text, comments included, to a new file.

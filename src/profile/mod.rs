@@ -19,6 +19,7 @@ use crate::{
 
 pub mod boxes;
 pub mod catalogue;
+mod edit;
 pub mod keys;
 pub mod library;
 mod problem;
@@ -30,6 +31,7 @@ mod unroll;
 mod values;
 
 pub use catalogue::Catalogue;
+pub use edit::edited;
 pub use library::{Builtin, Library, LibraryError, Source, builtin, find};
 pub use problem::{Origin, Problem, Problems};
 pub use set::Override;

@@ -89,7 +89,7 @@ pub(super) fn value(text: &str) -> Value {
 }
 
 /// Splits at the first `=` that is not in quotes.
-fn split(text: &str) -> Option<(&str, &str)> {
+pub(super) fn split(text: &str) -> Option<(&str, &str)> {
     let mut quote = None;
     let end = text.find(|c| match (quote, c) {
         (None, '=') => true,

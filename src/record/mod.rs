@@ -8,6 +8,8 @@ pub mod capacity;
 mod fault;
 pub mod footprint;
 pub mod histogram;
+pub mod index;
+pub mod label;
 pub mod store;
 pub mod summary;
 

@@ -168,7 +168,7 @@ pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// The files in `folder`; none when it does not exist.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let read = |source| StoreError::Read { path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -6,16 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_util::StreamExt;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     mailbox::{Mail, Mailbox},
     model::{Catalog, Model, Screen},
     msg::{Effect, Msg},
-    outside::{Controller, Inputs, Outcome, Planner, Started, Wish},
+    outside::{Controller, Inputs, Outcome, Planner, Shelf, Started, Told, Wish},
     terminal::ScreenTerminal,
     view,
 };
@@ -57,6 +61,9 @@ pub async fn run(inputs: Inputs, controller: impl Controller) -> Result<Outcome,
 struct App<C> {
     model: Model,
     planner: Arc<dyn Planner>,
+    shelf: Arc<dyn Shelf>,
+    /// Answers of the shelf come back this way.
+    told: (UnboundedSender<Told>, UnboundedReceiver<Told>),
     controller: C,
     terminate: CancellationToken,
     /// `None` once the terminal is lost: the run is then brought to its end unseen.
@@ -80,19 +87,22 @@ enum Woken {
     Terminate,
     Terminal(Option<io::Result<TerminalEvent>>),
     Mail(Mail),
+    Told(Told),
     Tick,
     Frame,
 }
 
 impl<C: Controller> App<C> {
     fn new(inputs: Inputs, controller: C, mut terminal: ScreenTerminal) -> Self {
-        let Inputs { profiles, backends, planner, preferences, terminate } = inputs;
+        let Inputs { shelf, profiles, backends, planner, preferences, terminate } = inputs;
         let (model, effects) = Model::new(Catalog { profiles, backends }, preferences);
         // The first frame comes before anything that may take time.
         let drawn = terminal.draw(|frame| view::view(&model, frame)).is_ok();
         let mut app = Self {
             model,
             planner,
+            shelf,
+            told: unbounded_channel(),
             controller,
             terminate,
             terminal: drawn.then(|| (terminal, EventStream::new())),
@@ -124,6 +134,7 @@ impl<C: Controller> App<C> {
                 () = self.terminate.cancelled(), if !terminating => Woken::Terminate,
                 event = next(self.terminal.as_mut()) => Woken::Terminal(event),
                 mail = mail(self.run.as_ref()) => Woken::Mail(mail),
+                Some(told) = self.told.1.recv() => Woken::Told(told),
                 () = at(due), if self.terminal.is_some() => Woken::Frame,
                 _ = ticks.tick(), if live => Woken::Tick,
             };
@@ -135,6 +146,7 @@ impl<C: Controller> App<C> {
                 }
                 Woken::Terminal(event) => self.input(event),
                 Woken::Mail(mail) => self.mail(mail),
+                Woken::Told(told) => self.apply(Msg::Shelf(Box::new(told)), FRAME_FOR_KEYS),
                 Woken::Tick => self.changed(FRAME),
                 Woken::Frame => self.draw(),
             }
@@ -197,9 +209,19 @@ impl<C: Controller> App<C> {
             Effect::Stop(stop) => self.steer(Wish::Stop(stop)),
             Effect::Skip(point) => self.steer(Wish::Skip(point)),
             Effect::Add(count) => self.steer(Wish::Add(count)),
+            Effect::Shelf(ask) => {
+                let (disk, sender) = (Arc::clone(&self.shelf), self.told.0.clone());
+                tokio::task::spawn_blocking(move || sender.send(disk.answer(&ask)));
+            }
+            Effect::Copy(text) => {
+                if self.terminal.is_some() {
+                    let coded = BASE64_STANDARD.encode(text);
+                    ScreenTerminal::send(&format!("\x1b]52;c;{coded}\x07"));
+                }
+            }
             Effect::Bell => {
                 if self.terminal.is_some() {
-                    ScreenTerminal::bell();
+                    ScreenTerminal::send("\x07");
                 }
             }
             Effect::Quit => self.quit = true,

@@ -25,11 +25,11 @@ mod fixture;
 mod tests;
 
 pub use app::{TuiError, run};
-pub use model::Model;
+pub use model::{Model, Opened};
 pub use msg::{Effect, Msg};
 pub use outside::{
-    BackendOption, Controller, Inputs, Outcome, PlanPreview, Planner, Problem, ProfileEntry,
-    Request, RunEnd, Started, Stop, Wish,
+    Ask, BackendOption, Controller, Export, Inputs, Outcome, PlanPreview, Planner, Problem,
+    ProfileEntry, Request, RunEnd, Shelf, Started, Stop, Told, Wish,
 };
 pub use preferences::{Mouse, Preferences};
 pub use symbols::Symbols;

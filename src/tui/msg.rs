@@ -6,7 +6,7 @@ use tui_input::InputRequest;
 
 use super::{
     model::Panel,
-    outside::{PlanPreview, Problem, Request, Stop},
+    outside::{Ask, Export, PlanPreview, Problem, Request, Stop, Told},
 };
 use crate::event::Event;
 
@@ -73,6 +73,42 @@ pub enum Msg {
     Skip,
     /// Ask how many repetitions to add.
     AskAdd,
+    /// Keep the form's changes in the profile.
+    Save,
+    /// Ask for the name under which the profile is kept.
+    SaveAs,
+    /// Ask for another name of the profile.
+    Rename,
+    /// Ask whether everything is ready for the plan.
+    CheckHub,
+    /// Show the records on disk.
+    Records,
+    /// So many lines further.
+    Leap(isize),
+    /// Another order of the list.
+    Sort,
+    /// Type tags.
+    Tags,
+    /// Type a note.
+    Note,
+    /// Compare the selected record with the marked one.
+    Compare,
+    /// Ask whether to delete the selected record or profile.
+    AskRemove,
+    /// Delete it.
+    Remove,
+    /// Ask in which form to export the record.
+    AskExport,
+    /// Export it.
+    Export(Export),
+    /// Go on with a partial record.
+    Resume,
+    /// To the page of this number, from 0.
+    Page(usize),
+    /// Open the record of the run that is over.
+    OpenRecord,
+    /// What came of [`Effect::Shelf`].
+    Shelf(Box<Told>),
     /// Open the command palette.
     Commands,
     /// The next theme.
@@ -119,6 +155,10 @@ pub enum Effect {
     Skip(usize),
     /// Add repetitions to every point of the run in progress.
     Add(u32),
+    /// Ask for something of the records on disk; [`Msg::Shelf`] is the answer.
+    Shelf(Ask),
+    /// Put a text into the clipboard of the operator's terminal.
+    Copy(String),
     /// Ring the terminal's bell.
     Bell,
     /// End the screen.

@@ -5,15 +5,21 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
+use super::model::Opened;
+
 use super::preferences::Preferences;
 use crate::{
+    engine::doctor::Check,
     event::{End, Event},
     plan::{BackendChoice, Plan},
+    record::{index::Head, label::Label},
     server::HubKind,
 };
 
 /// Everything that the screen starts from.
 pub struct Inputs {
+    /// The records and profiles on disk, and the hub.
+    pub shelf: Arc<dyn Shelf>,
     /// Profiles to choose from; the first is chosen at the start.
     pub profiles: Vec<ProfileEntry>,
     /// Backends to choose from.
@@ -35,6 +41,8 @@ pub struct ProfileEntry {
     pub description: String,
     /// Its text: TOML.
     pub text: String,
+    /// Whether it is the operator's own, and may be changed and deleted.
+    pub own: bool,
 }
 
 /// A backend to choose.
@@ -97,6 +105,77 @@ pub struct Problem {
     pub text: String,
 }
 
+/// Records, saved profiles and the hub. Asked on a thread of its own, so that it may take its time.
+pub trait Shelf: Send + Sync {
+    /// Does what is asked, and says what came of it.
+    fn answer(&self, ask: &Ask) -> Told;
+}
+
+/// What the disk and the hub are asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// The list of them.
+    List,
+    /// A record's pages.
+    Open(PathBuf),
+    /// The pages of a comparison of the second with the first.
+    Compare(PathBuf, PathBuf),
+    /// Other tags and another note; then the list.
+    Label(PathBuf, Label),
+    /// That one is no more; then the list.
+    Remove(PathBuf),
+    /// That one is written elsewhere in another form.
+    Export(PathBuf, Export),
+    /// Whether everything is ready for a plan.
+    Check(Box<Plan>),
+    /// That a profile is kept under a name, with the form's changes.
+    Keep {
+        /// The name.
+        name: String,
+        /// The text of the profile that was changed.
+        text: String,
+        /// The changes: keys and values as in [`Planner::plan`].
+        overrides: Vec<(String, String)>,
+        /// Whether one of that name is replaced.
+        replace: bool,
+    },
+    /// That one of the operator's own profiles has another name.
+    Rename {
+        /// The present one.
+        from: String,
+        /// The new one.
+        to: String,
+    },
+    /// That one of the operator's own profiles is no more.
+    Forget(String),
+}
+
+/// A form in which a record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Export {
+    /// The record itself.
+    Json,
+    /// A line for each repetition.
+    Csv,
+    /// A folder with figures and one page.
+    Report,
+}
+
+/// What came of an [`Ask`]; a failure is in words.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// The heads of all records.
+    Listed(Result<Vec<Head>, String>),
+    /// The pages of what was opened.
+    Opened(Result<Box<Opened>, String>),
+    /// Where an export lies.
+    Exported(Result<PathBuf, String>),
+    /// What is ready and what is missing.
+    Checked(Vec<Check>),
+    /// All profiles, and the one to choose.
+    Profiles(Result<(Vec<ProfileEntry>, String), String>),
+}
+
 /// Starts runs.
 pub trait Controller {
     /// Starts a run in the background and returns at once; what goes wrong later is told by the
@@ -117,6 +196,8 @@ pub struct Request {
     pub overrides: Vec<(String, String)>,
     /// What came of the two.
     pub preview: PlanPreview,
+    /// A partial record to go on with, by the plan of that record.
+    pub resume: Option<PathBuf>,
 }
 
 /// A run in progress.

@@ -15,13 +15,13 @@ use std::{
     thread,
 };
 
+use super::preferences::Mouse;
 use crossterm::{
     cursor::Show,
     execute,
     style::Print,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
-use super::preferences::Mouse;
 use ratatui::{DefaultTerminal, Frame, Terminal, layout::Rect, prelude::CrosstermBackend};
 
 /// Asks for clicks and the wheel, not for every way that the mouse takes.
@@ -78,9 +78,10 @@ impl ScreenTerminal {
         self.terminal.get_frame().area()
     }
 
-    /// Rings the bell. A terminal that cannot is noticed at the next frame.
-    pub fn bell() {
-        let _ = stdout().write_all(b"\x07").and_then(|()| stdout().flush());
+    /// Sends what is no part of a frame: the bell, a text for the clipboard. A terminal that
+    /// cannot take it is noticed at the next frame.
+    pub fn send(code: &str) {
+        let _ = stdout().write_all(code.as_bytes()).and_then(|()| stdout().flush());
     }
 
     /// Forgets a terminal that is gone.

@@ -53,6 +53,7 @@ impl Theme {
     }
 
     /// The theme after this one.
+    #[must_use]
     pub fn next(self) -> Self {
         let here = Self::ALL.iter().position(|(theme, _)| *theme == self).unwrap_or(0);
         Self::ALL[(here + 1) % Self::ALL.len()].0
@@ -60,6 +61,7 @@ impl Theme {
 
     /// What a terminal shows of this theme: no colours where `NO_COLOR` is set, and the sixteen
     /// where `TERM` and `COLORTERM` promise no more.
+    #[must_use]
     pub fn shown(self, variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         if set("NO_COLOR").is_some() {
@@ -105,7 +107,6 @@ impl Theme {
     }
 
     /// Names of screens and panels.
-    #[expect(clippy::unused_self, reason = "every style is asked of a theme, differ it or not")]
     pub fn title(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
@@ -179,7 +180,6 @@ impl Theme {
     }
 
     /// The line that has the keys.
-    #[expect(clippy::unused_self, reason = "every style is asked of a theme, differ it or not")]
     pub fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }

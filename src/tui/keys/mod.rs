@@ -29,12 +29,16 @@ impl Default for Keymap {
 }
 
 /// Places in which actions have keys.
-pub const PLACES: [(Place, &str); 9] = [
+pub const PLACES: [(Place, &str); 13] = [
     (Place::Profiles, "the list of profiles"),
     (Place::Form, "the form"),
     (Place::Choices, "the list of backends"),
     (Place::Live, "a run"),
     (Place::Finished, "the results"),
+    (Place::Records, "the list of records"),
+    (Place::Record, "a record"),
+    (Place::Remove, "the question whether to delete"),
+    (Place::Export, "the question how to export"),
     (Place::Help, "the help"),
     (Place::Stop, "the question how to stop"),
     (Place::Add, "the question how many to add"),
@@ -49,7 +53,7 @@ impl Keymap {
     pub fn changed(changes: &BTreeMap<String, Vec<String>>) -> Result<Self, Vec<String>> {
         let mut map = Self::default();
         let mut problems = Vec::new();
-        let mut changed = vec![false; ACTIONS.len()];
+        let mut own = vec![false; ACTIONS.len()];
         for (name, keys) in changes {
             let Some(place) = ACTIONS.iter().position(|action| action.name == name) else {
                 problems.push(unknown(name));
@@ -68,21 +72,21 @@ impl Keymap {
                 problems.push(format!("keys.{name}: an action needs a key"));
             }
             map.keys[place] = chords;
-            changed[place] = true;
+            own[place] = true;
         }
-        problems.extend(map.clashes(&changed));
+        problems.extend(map.clashes(&own));
         if problems.is_empty() { Ok(map) } else { Err(problems) }
     }
 
-    /// Keys that would mean two things at once because of a change.
-    fn clashes(&self, changed: &[bool]) -> Vec<String> {
+    /// Keys that would mean two things at once because of the operator's `own` ones.
+    fn clashes(&self, own: &[bool]) -> Vec<String> {
         let mut problems: Vec<String> = Vec::new();
         for (place, name) in PLACES {
             let mut seen: Vec<(Chord, usize)> = Vec::new();
             for (number, chord) in self.of(place) {
                 let other = seen.iter().find(|(taken, _)| *taken == chord).map(|(_, other)| *other);
                 if let Some(other) = other
-                    && (changed[number] || changed[other])
+                    && (own[number] || own[other])
                 {
                     let (one, two) = (ACTIONS[other].name, ACTIONS[number].name);
                     problems.push(format!("in {name} {chord} would mean both {one} and {two}"));
@@ -137,6 +141,7 @@ impl Keymap {
             "down" => "↓".to_owned(),
             "left" => "←".to_owned(),
             "right" => "→".to_owned(),
+            "delete" => "del".to_owned(),
             other => other.to_owned(),
         })
     }
@@ -147,7 +152,7 @@ impl Keymap {
             return Some(Msg::Quit);
         }
         match place {
-            Place::Text | Place::Filter => text(key),
+            Place::Text | Place::Filter | Place::RecordText | Place::Name => text(key),
             Place::Palette => palette(key),
             _ => {
                 // The terminal reports Shift with capital letters; the letter says it already.
@@ -285,7 +290,7 @@ mod tests {
 
     #[test]
     fn the_operator_s_keys_replace_ours() {
-        let map = changes(&[("freeze", &["z", "space"]), ("choose", &["x"])]).unwrap();
+        let map = changes(&[("freeze", &["z", "space"]), ("choose", &["y"])]).unwrap();
         let said = |code| format!("{:?}", map.message(KeyEvent::from(code), Place::Live));
         assert_eq!(said(KeyCode::Char('z')), "Some(Freeze)");
         assert_eq!(said(KeyCode::Char(' ')), "Some(Freeze)");

@@ -3,7 +3,7 @@
 use crate::tui::{
     model::{Panel, Place},
     msg::Msg,
-    outside::Stop,
+    outside::{Export, Stop},
 };
 
 /// A group of actions that are there together.
@@ -21,6 +21,14 @@ pub enum Scope {
     Live,
     /// A run that is over.
     Finished,
+    /// The list of records.
+    Records,
+    /// A record.
+    Record,
+    /// The question whether to delete a record.
+    Remove,
+    /// The question in which form to export.
+    Export,
     /// The help.
     Help,
     /// The question how to stop or change the run.
@@ -36,12 +44,16 @@ impl Scope {
     pub const fn of(place: Place) -> &'static [Self] {
         match place {
             // Keys are letters there, or belong to what is open.
-            Place::Text | Place::Filter | Place::Palette => &[],
+            Place::Text | Place::Filter | Place::Palette | Place::RecordText | Place::Name => &[],
             Place::Profiles => &[Self::Profiles, Self::Setup, Self::Everywhere, Self::Move],
             Place::Form => &[Self::Setup, Self::Everywhere, Self::Move],
             Place::Choices => &[Self::Move],
             Place::Live => &[Self::Live, Self::Everywhere, Self::Move],
             Place::Finished => &[Self::Finished, Self::Everywhere, Self::Move],
+            Place::Records => &[Self::Records, Self::Record, Self::Everywhere, Self::Move],
+            Place::Record => &[Self::Record, Self::Everywhere, Self::Move],
+            Place::Remove => &[Self::Remove],
+            Place::Export => &[Self::Export],
             Place::Help => &[Self::Help, Self::Everywhere, Self::Move],
             Place::Stop => &[Self::Stop],
             Place::Add => &[Self::Add],
@@ -115,7 +127,40 @@ pub const ACTIONS: &[Action] = actions! {
     Live "first" ["home"] "the first second" => Msg::Seek(isize::MIN);
     Live "last" ["end"] "the last second" => Msg::Seek(isize::MAX);
     Live "bell" ["b"] "bell on crossed thresholds" => Msg::ToggleBell;
-    Finished "again" ["r"] "run again" => Msg::Start;
+    Setup "check" ["c"] "is the hub ready? what is missing?" => Msg::CheckHub;
+    Setup "save" ["ctrl-s"] "keep the changes in the profile" => Msg::Save;
+    Setup "save-as" ["S"] "keep the profile under another name" => Msg::SaveAs;
+    Setup "rename" ["N"] "another name for the profile" => Msg::Rename;
+    Setup "forget" ["D"] "delete the profile…" => Msg::AskRemove;
+    Setup "records" ["R"] "the records on disk" => Msg::Records;
+    Finished "run-again" ["r"] "run again" => Msg::Start;
+    Finished "open-record" ["o"] "figures, percentiles, findings of its record" => Msg::OpenRecord;
+    Records "sort" ["o"] "another order" => Msg::Sort;
+    Records "record-filter" ["/"] "records with a text" => Msg::Filter;
+    Records "tags" ["t"] "tags of the record" => Msg::Tags;
+    Records "note" ["n"] "a note on the record" => Msg::Note;
+    Records "compare" ["c"] "compare with the marked record" => Msg::Compare;
+    Records "remove" ["d"] "delete the record…" => Msg::AskRemove;
+    Record "again" ["r"] "run again with the same profile" => Msg::Start;
+    Record "resume" ["g"] "go on with a partial record" => Msg::Resume;
+    Record "export" ["x"] "export as JSON, CSV, report…" => Msg::AskExport;
+    Record "page-up" ["pageup"] "ten lines up" => Msg::Leap(-10);
+    Record "page-down" ["pagedown"] "ten lines down" => Msg::Leap(10);
+    Record "top" ["home"] "the first line" => Msg::Leap(isize::MIN);
+    Record "bottom" ["end"] "the last line" => Msg::Leap(isize::MAX);
+    Record "page-1" ["1"] "the first page" => Msg::Page(0);
+    Record "page-2" ["2"] "the second page" => Msg::Page(1);
+    Record "page-3" ["3"] "the third page" => Msg::Page(2);
+    Record "page-4" ["4"] "the fourth page" => Msg::Page(3);
+    Record "page-5" ["5"] "the fifth page" => Msg::Page(4);
+    Record "page-6" ["6"] "the sixth page" => Msg::Page(5);
+    Record "page-7" ["7"] "the seventh page" => Msg::Page(6);
+    Remove "remove-it" ["y"] "delete it" => Msg::Remove;
+    Remove "keep-it" ["n", "esc", "g"] "keep it" => Msg::Back;
+    Export "export-json" ["j"] "as JSON" => Msg::Export(Export::Json);
+    Export "export-csv" ["c"] "as CSV" => Msg::Export(Export::Csv);
+    Export "export-report" ["r"] "as a report" => Msg::Export(Export::Report);
+    Export "export-none" ["g", "esc"] "not at all" => Msg::Back;
     Help "close" ["q"] "close" => Msg::Back;
     Stop "stop-after" ["a"] "after this repetition" => Msg::Stop(Stop::AfterRepetition);
     Stop "stop-now" ["n"] "now" => Msg::Stop(Stop::Now);

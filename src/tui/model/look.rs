@@ -180,9 +180,8 @@ impl Look {
                 Some(view) => self.view = *view,
                 None => return false,
             },
-            Msg::Show(panel) => self.alone(*panel),
             Msg::Focus(panel) if self.panel != *panel => self.panel = *panel,
-            Msg::Focus(panel) => self.alone(*panel),
+            Msg::Show(panel) | Msg::Focus(panel) => self.alone(*panel),
             Msg::Sift => self.log.sift(),
             Msg::Filter => self.log.typing = Some(Input::new(self.log.filter.clone())),
             Msg::Up | Msg::Down | Msg::Left | Msg::Right if self.panel == Panel::Map => {

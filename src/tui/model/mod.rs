@@ -4,30 +4,41 @@ mod done;
 mod field;
 mod live;
 mod look;
+mod opened;
 mod palette;
 mod setup;
+mod shelf;
 mod travel;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
+use tui_input::Input;
+
 pub use done::{Done, Finished, Range};
 pub use field::{Field, FieldKind, durability, exact_bytes, hub};
 pub use live::{Cell, Ending, Live, alarm_text};
 pub use look::{Panel, Size, View};
+pub use opened::{Content, OneRecord, Opened, Page, Row, Tone};
 pub use palette::Palette;
 pub use setup::{Editing, Pane, Preview, Setup};
+pub use shelf::{Shelf, Typing};
 pub use watch::{Note, Progress, Watch};
 
 use super::{
     keys::Keymap,
     msg::{Effect, Msg},
-    outside::{BackendOption, Outcome, ProfileEntry, Request, RunEnd, Stop},
+    outside::{
+        Ask, BackendOption, Export, Outcome, PlanPreview, ProfileEntry, Request, RunEnd, Stop, Told,
+    },
     preferences::Preferences,
     symbols::Symbols,
     theme::Theme,
 };
-use crate::event::{End, Event};
+use crate::{
+    event::{End, Event},
+    record::Status,
+};
 
 /// What can be chosen.
 #[derive(Debug, Clone)]
@@ -57,6 +68,10 @@ pub enum Screen {
     Live(Box<Live>),
     /// Read.
     Finished(Box<Finished>),
+    /// The records on disk. The list of [`Shelf`] is kept beside it, for the way back.
+    Records,
+    /// A record, or a comparison.
+    Record(Box<Opened>),
 }
 
 /// What lies over the screen.
@@ -72,6 +87,21 @@ pub enum Overlay {
     Add(u32),
     /// Leave although a run is on?
     Quit,
+    /// Delete the selected record, or the chosen profile?
+    Remove,
+    /// Under which name?
+    Name(Naming, Input),
+    /// Export the record in which form?
+    Export,
+}
+
+/// What a name is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// To keep a profile under it.
+    SaveAs,
+    /// To rename a profile.
+    Rename,
 }
 
 /// Where keys go.
@@ -101,6 +131,18 @@ pub enum Place {
     Quit,
     /// The command palette.
     Palette,
+    /// The list of records.
+    Records,
+    /// A text in the list of records.
+    RecordText,
+    /// A record.
+    Record,
+    /// The question whether to delete a record.
+    Remove,
+    /// The question in which form to export it.
+    Export,
+    /// The question for a name.
+    Name,
 }
 
 /// Most repetitions that are added at once.
@@ -123,6 +165,8 @@ pub struct Model {
     pub catalog: Arc<Catalog>,
     /// The form.
     pub setup: Setup,
+    /// The list of records.
+    pub shelf: Shelf,
     /// The screen that is shown.
     pub screen: Screen,
     /// What lies over it.
@@ -150,6 +194,7 @@ impl Model {
         let model = Self {
             catalog,
             setup,
+            shelf: Shelf::default(),
             screen: Screen::Setup,
             overlay: None,
             theme: preferences.theme,
@@ -169,6 +214,9 @@ impl Model {
             Some(Overlay::Stop) => Place::Stop,
             Some(Overlay::Add(_)) => Place::Add,
             Some(Overlay::Quit) => Place::Quit,
+            Some(Overlay::Remove) => Place::Remove,
+            Some(Overlay::Export) => Place::Export,
+            Some(Overlay::Name(..)) => Place::Name,
             Some(Overlay::Palette(_)) => Place::Palette,
             None => self.place_below(),
         }
@@ -180,6 +228,9 @@ impl Model {
             Screen::Live(live) if live.look.log.typing.is_some() => Place::Filter,
             Screen::Live(_) => Place::Live,
             Screen::Finished(_) => Place::Finished,
+            Screen::Records if self.shelf.typing.is_some() => Place::RecordText,
+            Screen::Records => Place::Records,
+            Screen::Record(_) => Place::Record,
             Screen::Setup => match (&self.setup.editing, self.setup.pane) {
                 (Editing::Text(_), _) => Place::Text,
                 (Editing::Choices(_), _) => Place::Choices,
@@ -205,6 +256,7 @@ impl Model {
             Msg::Quit => self.quit(),
             Msg::QuitAfter(stop) => self.quit_after(stop),
             Msg::Abandon => vec![Effect::Quit],
+            Msg::Shelf(told) => self.told(*told),
             Msg::Help => {
                 self.overlay = match self.overlay {
                     Some(Overlay::Help(_)) => None,
@@ -235,6 +287,8 @@ impl Model {
             Screen::Setup => self.choose(msg),
             Screen::Live(_) => self.watch(msg),
             Screen::Finished(_) => self.read(msg),
+            Screen::Records => self.browse(msg),
+            Screen::Record(_) => self.leaf(msg),
         }
     }
 
@@ -264,6 +318,26 @@ impl Model {
                     return self.update(chosen);
                 }
             }
+            (Overlay::Name(naming, mut input), Msg::Type(request)) => {
+                input.handle(*request);
+                self.overlay = Some(Overlay::Name(naming, input));
+            }
+            (Overlay::Name(naming, input), Msg::Accept) => {
+                self.overlay = None;
+                return self.named(naming, input.value().trim());
+            }
+            (Overlay::Remove, Msg::Remove) => {
+                self.overlay = None;
+                if let (Screen::Setup, Some(entry)) = (&self.screen, self.setup.entry()) {
+                    return vec![Effect::Shelf(Ask::Forget(entry.name.clone()))];
+                }
+                let path = self.shelf.selected().map(|head| head.path.clone());
+                return path.map(|path| Effect::Shelf(Ask::Remove(path))).into_iter().collect();
+            }
+            (Overlay::Export, Msg::Export(export)) => {
+                self.overlay = None;
+                return self.export(*export);
+            }
             (Overlay::Stop, Msg::Stop(stop)) => {
                 self.overlay = None;
                 return self.stop(*stop);
@@ -289,6 +363,13 @@ impl Model {
     }
 
     fn choose(&mut self, msg: &Msg) -> Vec<Effect> {
+        self.setup.word = None;
+        match msg {
+            Msg::Records => return self.records(),
+            Msg::Save | Msg::SaveAs | Msg::Rename | Msg::AskRemove => return self.keep(msg),
+            Msg::CheckHub => return self.check(),
+            _ => {}
+        }
         if matches!(msg, Msg::Start) {
             let request = self.setup.request();
             return request.map_or_else(Vec::new, |request| self.start(request));
@@ -331,14 +412,164 @@ impl Model {
             Msg::Down => finished.select(1),
             Msg::Line(point) => finished.selected = *point,
             Msg::Start => {
-                let request = finished.request.clone();
+                let request = Request { resume: None, ..finished.request.clone() };
                 return self.start(request);
+            }
+            Msg::OpenRecord => {
+                let path = finished.record.clone();
+                return path.map(|path| Effect::Shelf(Ask::Open(path))).into_iter().collect();
             }
             Msg::Accept | Msg::Back => {
                 self.screen = Screen::Setup;
                 return self.setup.ask().into_iter().collect();
             }
             _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Keeps, renames or deletes the chosen profile.
+    fn keep(&mut self, msg: &Msg) -> Vec<Effect> {
+        let Some(entry) = self.setup.entry() else { return Vec::new() };
+        let (name, own) = (entry.name.clone(), entry.own);
+        let blank = || Input::new(if own { name.clone() } else { String::new() });
+        match (msg, own) {
+            (Msg::Save, true) if self.setup.is_changed(self.setup.profile) => {
+                return self.save(name.clone(), true);
+            }
+            (Msg::Save, true) => self.setup.word = Some(Ok("nothing was changed".to_owned())),
+            (Msg::Save, false) | (Msg::SaveAs, _) => {
+                self.overlay = Some(Overlay::Name(Naming::SaveAs, blank()));
+            }
+            (Msg::Rename, true) => self.overlay = Some(Overlay::Name(Naming::Rename, blank())),
+            (Msg::AskRemove, true) => self.overlay = Some(Overlay::Remove),
+            _ => {
+                let text = "a built-in profile stays as it is: S keeps a copy under another name";
+                self.setup.word = Some(Err(text.to_owned()));
+            }
+        }
+        Vec::new()
+    }
+
+    fn save(&self, name: String, replace: bool) -> Vec<Effect> {
+        let Some(entry) = self.setup.entry() else { return Vec::new() };
+        let (text, overrides) = (entry.text.clone(), self.setup.overrides());
+        vec![Effect::Shelf(Ask::Keep { name, text, overrides, replace })]
+    }
+
+    fn named(&mut self, naming: Naming, name: &str) -> Vec<Effect> {
+        let Some(entry) = self.setup.entry() else { return Vec::new() };
+        match naming {
+            _ if name.is_empty() => Vec::new(),
+            Naming::SaveAs => self.save(name.to_owned(), false),
+            Naming::Rename => {
+                let from = entry.name.clone();
+                vec![Effect::Shelf(Ask::Rename { from, to: name.to_owned() })]
+            }
+        }
+    }
+
+    /// Asks whether everything is ready for the form's plan.
+    fn check(&mut self) -> Vec<Effect> {
+        let Some(plan) = self.setup.plan.clone() else { return Vec::new() };
+        self.screen = Screen::Record(Box::new(Opened::check(None)));
+        vec![Effect::Shelf(Ask::Check(Box::new(plan)))]
+    }
+
+    fn records(&mut self) -> Vec<Effect> {
+        self.screen = Screen::Records;
+        vec![Effect::Shelf(Ask::List)]
+    }
+
+    fn browse(&mut self, msg: &Msg) -> Vec<Effect> {
+        match msg {
+            Msg::Back if self.shelf.typing.is_none() => {
+                self.screen = Screen::Setup;
+                return self.setup.ask().into_iter().collect();
+            }
+            Msg::AskRemove if self.shelf.selected().is_some() => {
+                self.overlay = Some(Overlay::Remove);
+            }
+            Msg::Start | Msg::Resume | Msg::AskExport => {
+                self.shelf.word = Some(Err("open the record first: enter".to_owned()));
+            }
+            msg => return self.shelf.update(msg).map(Effect::Shelf).into_iter().collect(),
+        }
+        Vec::new()
+    }
+
+    fn leaf(&mut self, msg: &Msg) -> Vec<Effect> {
+        let Screen::Record(opened) = &mut self.screen else { return Vec::new() };
+        self.shelf.word = None;
+        match (msg, &opened.record) {
+            (Msg::Back, _) if opened.is_check() => {
+                self.screen = Screen::Setup;
+                return self.setup.ask().into_iter().collect();
+            }
+            (Msg::Back, _) => return self.records(),
+            (Msg::AskExport, Some(_)) => self.overlay = Some(Overlay::Export),
+            (Msg::Start, Some(record)) => {
+                let request = again(record, None);
+                return self.start(request);
+            }
+            (Msg::Resume, Some(record)) if record.status == Status::Partial => {
+                let request = again(record, Some(record.path.clone()));
+                return self.start(request);
+            }
+            (Msg::Resume, Some(_)) => {
+                self.shelf.word = Some(Err("it is complete: r runs it again".to_owned()));
+            }
+            (msg, _) => opened.update(msg),
+        }
+        Vec::new()
+    }
+
+    fn export(&self, export: Export) -> Vec<Effect> {
+        let Screen::Record(opened) = &self.screen else { return Vec::new() };
+        let path = opened.record.as_ref().map(|record| record.path.clone());
+        path.map(|path| Effect::Shelf(Ask::Export(path, export))).into_iter().collect()
+    }
+
+    /// Takes what came of a question to the records on disk.
+    fn told(&mut self, told: Told) -> Vec<Effect> {
+        match told {
+            Told::Listed(Ok(heads)) => self.shelf.listed(heads),
+            // Nobody waits for it any more where a run is on.
+            Told::Opened(_) if matches!(self.screen, Screen::Live(_)) => {}
+            Told::Opened(Ok(opened)) => {
+                self.shelf.word = None;
+                self.screen = Screen::Record(opened);
+            }
+            Told::Exported(Ok(path)) => {
+                let path = path.display().to_string();
+                self.shelf.word = Some(Ok(format!("written, and its place copied: {path}")));
+                return vec![Effect::Copy(path)];
+            }
+            Told::Listed(Err(problem)) => {
+                self.shelf.heads.get_or_insert_default();
+                self.shelf.word = Some(Err(problem));
+            }
+            Told::Opened(Err(problem)) => {
+                self.shelf.word = Some(Err(problem));
+                if !matches!(self.screen, Screen::Records) {
+                    return self.records();
+                }
+            }
+            Told::Checked(checks) => {
+                if let Screen::Record(opened) = &mut self.screen
+                    && opened.is_check()
+                {
+                    **opened = Opened::check(Some(&checks));
+                }
+            }
+            Told::Profiles(Ok((profiles, chosen))) => {
+                let backends = self.catalog.backends.clone();
+                self.catalog = Arc::new(Catalog { profiles, backends });
+                let ask = self.setup.reload(Arc::clone(&self.catalog), &chosen);
+                return ask.into_iter().collect();
+            }
+            Told::Profiles(Err(problem)) => self.setup.word = Some(Err(problem)),
+            Told::Exported(Err(problem)) => self.shelf.word = Some(Err(problem)),
         }
         Vec::new()
     }
@@ -418,5 +649,22 @@ impl Model {
         self.overlay = self.overlay.take().filter(|overlay| matches!(overlay, Overlay::Help(_)));
         self.screen = Screen::Finished(Box::new(finished));
         if leave { vec![Effect::Quit] } else { Vec::new() }
+    }
+}
+
+/// What is asked for when a record's plan shall be executed again, or gone on with.
+fn again(record: &OneRecord, resume: Option<std::path::PathBuf>) -> Request {
+    let plan = record.plan.clone();
+    let seconds = plan.estimate().as_secs_f64();
+    Request {
+        profile: ProfileEntry {
+            name: plan.profile.clone(),
+            description: String::new(),
+            text: record.profile.clone(),
+            own: false,
+        },
+        overrides: Vec::new(),
+        preview: PlanPreview { plan, lines: Vec::new(), seconds },
+        resume,
     }
 }

@@ -71,6 +71,8 @@ pub struct Setup {
     pub preview: Preview,
     /// The last plan of this profile that was right, for the values that nobody changed.
     pub plan: Option<Plan>,
+    /// What there is to say: a failure to keep a profile.
+    pub word: Option<Result<String, String>>,
 }
 
 impl Setup {
@@ -85,7 +87,31 @@ impl Setup {
             editing: Editing::Nothing,
             preview: Preview::Waiting,
             plan: None,
+            word: None,
         }
+    }
+
+    /// Takes another list of profiles and chooses one, whose changes are kept in it now. Changes of
+    /// the others stay.
+    pub fn reload(&mut self, catalog: Arc<Catalog>, chosen: &str) -> Option<Effect> {
+        let before: BTreeMap<&str, &BTreeMap<Field, String>> = self
+            .catalog
+            .profiles
+            .iter()
+            .map(|entry| entry.name.as_str())
+            .zip(&self.changes)
+            .collect();
+        let changes = catalog.profiles.iter().map(|entry| {
+            let changes = before.get(entry.name.as_str()).filter(|_| entry.name != chosen);
+            changes.map(|changes| (*changes).clone()).unwrap_or_default()
+        });
+        self.changes = changes.collect();
+        let place = catalog.profiles.iter().position(|entry| entry.name == chosen);
+        self.profile = place.unwrap_or(0);
+        self.catalog = catalog;
+        self.plan = None;
+        self.preview = Preview::Waiting;
+        self.ask()
     }
 
     /// The chosen profile.
@@ -160,10 +186,12 @@ impl Setup {
             profile: self.entry()?.clone(),
             overrides: self.overrides(),
             preview: (**preview).clone(),
+            resume: None,
         })
     }
 
-    fn overrides(&self) -> Vec<(String, String)> {
+    /// The form's changes of the chosen profile.
+    pub fn overrides(&self) -> Vec<(String, String)> {
         let changes = self.changes.get(self.profile).into_iter().flatten();
         changes
             // An empty engine is the absence of one.
@@ -176,7 +204,10 @@ impl Setup {
     pub fn answered(&mut self, answer: Result<PlanPreview, Vec<Problem>>) {
         self.preview = match answer {
             Ok(preview) => {
-                self.plan = Some(preview.plan.clone());
+                // What is still typed is no value yet.
+                if !matches!(self.editing, Editing::Text(_)) {
+                    self.plan = Some(preview.plan.clone());
+                }
                 Preview::Plan(Box::new(preview))
             }
             Err(problems) => Preview::Problems(problems),
@@ -286,23 +317,36 @@ impl Setup {
         match msg {
             Msg::Type(request) => {
                 input.handle(*request);
-                None
+                let typed = input.value().trim().to_owned();
+                self.try_out(typed)
             }
             Msg::Accept => {
                 let value = input.value().trim().to_owned();
                 self.editing = Editing::Nothing;
                 let field = self.selected();
                 if self.value(field).as_deref() == Some(value.as_str()) {
-                    return None;
+                    return self.ask();
                 }
                 self.change(field, value)
             }
             Msg::Back => {
                 self.editing = Editing::Nothing;
-                None
+                self.ask()
             }
             _ => None,
         }
+    }
+
+    /// Asks what a text would come to while it is still typed.
+    fn try_out(&self, typed: String) -> Option<Effect> {
+        let entry = self.entry()?;
+        let key = self.selected().key();
+        let mut overrides = self.overrides();
+        overrides.retain(|(other, _)| other != key);
+        if self.selected() != Field::Engine || !typed.is_empty() {
+            overrides.push((key.to_owned(), typed));
+        }
+        Some(Effect::Preview { text: entry.text.clone(), overrides })
     }
 
     fn choosing(&mut self, line: usize, msg: &Msg) -> Option<Effect> {

@@ -32,8 +32,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         KeyCode::End,
         KeyCode::F(5),
     ]);
-    let letters =
-        prop::sample::select(":wfs?qangxrkvVme[]/!b+h0123456 ,µ字".chars().collect::<Vec<_>>());
+    let letters = prop::sample::select(
+        ":wfs?qangxrkvVme[]/!b+h0123456 ,µ字RotcdyjlPSND".chars().collect::<Vec<_>>(),
+    );
     prop_oneof![
         4 => keys.prop_map(Happening::Key),
         4 => letters.prop_map(|letter| Happening::Key(KeyCode::Char(letter))),
@@ -73,4 +74,3 @@ proptest! {
         stage.frame(300, 100);
     }
 }
-

@@ -4,7 +4,9 @@ mod chaos;
 mod finished;
 mod habits;
 mod live;
+mod profiles;
 mod setup;
+mod shelf;
 mod steer;
 mod travel;
 
@@ -14,10 +16,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{Terminal, backend::TestBackend, style::Color};
 
 use super::{
-    fixture::{self, FixturePlanner},
+    fixture::{self, FixturePlanner, FixtureShelf},
     model::{Catalog, Model, Place, Screen},
     msg::{Effect, Msg},
-    outside::{Planner, Stop},
+    outside::{Planner, Shelf, Stop},
     preferences::Preferences,
     symbols::Symbols,
     theme::Theme,
@@ -35,13 +37,15 @@ struct Stage {
     model: Model,
     /// Effects other than questions to the planner, which are answered at once.
     effects: Vec<Effect>,
+    /// Questions to the records on disk, which are answered at once.
+    asked: Vec<super::outside::Ask>,
     now: Duration,
 }
 
 impl Stage {
     fn new() -> Self {
         let (model, effects) = Model::new(fixture::catalog(), Preferences::default());
-        let mut stage = Self { model, effects: Vec::new(), now: Duration::ZERO };
+        let mut stage = Self { model, effects: Vec::new(), asked: Vec::new(), now: Duration::ZERO };
         stage.perform(effects);
         stage
     }
@@ -66,6 +70,11 @@ impl Stage {
                 Effect::Preview { text, overrides } => {
                     let answer = FixturePlanner.plan(&text, &overrides);
                     self.say(Msg::Previewed(Box::new(answer)));
+                }
+                Effect::Shelf(ask) => {
+                    let told = FixtureShelf.answer(&ask);
+                    self.asked.push(ask);
+                    self.say(Msg::Shelf(Box::new(told)));
                 }
                 other => self.effects.push(other),
             }

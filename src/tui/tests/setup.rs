@@ -85,7 +85,7 @@ fn a_backend_takes_the_hub_along_on_which_it_can_run() {
 fn with_nothing_to_choose_there_is_nothing_to_start() {
     let nothing = Catalog { profiles: Vec::new(), backends: Vec::new() };
     let (model, effects) = Model::new(nothing, Preferences::default());
-    let mut stage = Stage { model, effects, now: Duration::ZERO };
+    let mut stage = Stage { model, effects, asked: Vec::new(), now: Duration::ZERO };
     for code in [KeyCode::Down, KeyCode::Char('w'), KeyCode::Tab, KeyCode::Enter, KeyCode::F(5)] {
         stage.key(code);
         stage.frame(80, 24);

@@ -7,10 +7,12 @@ use ratatui::{
     widgets::{Clear, Padding, Paragraph},
 };
 
+use tui_input::Input;
+
 use super::{panel, title, words};
 use crate::format;
 use crate::tui::{
-    model::{Model, Screen},
+    model::{Model, Naming, Screen},
     theme::Theme,
 };
 
@@ -31,7 +33,7 @@ pub fn add(count: u32, model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let points = match &model.screen {
         Screen::Live(live) => live.plan.points.len() as u64,
-        Screen::Setup | Screen::Finished(_) => 0,
+        _ => 0,
     };
     let all = format::count(points * u64::from(count));
     let lines = vec![
@@ -60,6 +62,55 @@ fn skip(model: &Model) -> String {
     }
 }
 
+/// Asks whether to delete a record.
+pub fn remove(model: &Model, frame: &mut Frame, area: Rect) {
+    let (question, name, what) = if let Screen::Setup = model.screen {
+        let name = model.setup.entry().map(|entry| entry.name.clone());
+        ("delete the profile?", name, "delete its file")
+    } else {
+        let name = model
+            .shelf
+            .selected()
+            .map(|head| head.path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        ("delete the record?", name, "delete it from the disk, with its tags and note")
+    };
+    let lines = vec![
+        Line::from(format::fit(&name.unwrap_or_default(), 62)),
+        Line::default(),
+        choice("remove-it", what, model),
+        choice("keep-it", "keep it", model),
+    ];
+    draw(question, lines, model.theme, frame, area);
+}
+
+/// Asks for a profile's name.
+pub fn name(naming: Naming, input: &Input, model: &Model, frame: &mut Frame, area: Rect) {
+    let question = match naming {
+        Naming::SaveAs => "keep the profile under which name?",
+        Naming::Rename => "which name instead?",
+    };
+    let lines = vec![
+        Line::from(vec![
+            Span::raw(input.value().to_owned()),
+            Span::styled("▏", model.theme.accent()),
+        ]),
+        Line::default(),
+        Line::from("letters, digits, - _ .   enter keeps it, esc does not"),
+    ];
+    draw(question, lines, model.theme, frame, area);
+}
+
+/// Asks in which form to export a record.
+pub fn export(model: &Model, frame: &mut Frame, area: Rect) {
+    let lines = vec![
+        choice("export-json", "JSON: the record itself", model),
+        choice("export-csv", "CSV: a line for each repetition", model),
+        choice("export-report", "a report: a folder with one page, figures, numbers", model),
+        choice("export-none", "nothing", model),
+    ];
+    draw("export into the folder where hubmark was started?", lines, model.theme, frame, area);
+}
+
 /// Asks whether to leave while a run is on.
 pub fn quit(model: &Model, frame: &mut Frame, area: Rect) {
     let lines = vec![
@@ -77,7 +128,7 @@ fn after(model: &Model) -> String {
             let progress = live.shown().progress();
             progress.expected.map(|expected| expected - progress.elapsed)
         }
-        Screen::Setup | Screen::Finished(_) => None,
+        _ => None,
     };
     match left {
         Some(left) if left > 0.0 => {

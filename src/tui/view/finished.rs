@@ -23,7 +23,8 @@ use crate::{
 /// The keys that matter here.
 pub const KEYS: &[(&str, &str)] = &[
     ("up down", "point"),
-    ("again", "run again"),
+    ("run-again", "run again"),
+    ("open-record", "figures"),
     ("accept", "back to setup"),
     ("help", "help"),
     ("quit", "quit"),

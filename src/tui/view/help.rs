@@ -19,75 +19,125 @@ enum Where {
     Setup,
     Live,
     Finished,
+    Records,
 }
 
-/// Words and their meaning, by what they belong to; each with the screens that show them.
-const WORDS: &[(&str, &[Where], &[(&str, &str)])] = &[
-    ("The four durations of a message", &[Where::Live, Where::Finished], &[
-        ("lag", "sent − due: hubmark's own lateness. Where it is large, doubt the rest."),
-        ("ack", "acknowledged − sent: how long the server took to promise."),
-        ("delivery", "received − sent: from the device to the reader; the study's latency."),
-        (
-            "response",
-            "received − due: what a device's owner feels. It counts the waiting that a late sender \
+/// A name, the screens that show its words, and the words with their meaning.
+type Group = (&'static str, &'static [Where], &'static [(&'static str, &'static str)]);
+
+/// Words and their meaning, by what they belong to.
+const WORDS: &[Group] = &[
+    (
+        "The four durations of a message",
+        &[Where::Live, Where::Finished, Where::Records],
+        &[
+            ("lag", "sent − due: hubmark's own lateness. Where it is large, doubt the rest."),
+            ("ack", "acknowledged − sent: how long the server took to promise."),
+            ("delivery", "received − sent: from the device to the reader; the study's latency."),
+            (
+                "response",
+                "received − due: what a device's owner feels. It counts the waiting that a late sender \
              hides (coordinated omission).",
-        ),
-        (
-            "p50, p99",
-            "half, 99 of 100 messages were faster. Shown only where at least 10 messages lie beyond \
+            ),
+            (
+                "p50, p99",
+                "half, 99 of 100 messages were faster. Shown only where at least 10 messages lie beyond \
              it. – is not measured, 0 is 0.",
-        ),
-    ]),
-    ("The ledger", &[Where::Live, Where::Finished], &[
-        ("on the way", "sent, and neither arrived nor refused yet. After the drain: lost."),
-        ("lost", "sent, not refused, never arrived."),
-        ("failed", "certainly refused by the server, and never arrived."),
-        ("corrupt", "arrived with a wrong stamp or wrong bytes."),
-        ("duplicate", "arrived again."),
-    ]),
-    ("The verdict", &[Where::Live, Where::Finished], &[
-        ("valid", "nothing speaks against the numbers of this repetition."),
-        (
-            "suspect",
-            "measured to the end, with a reason for doubt: messages lost, hubmark too busy, a server \
+            ),
+        ],
+    ),
+    (
+        "The ledger",
+        &[Where::Live, Where::Finished, Where::Records],
+        &[
+            ("on the way", "sent, and neither arrived nor refused yet. After the drain: lost."),
+            ("lost", "sent, not refused, never arrived."),
+            ("failed", "certainly refused by the server, and never arrived."),
+            ("corrupt", "arrived with a wrong stamp or wrong bytes."),
+            ("duplicate", "arrived again."),
+        ],
+    ),
+    (
+        "The verdict",
+        &[Where::Live, Where::Finished, Where::Records],
+        &[
+            ("valid", "nothing speaks against the numbers of this repetition."),
+            (
+                "suspect",
+                "measured to the end, with a reason for doubt: messages lost, hubmark too busy, a server \
              held back by heat or limits, samples missing.",
-        ),
-        ("failed", "not measured to the end; not in the figures."),
-    ]),
-    ("hubmark", &[Where::Live], &[
-        ("lag p99", "how late hubmark itself sent, in milliseconds. cpu: cores that it used."),
-        ("dropped", "pictures of the run that this screen was too slow to take. The load never waits."),
-    ]),
-    ("Servers", &[Where::Live], &[
-        ("cpu", "cores in use, of those that the hub has or the limit allows."),
-        ("mem", "as docker stats counts it; + is growth over the idle baseline, which is drawn."),
-        (
-            "disk",
-            "bytes written, and where the figure comes from: engine (its counters), data (growth of \
+            ),
+            ("failed", "not measured to the end; not in the figures."),
+        ],
+    ),
+    (
+        "hubmark",
+        &[Where::Live],
+        &[
+            ("lag p99", "how late hubmark itself sent, in milliseconds. cpu: cores that it used."),
+            (
+                "dropped",
+                "pictures of the run that this screen was too slow to take. The load never waits.",
+            ),
+        ],
+    ),
+    (
+        "Servers",
+        &[Where::Live],
+        &[
+            ("cpu", "cores in use, of those that the hub has or the limit allows."),
+            (
+                "mem",
+                "as docker stats counts it; + is growth over the idle baseline, which is drawn.",
+            ),
+            (
+                "disk",
+                "bytes written, and where the figure comes from: engine (its counters), data (growth of \
              the data folder), host (all that the machine wrote), proc (the process).",
-        ),
-        ("net", "received ↓ and sent ↑ by the server."),
-    ]),
-    ("Phases", &[Where::Setup, Where::Live], &[
-        (
-            "warm-up",
-            "of the server: load before the measured one; 0 s is a cold server, as the study. Of the \
+            ),
+            ("net", "received ↓ and sent ↑ by the server."),
+        ],
+    ),
+    (
+        "Phases",
+        &[Where::Setup, Where::Live],
+        &[
+            (
+                "warm-up",
+                "of the server: load before the measured one; 0 s is a cold server, as the study. Of the \
              load: its first seconds, sent and not measured.",
-        ),
-        ("baseline", "the servers idle, so that the load's share of memory and cpu can be told."),
-        ("drain", "after the last send, until everything arrived or the time is over."),
-        (
-            "threshold",
-            "a limit of the profile. ▲ is the moment of its first crossing, the dotted line the limit.",
-        ),
-        ("durability", "what an acknowledgement promises: default (each system's own), memory, disk."),
-    ]),
-    ("Choosing", &[Where::Setup], &[
-        ("point", "one combination of backend, users, payload, scenario and durability."),
-        ("repetition", "one execution of a point, on clean servers. All of them are interleaved at random."),
-        ("hub", "where the servers run: docker, an engine here or over ssh; local, child processes of this machine."),
-        ("*", "a value or a profile that was changed; delete takes the profile's own again."),
-    ]),
+            ),
+            (
+                "baseline",
+                "the servers idle, so that the load's share of memory and cpu can be told.",
+            ),
+            ("drain", "after the last send, until everything arrived or the time is over."),
+            (
+                "threshold",
+                "a limit of the profile. ▲ is the moment of its first crossing, the dotted line the limit.",
+            ),
+            (
+                "durability",
+                "what an acknowledgement promises: default (each system's own), memory, disk.",
+            ),
+        ],
+    ),
+    (
+        "Choosing",
+        &[Where::Setup],
+        &[
+            ("point", "one combination of backend, users, payload, scenario and durability."),
+            (
+                "repetition",
+                "one execution of a point, on clean servers. All of them are interleaved at random.",
+            ),
+            (
+                "hub",
+                "where the servers run: docker, an engine here or over ssh; local, child processes of this machine.",
+            ),
+            ("*", "a value or a profile that was changed; delete takes the profile's own again."),
+        ],
+    ),
 ];
 
 /// Columns of the words, and of their meanings.
@@ -116,11 +166,16 @@ fn rows(model: &Model) -> Vec<Row> {
         }
     };
     keys(&mut rows, model.keys.actions(below));
-    explain(&mut rows, "ctrl-c", "leave from everywhere; twice while a run is on: stop now and leave");
+    explain(
+        &mut rows,
+        "ctrl-c",
+        "leave from everywhere; twice while a run is on: stop now and leave",
+    );
     let here = match model.screen {
         Screen::Setup => Where::Setup,
         Screen::Live(_) => Where::Live,
         Screen::Finished(_) => Where::Finished,
+        Screen::Records | Screen::Record(_) => Where::Records,
     };
     for belongs in [true, false] {
         let groups = WORDS.iter().filter(|(_, at, _)| at.contains(&here) == belongs);

@@ -8,10 +8,12 @@ mod ledger;
 mod live;
 mod log;
 mod map;
+mod opened;
 mod palette;
 mod pointer;
 mod servers;
 mod setup;
+mod shelf;
 mod throughput;
 mod timeline;
 mod words;
@@ -27,6 +29,7 @@ use ratatui::{
 
 pub use help::last_first_row as last_row_of_help;
 pub use pointer::pointed;
+pub use words::point;
 
 use super::{
     model::{Model, Overlay, Screen},
@@ -51,6 +54,8 @@ fn unfolded(model: &Model, frame: &mut Frame) {
         Screen::Setup => setup::draw(model, frame, area),
         Screen::Live(live) => live::draw(live, model, frame, area),
         Screen::Finished(finished) => finished::draw(finished, model, frame, area),
+        Screen::Records => shelf::draw(model, frame, area),
+        Screen::Record(shown) => opened::draw(shown, model, frame, area),
     }
     match &model.overlay {
         Some(Overlay::Help(line)) => help::draw(*line, model, frame, area),
@@ -58,6 +63,9 @@ fn unfolded(model: &Model, frame: &mut Frame) {
         Some(Overlay::Stop) => dialog::stop(model, frame, area),
         Some(Overlay::Add(count)) => dialog::add(*count, model, frame, area),
         Some(Overlay::Quit) => dialog::quit(model, frame, area),
+        Some(Overlay::Remove) => dialog::remove(model, frame, area),
+        Some(Overlay::Export) => dialog::export(model, frame, area),
+        Some(Overlay::Name(naming, input)) => dialog::name(*naming, input, model, frame, area),
         None => {}
     }
 }
@@ -66,7 +74,7 @@ fn too_small(model: &Model, frame: &mut Frame) {
     let area = frame.area();
     let (width, height) = SMALLEST;
     let state = match model.screen {
-        Screen::Setup => "",
+        Screen::Setup | Screen::Records | Screen::Record(_) => "",
         Screen::Live(_) => " The run goes on.",
         Screen::Finished(_) => " The run is over.",
     };
@@ -105,6 +113,27 @@ fn footer(actions: &[(&str, &str)], model: &Model, frame: &mut Frame, area: Rect
         spans.push(Span::raw(meaning));
     }
     frame.render_widget(Line::from(spans), area);
+}
+
+/// What there is to say, or else the keys of the present place.
+fn word_or_keys(
+    word: Option<&Result<String, String>>,
+    actions: &[(&str, &str)],
+    model: &Model,
+    frame: &mut Frame,
+    area: Rect,
+) {
+    let room = usize::from(area.width).saturating_sub(3);
+    match word {
+        None => footer(actions, model, frame, area),
+        Some(Ok(word)) => {
+            frame.render_widget(Line::from(format!(" {}", crate::format::fit(word, room))), area);
+        }
+        Some(Err(word)) => {
+            let text = format!(" ! {}", crate::format::fit(word, room));
+            frame.render_widget(Line::from(Span::styled(text, model.theme.warn())), area);
+        }
+    }
 }
 
 /// The keys of `actions` and what they do, as the footer writes them.

@@ -3,7 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::{SMALLEST, finished, frame_of, in_footer, live, palette, setup};
+use super::{SMALLEST, finished, frame_of, in_footer, live, opened, palette, setup, shelf};
 use crate::tui::{
     model::{Model, Overlay, Screen},
     msg::Msg,
@@ -38,6 +38,8 @@ fn clicked(model: &Model, area: Rect, at: Position) -> Option<Msg> {
             Screen::Setup => setup::keys_of(model).to_vec(),
             Screen::Live(live) => live::keys_of(live),
             Screen::Finished(_) => finished::KEYS.to_vec(),
+            Screen::Records => shelf::keys_of(&model.shelf),
+            Screen::Record(shown) => opened::keys_of(shown),
         };
         return in_keys(model, &actions, at.x);
     }
@@ -45,6 +47,8 @@ fn clicked(model: &Model, area: Rect, at: Position) -> Option<Msg> {
         Screen::Setup => setup::pointed(model, area, at),
         Screen::Live(live) => live::pointed(live, area, at),
         Screen::Finished(shown) => finished::pointed(shown, model, area, at),
+        Screen::Records => shelf::pointed(model, area, at),
+        Screen::Record(_) => None,
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::{
     widgets::{Clear, Paragraph, Wrap},
 };
 
-use super::{both_ends, footer, frame_of, panel, title, words};
+use super::{both_ends, frame_of, panel, title, word_or_keys, words};
 use crate::format;
 use crate::{
     server::HubKind,
@@ -28,6 +28,9 @@ const HELP: u16 = 5;
 /// Columns of a value that has a problem beside it.
 const VALUE_WITH_PROBLEM: usize = 12;
 
+/// Columns of a value while it is typed and something is wrong with it.
+const VALUE_WHILE_TYPED: usize = 18;
+
 /// Draws the screen.
 pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
@@ -47,7 +50,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     if let Editing::Choices(line) = model.setup.editing {
         backends(line, model, frame, form);
     }
-    footer(keys_of(model), model, frame, keys);
+    word_or_keys(model.setup.word.as_ref(), keys_of(model), model, frame, keys);
 }
 
 /// Where the list, the form, what will happen and the help are.
@@ -104,8 +107,9 @@ pub const fn keys_of(model: &Model) -> &'static [(&'static str, &'static str)] {
         (Editing::Nothing, Pane::Profiles) => &[
             ("up down", "profile"),
             ("start-profile", "start"),
-            ("next", "change values"),
-            ("warm", "warm/cold server"),
+            ("next", "change"),
+            ("records", "records"),
+            ("check", "check hub"),
             ("help", "help"),
             ("quit", "quit"),
         ],
@@ -190,11 +194,18 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
     let label = Span::raw(format!("{star}{:<LABEL$}", field.label()));
 
     if let (true, Editing::Text(input)) = (selected, &setup.editing) {
+        let problem = setup.problem(field);
+        let width = if problem.is_some() { VALUE_WHILE_TYPED.min(width) } else { width };
         let visible = width.saturating_sub(1);
         let scroll = input.visual_scroll(visible);
         let shown: String = input.value().chars().skip(scroll).take(visible).collect();
         let value = Span::styled(format!("{shown:<width$}"), theme.selected());
-        frame.render_widget(Line::from(vec![label, value]), row);
+        let mut spans = vec![label, value];
+        if let Some(problem) = problem {
+            let room = usize::from(row.width).saturating_sub(LABEL + 4 + width);
+            spans.push(Span::styled(format!(" ✗ {}", format::fit(problem, room)), theme.warn()));
+        }
+        frame.render_widget(Line::from(spans), row);
         let cursor = input.visual_cursor().saturating_sub(scroll) + LABEL + 1;
         frame.set_cursor_position((row.x + (cursor as u16).min(row.width - 1), row.y));
         return;
