@@ -13,7 +13,7 @@ pub fn section(record: &Record) -> String {
     for (backend, card) in &record.footprints {
         let _ = writeln!(text, "\nfootprint of {backend}");
         for (name, value) in lines(card) {
-            let _ = writeln!(text, "  {name:<34} {value}");
+            let _ = writeln!(text, "  {name:<36} {value}");
         }
         for note in &card.notes {
             let _ = writeln!(text, "  not measured: {}", note.lines().next().unwrap_or_default());
