@@ -41,7 +41,7 @@ pub struct ScreenArgs {
 
 const EXIT_STATUS: &str = "\
 Exit status: 0 all well · 1 failed · 2 usage or bad profile · 3 a threshold was crossed or
-messages were lost · 130 interrupted
+messages were lost or refused · 130 interrupted
 
 Files: profiles in $XDG_CONFIG_HOME/hubmark, records in $XDG_DATA_HOME/hubmark/records, this
 program's log in $XDG_STATE_HOME/hubmark; HUBMARK_CONFIG_DIR, HUBMARK_RECORDS_DIR and

@@ -303,16 +303,25 @@ pub struct Ledger {
     pub corrupt: u64,
     /// Arrivals after the drain.
     pub late: u64,
-    /// Sent, neither delivered nor failed.
+    /// Sent, neither delivered nor failed when the drain was over.
     pub lost: u64,
     /// Acknowledged, then lost.
     pub acked_then_lost: u64,
+    /// Sent, neither delivered nor failed, and nobody waited for it: counted instead of *lost*
+    /// before the drain is over, and for good in a repetition that ended early.
+    #[serde(default)]
+    pub on_the_way: u64,
     /// Messages that the server held after the drain, counted over a connection of its own;
     /// `null` when it could not be asked.
     pub stored: Option<u64>,
 }
 
 impl Ledger {
+    /// Messages that were sent and are certainly not there: lost, or refused.
+    pub const fn undelivered(&self) -> u64 {
+        self.lost + self.failed
+    }
+
     /// What does not add up; empty when both equations hold.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -322,10 +331,10 @@ impl Ledger {
                 self.planned, self.sent, self.unsent
             ));
         }
-        if self.sent != self.delivered + self.lost + self.failed {
+        if self.sent != self.delivered + self.lost + self.failed + self.on_the_way {
             found.push(format!(
-                "sent {} ≠ delivered {} + lost {} + failed {}",
-                self.sent, self.delivered, self.lost, self.failed
+                "sent {} ≠ delivered {} + lost {} + failed {} + on the way {}",
+                self.sent, self.delivered, self.lost, self.failed, self.on_the_way
             ));
         }
         found

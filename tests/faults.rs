@@ -40,6 +40,8 @@ fn stopped_in_order(signal: Signal) {
         "{:?}",
         repetition.ledger
     );
+    assert_eq!(repetition.ledger.contradictions(), [""; 0]);
+    assert_eq!(repetition.ledger.lost, 0, "nobody waited for what was on the way");
     assert!(!runs(server));
     assert_eq!(bench.folders().len(), 0);
 }

@@ -219,3 +219,15 @@ fn what_a_killed_run_left_is_removed_and_a_living_run_is_spared() {
     living.signal(Signal::SIGINT);
     living.end().0.says(130, &[]);
 }
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_limit_that_would_not_be_one_is_refused_at_once() {
+    let bench = Bench::new();
+    let mut command = bench.command(program());
+    command.env_remove("DOCKER_HOST").args(["run", "study-latency-users-quick", "--set"]);
+    command.arg("fault=[{ at = \"1 s\", kind = \"limit\", cpus = \"4096 cpus\" }]");
+    let words = ["4096 cpus cannot be a limit there, the hub has", "set its key cpus"];
+    Answer::of(&mut command).says(2, &words);
+    assert_eq!(bench.record_file(), None);
+}

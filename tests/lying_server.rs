@@ -83,6 +83,7 @@ fn exactly(trial: &Trial) {
         late: 0,
         lost: told.dropped + told.corrupted,
         acked_then_lost: told.dropped + told.corrupted,
+        on_the_way: 0,
         stored: Some(told.stored),
     };
     assert_eq!(ledger, expected, "{told:?}");

@@ -94,7 +94,9 @@ pub enum BackendError {
         last: String,
     },
     /// The server refused the user name or password.
-    #[error("{server} at {address} refused user {user:?}: {reason}")]
+    #[error(
+        "{server} at {address} refused user {user:?}: {reason}\n  see that this account is there, with the password that hubmark was given, and that nobody changes accounts while it measures"
+    )]
     Refused {
         /// The server's role.
         server: String,

@@ -38,7 +38,7 @@ pub enum Exit {
     Failed,
     /// The command line or the profile is wrong.
     Usage,
-    /// A threshold was crossed, or messages were lost.
+    /// A threshold was crossed, or messages were lost or refused.
     Crossed,
     /// Stopped by the operator or a signal.
     Interrupted,

@@ -155,9 +155,10 @@ fn finish(outcome: Result<Outcome, EngineError>, format: Format) -> Result<Exit>
 fn refusal(error: &EngineError) -> Exit {
     complain(error);
     match error {
-        EngineError::Settings(_) | EngineError::NoBackend(_) | EngineError::NoSuchServer { .. } => {
-            Exit::Usage
-        }
+        EngineError::Settings(_)
+        | EngineError::NoBackend(_)
+        | EngineError::NoSuchServer { .. }
+        | EngineError::Fault { .. } => Exit::Usage,
         EngineError::Stopped => Exit::Interrupted,
         _ => Exit::Failed,
     }
@@ -200,7 +201,7 @@ pub fn judge(record: &Record) -> Exit {
         if repetition.verdict.status == Judgement::Failed {
             return Exit::Failed;
         }
-        if repetition.ledger.lost > 0 || !repetition.crossed.is_empty() {
+        if repetition.ledger.undelivered() > 0 || !repetition.crossed.is_empty() {
             exit = Exit::Crossed;
         }
     }

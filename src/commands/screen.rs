@@ -61,7 +61,7 @@ pub fn open(runtime: &Runtime, look: &ScreenArgs) -> Result<Exit> {
         Some(last) => match last.end {
             End::Failed { .. } => Exit::Failed,
             End::Stopped => Exit::Interrupted,
-            End::Complete if last.lost > 0 || last.crossed > 0 => Exit::Crossed,
+            End::Complete if last.undelivered > 0 || last.crossed > 0 => Exit::Crossed,
             End::Complete => Exit::Well,
         },
     })

@@ -203,12 +203,15 @@ impl Faults {
     }
 
     /// Whom to blame for what: a message that is missing belongs to the first fault that had not
-    /// been recovered from when it was sent.
+    /// been recovered from when it was sent. Before the drain is over nothing is missing yet.
     fn tolls(&self) -> Vec<Option<Toll>> {
         let scene = &self.scene;
         let states: Vec<State> = scene.cases.iter().map(|case| case.state().clone()).collect();
         let mut tolls: Vec<_> =
             states.iter().map(|state| state.began.map(|_| Toll::default())).collect();
+        if !scene.recorder.is_closed() {
+            return vec![None; tolls.len()];
+        }
         let recovered: Vec<Option<Micros>> = states
             .iter()
             .map(|state| scene.recorder.comebacks().seen(state.awaited?.1).0)

@@ -223,11 +223,12 @@ impl Books {
         self.counts.late += 1;
     }
 
-    /// Adds this shard to `total`, counting what is still open as lost or failed.
+    /// Adds this shard to `total`, counting what is still open as failed or, once nothing more is
+    /// waited for (`over`), lost; before that as on the way.
     ///
-    /// `failed` and `lost` are counted from the open messages, not as differences, so that the
+    /// All three are counted from the open messages, not as differences, so that the
     /// ledger's equations can fail when the books are wrong.
-    pub fn add_to(&self, total: &mut Ledger) {
+    pub fn add_to(&self, total: &mut Ledger, over: bool) {
         total.sent += self.counts.sent;
         total.acked += self.counts.acked;
         total.delivered += self.counts.delivered;
@@ -239,8 +240,9 @@ impl Books {
             if !entry.delivered {
                 let refused = entry.answer == Answer::Refused;
                 total.failed += u64::from(refused);
-                total.lost += u64::from(!refused);
-                total.acked_then_lost += u64::from(entry.answer == Answer::Acked);
+                total.on_the_way += u64::from(!refused && !over);
+                total.lost += u64::from(!refused && over);
+                total.acked_then_lost += u64::from(entry.answer == Answer::Acked && over);
             }
         }
     }
@@ -262,11 +264,12 @@ impl Books {
             .collect()
     }
 
-    /// Messages that waiting may still change: without an answer, or (where arrivals are expected)
-    /// acknowledged and not yet arrived.
+    /// Messages that waiting may still change: without an answer (one that has arrived may yet be
+    /// sent again by a client that has none), or (where arrivals are expected) acknowledged and not
+    /// yet arrived.
     pub fn pending(&self, arrivals_expected: bool) -> u64 {
         let pending = |entry: &&Entry| match entry.answer {
-            Answer::None => !entry.delivered,
+            Answer::None => true,
             Answer::Acked => arrivals_expected && !entry.delivered,
             Answer::Refused | Answer::Unknown => false,
         };
@@ -286,7 +289,7 @@ mod tests {
 
     fn total(books: &Books, planned: u64) -> Ledger {
         let mut total = Ledger { planned, ..Ledger::default() };
-        books.add_to(&mut total);
+        books.add_to(&mut total, true);
         total.unsent = planned - total.sent;
         total
     }
@@ -340,6 +343,9 @@ mod tests {
             prop_assert_eq!(ledger.acked_then_lost, count(|f| f.acked && f.arrivals == 0));
             prop_assert_eq!(ledger.corrupt, 0);
             prop_assert!(ledger.contradictions().is_empty());
+            let mut early = Ledger { planned: ledger.planned, ..Ledger::default() };
+            books.add_to(&mut early, false);
+            prop_assert_eq!(early, Ledger { lost: 0, acked_then_lost: 0, on_the_way: ledger.lost, ..ledger });
         }
     }
 

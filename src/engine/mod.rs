@@ -86,6 +86,14 @@ pub enum EngineError {
         /// The roles that there are.
         roles: String,
     },
+    /// A fault of the plan that this hub cannot bring about.
+    #[error("the fault {fault:?} cannot be brought about: {reason}")]
+    Fault {
+        /// The fault in words.
+        fault: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A server ended while it was needed.
     #[error("{0}")]
     ServerEnded(String),

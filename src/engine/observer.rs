@@ -119,8 +119,13 @@ impl<'a> Observer<'a> {
                     self.generator = self.watch.lap();
                 }
             }
-            self.teller.snapshot(self.snapshot());
+            self.tell();
         }
+    }
+
+    /// Tells how everything stands now.
+    pub fn tell(&mut self) {
+        self.teller.snapshot(self.snapshot());
     }
 
     /// Seconds of the load; 0 before it.

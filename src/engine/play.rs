@@ -166,6 +166,7 @@ impl Play<'_> {
             reader = Some(verifier);
         }
         self.recorder.close();
+        observer.tell();
         self.stage.unless_ended(self.faults.finish()).await?;
         let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
         fleet.close().await?;
@@ -204,6 +205,7 @@ impl Play<'_> {
         let throughput = self.throughput(first, self.recorder.arrivals().map(|(_, last)| last));
         self.course.enter(Phase::Collect, None);
         self.recorder.close();
+        observer.tell();
         self.stage.unless_ended(self.faults.finish()).await?;
         let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
         reader.end().await?;

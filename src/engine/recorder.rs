@@ -154,6 +154,11 @@ impl Recorder {
         self.closed.store(true, Relaxed);
     }
 
+    /// Whether the drain is over.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
     fn shard(&self, stamp: Stamp) -> usize {
         stamp.user() as usize % self.books.len()
     }
@@ -215,7 +220,7 @@ impl Recorder {
     /// A batch of arrivals becomes visible.
     pub(super) fn arrived(&self, batch: &[Arrived]) {
         let Some(last) = batch.last() else { return };
-        let closed = self.closed.load(Relaxed);
+        let closed = self.is_closed();
         let mut first_arrivals = 0;
         let mut guard = lock(&self.received);
         let received = &mut *guard;
@@ -251,11 +256,12 @@ impl Recorder {
         lock(&self.books[0]).corrupt();
     }
 
-    /// Everything counted so far; `lost` is what would be lost if nothing more arrived.
+    /// Everything counted so far. What has neither arrived nor been refused is *lost* once the
+    /// books are closed, and *on the way* before.
     pub fn ledger(&self) -> Ledger {
         let mut ledger = Ledger { planned: self.planned, ..Ledger::default() };
         for books in &self.books {
-            lock(books).add_to(&mut ledger);
+            lock(books).add_to(&mut ledger, self.is_closed());
         }
         ledger.unsent = ledger.planned.saturating_sub(ledger.sent);
         ledger

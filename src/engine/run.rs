@@ -10,7 +10,7 @@ use crate::{
     backend::{self, Backend, Setup},
     event::{Event, Level, Teller},
     hub::{self, Hub, machine},
-    plan::{Plan, Point},
+    plan::{FaultKind, Plan, Point},
     record::{Hubmark, PointResult, Provenance, Record, SCHEMA, Status, store},
     server::{Image, Launch},
 };
@@ -69,6 +69,7 @@ impl Engine {
         let backends = checked(plan)?;
         let client = machine::this_machine();
         let mut facts = hub.facts().await?;
+        check_limits_of_faults(plan, facts.cores)?;
         if facts.shared_with_client {
             // An engine does not know the machine under it; on this one we can see for ourselves.
             facts.model = facts.model.or_else(|| client.model.clone());
@@ -191,6 +192,25 @@ fn check_faults(plan: &Plan, backends: &[Arc<dyn Backend>]) -> Result<(), Engine
                     roles: roles.join(", "),
                 });
             }
+        }
+    }
+    Ok(())
+}
+
+/// A limit above what there is would not be in force, and is no fault.
+fn check_limits_of_faults(plan: &Plan, cores: Option<u32>) -> Result<(), EngineError> {
+    for fault in &plan.faults {
+        let (FaultKind::Limit { cpus: Some(asked), .. }, Some(cores)) = (&fault.kind, cores) else {
+            continue;
+        };
+        if asked.0 > f64::from(cores) {
+            return Err(EngineError::Fault {
+                fault: fault.to_string(),
+                reason: format!(
+                    "{asked} cannot be a limit there, the hub has {cores} cores; set its key cpus \
+                     to no more than that"
+                ),
+            });
         }
     }
     Ok(())

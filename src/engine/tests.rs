@@ -78,6 +78,7 @@ const WHOLE: Ledger = Ledger {
     late: 0,
     lost: 0,
     acked_then_lost: 0,
+    on_the_way: 0,
     stored: Some(PLANNED),
 };
 
@@ -244,6 +245,7 @@ async fn every_fate_has_its_place_in_the_ledger() {
         late: 0,
         lost: 300,
         acked_then_lost: 200,
+        on_the_way: 0,
         stored: Some(900),
     };
     assert_eq!(repetition.ledger, expected);
@@ -273,17 +275,22 @@ async fn what_a_stopped_load_did_not_send_is_counted() {
     let control = Control::default();
     let stopper = control.clone();
     let workload = LatencyWorkload { messages: 100_000, ..paced() };
+    let fate = |number| if number == 0 { Fate { seen: Seen::Never, ..FINE } } else { FINE };
     let stop = async {
         tokio::time::sleep(Duration::from_millis(400)).await;
         stopper.stop_now();
     };
-    let (done, ()) =
-        tokio::join!(play(Workload::Latency(workload), Mock::default(), &control), stop);
+    let (done, ()) = tokio::join!(
+        play(Workload::Latency(workload), Mock { fate, ..Mock::default() }, &control),
+        stop
+    );
     assert!(matches!(done.error, Some(EngineError::Stopped)));
     let ledger = done.repetition.ledger;
     assert_eq!(ledger.planned, 1_000_000);
     assert!(ledger.sent > 0 && ledger.unsent > 0, "{ledger:?}");
     assert_eq!(ledger.contradictions(), [""; 0]);
+    assert_eq!((ledger.lost, ledger.acked_then_lost), (0, 0), "nobody waited for the rest");
+    assert!(ledger.on_the_way > 0, "{ledger:?}");
     assert_eq!(done.repetition.verdict.status, Judgement::Failed);
     assert_eq!(done.repetition.verdict.reasons[0].code, "stopped");
 }

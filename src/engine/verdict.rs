@@ -341,6 +341,7 @@ mod tests {
         late: 0,
         lost: 0,
         acked_then_lost: 0,
+        on_the_way: 0,
         stored: Some(10),
     };
 

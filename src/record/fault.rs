@@ -30,7 +30,7 @@ pub struct FaultResult {
     pub recovery_ack: Option<f64>,
     /// Seconds from the same moment until the first arrival of a message that was sent after it.
     pub recovery_delivery: Option<f64>,
-    /// What it cost. `null` when it was never in force.
+    /// What it cost. `null` when it was never in force, or when the repetition ended early.
     pub toll: Option<Toll>,
 }
 

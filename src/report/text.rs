@@ -308,6 +308,11 @@ fn repetitions(record: &Record) -> impl Iterator<Item = (&PointResult, &Repetiti
     record.points.iter().flat_map(|point| point.repetitions.iter().map(move |r| (point, r)))
 }
 
+/// Only repetitions that ended early have any.
+fn on_the_way(number: u64) -> String {
+    if number == 0 { String::new() } else { format!("  on the way {}", count(number)) }
+}
+
 fn messages(text: &mut String, record: &Record) {
     let mut total = Ledger::default();
     for (_, Repetition { ledger, .. }) in repetitions(record) {
@@ -317,6 +322,7 @@ fn messages(text: &mut String, record: &Record) {
         total.acked += ledger.acked;
         total.delivered += ledger.delivered;
         total.lost += ledger.lost;
+        total.on_the_way += ledger.on_the_way;
         total.failed += ledger.failed;
         total.duplicate += ledger.duplicate;
         total.corrupt += ledger.corrupt;
@@ -332,8 +338,9 @@ fn messages(text: &mut String, record: &Record) {
     );
     let _ = writeln!(
         text,
-        "          lost {}  failed {}  unsent {}  duplicate {}  out of order {}  corrupt {}",
+        "          lost {}{}  failed {}  unsent {}  duplicate {}  out of order {}  corrupt {}",
         count(total.lost),
+        on_the_way(total.on_the_way),
         count(total.failed),
         count(total.unsent),
         count(total.duplicate),

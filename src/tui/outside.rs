@@ -244,8 +244,8 @@ pub struct RunEnd {
     pub end: End,
     /// The file of its record, once there was one.
     pub record: Option<PathBuf>,
-    /// Messages lost over all repetitions.
-    pub lost: u64,
+    /// Messages lost or refused over all repetitions.
+    pub undelivered: u64,
     /// Thresholds crossed over all repetitions.
     pub crossed: usize,
 }

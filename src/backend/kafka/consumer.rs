@@ -78,6 +78,15 @@ impl KafkaConsumer {
         })
     }
 
+    /// What to say when the topic is not there any more.
+    fn without_topic(&self, last: &str) -> BackendError {
+        let reason = format!(
+            "{last}\n  the topic {TOPIC} was there and is not any more: find out who deletes topics \
+             on that server, and run again"
+        );
+        self.place.failed("reading the topic", reason)
+    }
+
     fn assign(&mut self) -> Result<(), BackendError> {
         let Some(start) = self.start.take() else { return Ok(()) };
         self.consumer
@@ -122,7 +131,7 @@ impl Consumer for KafkaConsumer {
                     gone = None;
                 } else if since.elapsed() > COMEBACK {
                     inbox.flush();
-                    return Err(self.place.failed("reading the topic", last));
+                    return Err(self.without_topic(last));
                 }
             }
             if untold > 0 {
@@ -130,7 +139,10 @@ impl Consumer for KafkaConsumer {
                 untold = 0;
             }
             if inbox.stopped() {
-                return Ok(());
+                return match gone {
+                    Some((_, last)) => Err(self.without_topic(&last)),
+                    None => Ok(()),
+                };
             }
         }
     }

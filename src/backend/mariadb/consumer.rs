@@ -112,8 +112,10 @@ impl Reader {
                 Err(Halt::Fatal(error)) => return Err(error),
                 Err(Halt::Stopped(waited)) if waited < OVERDUE => break,
                 Err(Halt::Stopped(waited)) => {
-                    let reason =
-                        format!("the server has not answered the last query for {waited:.1?}");
+                    let reason = format!(
+                        "the server has not answered the last query for {waited:.1?}\n  look at \
+                         the hub's network and at what the server logs"
+                    );
                     return Err(self.login.operation("reading", reason));
                 }
                 Err(Halt::Lost(reason)) => self.restore(runtime, &inbox, &reason)?,
@@ -182,7 +184,10 @@ impl Reader {
                 Err(_) => {}
             }
             if inbox.borrow().stopped() {
-                let reason = format!("the connection was lost and did not come back: {last}");
+                let reason = format!(
+                    "the connection was lost and did not come back: {last}\n  look at the hub's \
+                     network and at what the server logs"
+                );
                 return Err(self.login.operation("reading", reason));
             }
             std::thread::sleep(pause);

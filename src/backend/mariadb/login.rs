@@ -130,9 +130,15 @@ pub fn refuses_login(error: &Error) -> bool {
     matches!(error, Error::Server(server) if REFUSALS.contains(&server.code))
 }
 
+/// Codes of errors that a full disk causes: disk full, table full.
+const FULL: &[u16] = &[1021, 1114];
+
 /// The error's own words, without the client library's wrapping.
 pub fn words(error: &Error) -> String {
     match error {
+        Error::Server(server) if FULL.contains(&server.code) => {
+            format!("{server}: its disk or its table space is full, make room on the hub")
+        }
         Error::Server(server) => server.to_string(),
         Error::Driver(driver) => driver.to_string(),
         Error::Io(mysql_async::IoError::Io(io)) => io.to_string(),

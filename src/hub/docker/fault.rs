@@ -166,7 +166,7 @@ impl Engine {
         let all = f64::from(self.cores.unwrap_or(1));
         let memory = limits.memory.or(self.memory).and_then(|bytes| i64::try_from(bytes.0).ok());
         let update = ContainerUpdateBody {
-            nano_cpus: Some(nano_cpus(limits.cpus.unwrap_or(Cpus(all)).0, self.cores)),
+            nano_cpus: Some(nano_cpus(limits.cpus.unwrap_or(Cpus(all)))),
             memory: memory.filter(|_| self.memory_cgroup != Some(false)),
             memory_swap: memory.filter(|_| self.memory_cgroup != Some(false)),
             ..ContainerUpdateBody::default()

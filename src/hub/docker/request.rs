@@ -13,7 +13,10 @@ use super::{
     placeholder::{Placeholders, own_address_script},
     refusal::Refusable,
 };
-use crate::server::{ContainerSpec, Limits};
+use crate::{
+    server::{ContainerSpec, Limits},
+    units::Cpus,
+};
 
 /// Open files and sockets that a server may have. Thousands of connections need more than many
 /// engines grant by themselves.
@@ -106,7 +109,7 @@ impl Engine {
         let neighbours = placeholders.servers.iter().map(|(role, at)| format!("{role}:{at}"));
         HostConfig {
             extra_hosts: Some(neighbours.collect()),
-            nano_cpus: limits.cpus.map(|cpus| (cpus.0 * 1e9).round() as i64),
+            nano_cpus: limits.cpus.map(nano_cpus),
             memory,
             memory_swap: memory,
             blkio_device_write_bps: self.disk_rule(limits, left_out).map(|rule| vec![rule]),
@@ -170,25 +173,12 @@ impl Entry {
     }
 }
 
-/// More cores than there are would be refused.
-pub(super) fn nano_cpus(asked: f64, cores: Option<u32>) -> i64 {
-    let there = cores.map_or(f64::INFINITY, f64::from);
-    (asked.min(there) * 1e9).round() as i64
+/// Cores as the engine counts them.
+pub(super) fn nano_cpus(cpus: Cpus) -> i64 {
+    (cpus.0 * 1e9).round() as i64
 }
 
 /// A role as a part of a container's name.
 pub(super) fn file_name(role: &str) -> String {
     role.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cores_are_clamped_to_those_there() {
-        assert_eq!(nano_cpus(0.5, Some(2)), 500_000_000);
-        assert_eq!(nano_cpus(4.0, Some(2)), 2_000_000_000);
-        assert_eq!(nano_cpus(4.0, None), 4_000_000_000);
-    }
 }

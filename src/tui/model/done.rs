@@ -147,6 +147,16 @@ impl Finished {
         })
     }
 
+    /// Messages of repetitions that ended early, of which nobody knows what became.
+    pub fn on_the_way(&self) -> u64 {
+        self.done.iter().map(|done| done.ledger.on_the_way).sum()
+    }
+
+    /// Messages lost or refused over all repetitions.
+    pub fn undelivered(&self) -> u64 {
+        self.done.iter().map(|done| done.ledger.undelivered()).sum()
+    }
+
     /// Messages lost over all repetitions.
     pub fn lost(&self) -> u64 {
         self.done.iter().map(|done| done.ledger.lost).sum()

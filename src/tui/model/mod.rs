@@ -642,7 +642,7 @@ impl Model {
         self.outcome.last = Some(RunEnd {
             end: finished.end.clone(),
             record: finished.record.clone(),
-            lost: finished.lost(),
+            undelivered: finished.undelivered(),
             crossed: finished.crossed(),
         });
         let leave = matches!(live.ending, Ending::Leave(_));

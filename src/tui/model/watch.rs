@@ -210,9 +210,12 @@ impl Watch {
         self.snapshot.ledger.planned > 0
     }
 
-    /// Whether messages may still arrive, so that none can be called lost.
-    pub fn under_way(&self) -> bool {
-        !matches!(self.phase, Some((Phase::Collect | Phase::Cleanup, ..)))
+    /// Whether what is missing may still arrive, or might have, had the repetition not ended
+    /// early: none of it can be called lost.
+    pub fn may_still_arrive(&self) -> bool {
+        let ledger = &self.snapshot.ledger;
+        let under_way = !matches!(self.phase, Some((Phase::Collect | Phase::Cleanup, ..)));
+        ledger.on_the_way > 0 || (ledger.lost == 0 && under_way)
     }
 
     /// Share of the phase that is done and seconds it took and takes, where somebody knows.

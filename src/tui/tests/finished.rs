@@ -11,7 +11,7 @@ fn a_whole_run_is_read_at_its_end() {
     stage.key(KeyCode::Down);
     stage.frames("finished", &[(80, 24), (120, 40), (160, 45)]);
     let last = stage.model.outcome.last.clone().expect("a run ended");
-    assert_eq!((last.end, last.lost), (End::Complete, 12));
+    assert_eq!((last.end, last.undelivered), (End::Complete, 12));
     stage.key(KeyCode::Char('r'));
     assert!(matches!(stage.effects.as_slice(), [Effect::Start(_)]));
     assert_eq!(stage.model.place(), Place::Live);

@@ -148,7 +148,15 @@ fn answer<'a>(finished: &'a Finished, model: &Model) -> Vec<Line<'a>> {
         );
         lines.push(styled(text, theme.warn()));
     }
-    if lost == 0 && !finished.done.is_empty() {
+    let on_the_way = finished.on_the_way();
+    if on_the_way > 0 {
+        lines.push(Line::from(format!(
+            "{} {} on the way when a repetition ended early: neither delivered nor lost.",
+            format::count(on_the_way),
+            words::plural(on_the_way, "message"),
+        )));
+    }
+    if lost == 0 && on_the_way == 0 && !finished.done.is_empty() {
         let arrived: u64 = finished.done.iter().map(|done| done.ledger.delivered).sum();
         lines.push(Line::from(format!(
             "Nothing lost: {} messages delivered.",

@@ -60,14 +60,22 @@ pub fn alone(scene: &Scene, frame: &mut Frame, area: Rect) {
     let ledger = &scene.watch.snapshot.ledger;
     let width = usize::from(inner.width);
     let measured = scene.watch.is_measured();
-    let way = if scene.watch.under_way() { "on the way" } else { "lost" };
+    let (way, missing) = if scene.watch.may_still_arrive() {
+        ("on the way", ledger.on_the_way)
+    } else {
+        ("lost", ledger.lost)
+    };
     let counts = [
         ("planned", ledger.planned, "what the plan asks for = sent + unsent"),
-        ("sent", ledger.sent, "handed to the client library = delivered + lost + failed"),
+        (
+            "sent",
+            ledger.sent,
+            "handed to the client library = delivered + on the way or lost + failed",
+        ),
         ("unsent", ledger.unsent, "not handed over, or not yet"),
         ("acked", ledger.acked, "acknowledged by the server"),
         ("delivered", ledger.delivered, "distinct messages that arrived intact"),
-        (way, ledger.lost, "sent, neither delivered nor failed; after the drain: lost"),
+        (way, missing, "sent, neither delivered nor failed; after the drain: lost"),
         ("failed", ledger.failed, "certainly refused, never arrived"),
         ("corrupt", ledger.corrupt, "arrived with a wrong stamp or wrong bytes"),
         ("duplicate", ledger.duplicate, "arrived again"),
@@ -126,9 +134,8 @@ fn messages(scene: &Scene) -> Vec<Line<'static>> {
     };
     let bad = |value: u64| if value > 0 { theme.bad() } else { plain };
     let doubt = |value: u64| if value > 0 { theme.warn() } else { plain };
-    // While messages may still arrive, none of them is lost.
-    let missing = if scene.watch.under_way() {
-        put("on the way", ledger.lost, plain)
+    let missing = if scene.watch.may_still_arrive() {
+        put("on the way", ledger.on_the_way, plain)
     } else {
         put(if ledger.lost > 0 { "LOST" } else { "lost" }, ledger.lost, bad(ledger.lost))
     };
