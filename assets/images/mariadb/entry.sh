@@ -20,10 +20,11 @@ text() { printf "'%s'" "$(printf %s "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/''/g")"; 
 # not echo, to which a backslash means something
 sql() { printf '%s\n' "$1"; }
 
-# accounts: SQL that makes what the variables ask for; harmless when it is run at each start
+# accounts: SQL that makes what the variables ask for; run at each start, it leaves alone who is there, with all that
+# was granted since
 accounts() {
   if [ -n "${MARIADB_ROOT_PASSWORD:-}" ]; then
-    sql "CREATE OR REPLACE USER root@'%' IDENTIFIED BY $(text "$MARIADB_ROOT_PASSWORD");"
+    sql "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY $(text "$MARIADB_ROOT_PASSWORD");"
     sql "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;"
   fi
   if [ -n "${MARIADB_DATABASE:-}" ]; then
@@ -31,7 +32,7 @@ accounts() {
   fi
   if [ -n "${MARIADB_USER:-}" ]; then
     user="$(text "$MARIADB_USER")@'%'"
-    sql "CREATE OR REPLACE USER $user IDENTIFIED BY $(text "$MARIADB_PASSWORD");"
+    sql "CREATE USER IF NOT EXISTS $user IDENTIFIED BY $(text "$MARIADB_PASSWORD");"
     if [ -n "${MARIADB_DATABASE:-}" ]; then
       # in a grant _ and % of a database's name are wildcards
       name=$(printf %s "$MARIADB_DATABASE" | sed 's/[_%]/\\&/g')
