@@ -228,3 +228,28 @@ fn this_test_sees() {
     assert_eq!(code_of("a // b\n// c\n#[cfg(test)]\nmod tests {\nd"), "a\n");
     assert!(used(&sources().into_iter().find(|s| s.room == "engine").unwrap().code).len() > 1);
 }
+
+/// The time of day is for people: in the names of files and runs, and when something began. What
+/// is measured is measured by the monotonic clock, whatever anybody sets.
+#[test]
+fn no_duration_is_taken_from_the_system_clock() {
+    const TELLING: &[&str] = &[
+        "commands/launch.rs",
+        "engine/repetition.rs",
+        "engine/resume.rs",
+        "engine/run.rs",
+        "engine/walk.rs",
+        // Compares the hub's time of day with ours.
+        "hub/docker/examine.rs",
+    ];
+    const WALL: &[&str] =
+        &["SystemTime::now", "Timestamp::now", "Zoned::now", "CLOCK_REALTIME", "gettimeofday"];
+    let mut tellers = Vec::new();
+    for source in sources() {
+        if WALL.iter().any(|word| source.code.contains(word)) {
+            tellers.push(source.path.to_str().unwrap().to_owned());
+        }
+    }
+    tellers.sort();
+    assert_eq!(tellers, TELLING);
+}

@@ -3,7 +3,8 @@
 #
 # Usage: tests/long.sh [CAMPAIGN [ARGUMENT...]]
 #   kills [COUNT [SEED]]  random kills of runs on the built-in broker; none loses a finished repetition
-#   faults                every planned fault on every server at every moment, on a Docker engine (~40 min)
+#   faults [SEED]         every fault by plan and by accident on every server at every moment (Docker engine, ~90 min)
+#   kills_containers [COUNT [SEED]]  the same kills of runs on a Docker engine
 #   tls                   the study's quick profiles at full length over TLS, on a rehearsed hub (~30 min)
 #   capacity [BACKEND]    the capacity of a server limited to 0.25 cpu and to 1 cpu (needs a Docker engine)
 set -uo pipefail

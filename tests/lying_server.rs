@@ -175,7 +175,7 @@ fn what_comes_after_the_drain_is_lost() {
 
 #[test]
 fn what_was_refused_has_failed_and_is_not_lost() {
-    for trial in under("refuse=0.1", [1, 2], 0) {
+    for trial in under("refuse=0.1", [1, 2], 3) {
         assert!(trial.told.refused > 0);
         assert_eq!(codes(&trial.repetition), ["messages-failed", "send-errors"]);
         assert_eq!(trial.repetition.verdict.status, Judgement::Suspect);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A campaign of kills: runs on the built-in broker, each ended by a random signal at a random moment
-# (KILL, INT, TERM or HUP), beside one run that must live through all of it. After each kill the record
+# A campaign of kills: runs on the built-in broker, each ended at a random moment by a signal
+# (KILL, INT, TERM and HUP in turns), beside one run that must live through all of it. After each kill the record
 # must hold every repetition that was told as finished, and after `hubmark clean` nothing may be left
 # but what the living run needs. Then the run is gone on with until the next kill: what was finished
 # before must still be there, repetition for repetition.
@@ -68,8 +68,8 @@ fail() {
 }
 
 for ((kill = 1; kill <= count; kill++)); do
-  signals=(KILL KILL INT TERM HUP)
-  signal=${signals[RANDOM % ${#signals[@]}]}
+  signals=(KILL INT TERM HUP)
+  signal=${signals[kill % ${#signals[@]}]}
   delay=$((RANDOM % longest))
   sent[$signal]=$((${sent[$signal]:-0} + 1))
   record=$HUBMARK_RECORDS_DIR/$kill.json

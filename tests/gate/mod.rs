@@ -1,6 +1,8 @@
 //! A gate before a Docker engine's socket: everything passes as it is, but before a container is
 //! removed, a test may look into it. So a second reader can count what a server holds after the
-//! run has done all its work, without a race and without a word to hubmark.
+//! run has done all its work, without a race and without a word to hubmark. And before a container
+//! is made, a test may change what is asked for.
+#![allow(dead_code, reason = "each test file takes what it needs")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
 pub mod look;
@@ -11,7 +13,7 @@ use std::{
     os::unix::net::{UnixListener, UnixStream},
     panic::catch_unwind,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
 };
@@ -20,6 +22,18 @@ const ENGINE: &str = "/var/run/docker.sock";
 
 /// Looks into the container with this identity; what it returns is kept.
 type Look = fn(container: &str) -> u64;
+
+/// Changes the body of a request for a container.
+pub type Change = Box<dyn Fn(&mut serde_json::Value) + Send + Sync>;
+
+/// How the gate is kept.
+struct Keeper {
+    look: Look,
+    /// Whether containers that have ended are looked into, too.
+    dead: bool,
+    change: Option<Change>,
+    seen: Seen,
+}
 
 /// What was seen, with the run that the container belonged to.
 type Seen = Arc<Mutex<Vec<(String, u64)>>>;
@@ -33,14 +47,23 @@ pub struct Gate {
 impl Gate {
     /// Opens a socket in `folder` that leads to the engine.
     pub fn open(folder: &Path, look: Look) -> Self {
+        Self::kept(folder, look, false, None)
+    }
+
+    /// The same, for a test in which servers end; `change` is made to every container asked for.
+    pub fn open_to_the_dead(folder: &Path, look: Look, change: Option<Change>) -> Self {
+        Self::kept(folder, look, true, change)
+    }
+
+    fn kept(folder: &Path, look: Look, dead: bool, change: Option<Change>) -> Self {
         let socket = folder.join("gate.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let seen = Seen::default();
-        let keep = Arc::clone(&seen);
+        let keeper = Arc::new(Keeper { look, dead, change, seen: Arc::clone(&seen) });
         thread::spawn(move || {
             for client in listener.incoming() {
-                let keep = Arc::clone(&keep);
-                thread::spawn(move || pass(client.unwrap(), look, &keep));
+                let keeper = Arc::clone(&keeper);
+                thread::spawn(move || pass(client.unwrap(), &keeper));
             }
         });
         Self { socket, seen }
@@ -59,7 +82,7 @@ impl Gate {
 }
 
 /// Passes on what client and engine say to each other.
-fn pass(client: UnixStream, look: Look, keep: &Seen) {
+fn pass(client: UnixStream, keeper: &Keeper) {
     let engine = UnixStream::connect(ENGINE).unwrap();
     let (mut answers, mut back) = (engine.try_clone().unwrap(), client.try_clone().unwrap());
     thread::spawn(move || {
@@ -69,12 +92,17 @@ fn pass(client: UnixStream, look: Look, keep: &Seen) {
     let (mut client, mut engine) = (client, engine);
     let mut buffer = vec![0; 1 << 16];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
-        if let Some(container) = removed(&buffer[..length]) {
+        let mut request = buffer[..length].to_vec();
+        if let Some(container) = removed(&request) {
             // What a look comes to must not keep the request from the engine.
-            let figure = catch_unwind(|| Some((run_of(&container)?, look(&container))));
-            keep.lock().unwrap().extend(figure.ok().flatten());
+            let (look, dead) = (keeper.look, keeper.dead);
+            let figure = catch_unwind(|| Some((run_of(&container, dead)?, look(&container))));
+            keeper.seen.lock().unwrap().extend(figure.ok().flatten());
         }
-        if engine.write_all(&buffer[..length]).is_err() {
+        if let Some(change) = keeper.change.as_ref().filter(|_| creates(&request)) {
+            request = changed(request, &mut client, change);
+        }
+        if engine.write_all(&request).is_err() {
             break;
         }
     }
@@ -88,17 +116,53 @@ fn removed(request: &[u8]) -> Option<String> {
     Some(path.split(['?', ' ']).next()?.to_owned())
 }
 
+/// Whether a request asks for a container.
+fn creates(request: &[u8]) -> bool {
+    let line = request.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    line.starts_with(b"POST ") && String::from_utf8_lossy(line).contains("/containers/create")
+}
+
+/// A request with another body; what of it has not come yet is waited for.
+fn changed(mut request: Vec<u8>, client: &mut UnixStream, change: &Change) -> Vec<u8> {
+    const END: &[u8] = b"\r\n\r\n";
+    let head = request.windows(END.len()).position(|piece| piece == END).unwrap() + END.len();
+    let lines = String::from_utf8(request[..head].to_vec()).unwrap();
+    let is_length = |line: &&str| line.to_lowercase().starts_with("content-length:");
+    let length: usize = {
+        let line = lines.lines().find(is_length).expect("a body of a known length");
+        line.split_once(':').unwrap().1.trim().parse().unwrap()
+    };
+    let mut body = request.split_off(head);
+    let came = body.len();
+    body.resize(length, 0);
+    client.read_exact(&mut body[came..]).unwrap();
+    let mut value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    change(&mut value);
+    let body = serde_json::to_vec(&value).unwrap();
+    let mut changed = Vec::new();
+    for line in lines.lines().filter(|line| !line.is_empty() && !is_length(line)) {
+        changed.extend_from_slice(format!("{line}\r\n").as_bytes());
+    }
+    changed.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    changed.extend_from_slice(&body);
+    changed
+}
+
 /// The run of a container; `None` when it does not run, as one that was given up before it did, or
-/// one that somebody else has just removed.
-fn run_of(container: &str) -> Option<String> {
-    let format = "{{if .State.Running}}{{index .Config.Labels \"hubmark.run\"}}{{end}}";
-    let output = command(&["inspect", "--format", format, container]);
+/// one that somebody else has just removed. With `dead`, it may have ended after it was started.
+fn run_of(container: &str, dead: bool) -> Option<String> {
+    let state =
+        if dead { "ne .State.StartedAt \"0001-01-01T00:00:00Z\"" } else { ".State.Running" };
+    let format =
+        format!("{{{{if {state}}}}}{{{{index .Config.Labels \"hubmark.run\"}}}}{{{{end}}}}");
+    let output = command(&["inspect", "--format", &format, container]);
     let run = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (!run.is_empty()).then_some(run)
 }
 
 fn command(arguments: &[&str]) -> Output {
-    Command::new("docker").args(arguments).output().expect("the docker program")
+    let mut docker = Command::new("docker");
+    docker.args(arguments).stdin(Stdio::null()).output().expect("the docker program")
 }
 
 /// What a docker command printed.

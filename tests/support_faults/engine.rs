@@ -33,7 +33,7 @@ pub fn kill(run: &str, role: &str) {
     docker(&["kill", &found.expect(role).id]);
 }
 
-fn docker(arguments: &[&str]) -> String {
+pub fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().expect("docker's command");
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod engine;
+pub mod strike;
 
 use std::{
     ffi::OsStr,
@@ -228,11 +229,21 @@ impl Going {
 
     /// Waits until `text` was said on stderr.
     pub fn until_said(&mut self, text: &str) {
-        until(text, || {
-            let said = self.stderr().contains(text);
-            assert!(said || !self.over(), "it has ended: {}", self.stderr());
-            said
-        });
+        self.until_said_within(text, PATIENCE);
+    }
+
+    /// Waits so long until the load is being played.
+    pub fn until_load_within(&mut self, patience: Duration) {
+        self.until_said_within(": load ", patience);
+    }
+
+    fn until_said_within(&mut self, text: &str, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while !self.stderr().contains(text) {
+            assert!(!self.over(), "it has ended: {}", self.stderr());
+            assert!(Instant::now() < deadline, "not within {patience:?}: {text}");
+            std::thread::sleep(GLANCE);
+        }
     }
 
     /// Whether it has ended.
@@ -243,8 +254,18 @@ impl Going {
 
     /// Waits for its end.
     #[track_caller]
-    pub fn end(mut self) -> Answer {
-        until("the run ends", || self.over());
+    pub fn end(self) -> Answer {
+        self.end_within(PATIENCE)
+    }
+
+    /// Waits so long for its end.
+    #[track_caller]
+    pub fn end_within(mut self, patience: Duration) -> Answer {
+        let deadline = Instant::now() + patience;
+        while !self.over() {
+            assert!(Instant::now() < deadline, "it does not end: {}", self.stderr());
+            std::thread::sleep(GLANCE);
+        }
         Answer {
             status: self.child.wait().unwrap(),
             stdout: self.output("stdout"),

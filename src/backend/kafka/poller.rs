@@ -186,9 +186,15 @@ impl ProducerContext for Line {
         match result {
             Ok(_) => lock(&self.hall.acked).push(receipt),
             Err((error, _)) => {
-                let reason = error
-                    .rdkafka_error_code()
-                    .map_or_else(|| error.to_string(), |code| code.to_string());
+                let reason = match error.rdkafka_error_code() {
+                    // What still waits when a fleet is closed is thrown away.
+                    Some(code @ (Code::PurgeQueue | Code::PurgeInflight)) => format!(
+                        "no answer until the drain was over ({code}); look at the hub's network \
+                         and at what the server logs"
+                    ),
+                    Some(code) => code.to_string(),
+                    None => error.to_string(),
+                };
                 if certainly_refused(error, self.disturbed.load(SeqCst)) {
                     self.hall.reports.refused(receipt, &reason);
                 } else {
