@@ -20,7 +20,11 @@ const TWICE: Duration = Duration::from_millis(50);
 /// Stops a run in the middle of its load by a signal, in order.
 fn stopped_in_order(signal: Signal) {
     let bench = Bench::new();
-    let mut run = bench.run("first-look", LONG);
+    // Whoever runs these tests may have it ignored, as nohup does; that is inherited, and respected.
+    let mut command = bench.command("env");
+    command.args(["--default-signal=HUP", program(), "run", "first-look"]);
+    command.args(LONG.iter().flat_map(|set| ["--set", set]));
+    let mut run = bench.going(command);
     run.until_load();
     let server = bench.server();
     run.signal(signal);

@@ -19,6 +19,9 @@ use std::{
 };
 
 const ENGINE: &str = "/var/run/docker.sock";
+const ROLE: &str = "hubmark.role";
+/// The role of a container that is no server: one that answers while the way to it is measured.
+const PATH: &str = "path";
 
 /// Looks into the container with this identity; what it returns is kept.
 type Look = fn(container: &str) -> u64;
@@ -137,7 +140,9 @@ fn changed(mut request: Vec<u8>, client: &mut UnixStream, change: &Change) -> Ve
     body.resize(length, 0);
     client.read_exact(&mut body[came..]).unwrap();
     let mut value: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    change(&mut value);
+    if value["Labels"][ROLE] != PATH {
+        change(&mut value);
+    }
     let body = serde_json::to_vec(&value).unwrap();
     let mut changed = Vec::new();
     for line in lines.lines().filter(|line| !line.is_empty() && !is_length(line)) {
@@ -149,12 +154,15 @@ fn changed(mut request: Vec<u8>, client: &mut UnixStream, change: &Change) -> Ve
 }
 
 /// The run of a container; `None` when it does not run, as one that was given up before it did, or
-/// one that somebody else has just removed. With `dead`, it may have ended after it was started.
+/// one that somebody else has just removed, and of one that is no server. With `dead`, it may have
+/// ended after it was started.
 fn run_of(container: &str, dead: bool) -> Option<String> {
     let state =
         if dead { "ne .State.StartedAt \"0001-01-01T00:00:00Z\"" } else { ".State.Running" };
-    let format =
-        format!("{{{{if {state}}}}}{{{{index .Config.Labels \"hubmark.run\"}}}}{{{{end}}}}");
+    let format = format!(
+        "{{{{if and ({state}) (ne (index .Config.Labels \"{ROLE}\") \"{PATH}\")}}}}\
+         {{{{index .Config.Labels \"hubmark.run\"}}}}{{{{end}}}}"
+    );
     let output = command(&["inspect", "--format", &format, container]);
     let run = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (!run.is_empty()).then_some(run)

@@ -58,13 +58,13 @@ impl Address {
     pub fn parse(text: &str) -> Result<Self, HubError> {
         const SUPPORTED: &str = "supported are unix:///path/to/docker.sock, \
              ssh://[user@]host[:port], tcp://HOST:PORT with TLS, and http://HOST:PORT without";
-        let place = |rest: &str, port| {
-            host_and_port(rest.trim_end_matches('/'), port).ok_or_else(|| {
-                bad(text, "after the scheme it must be HOST:PORT, without user or path")
-            })
-        };
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(bad(text, &format!("it has no scheme; {SUPPORTED}")));
+        };
+        let place = |rest: &str, port| {
+            host_and_port(rest.trim_end_matches('/'), port).ok_or_else(|| {
+                bad(text, &format!("it must be {scheme}://HOST:PORT, without user or path"))
+            })
         };
         match scheme {
             "unix" if rest.starts_with('/') => Ok(Self::Unix(rest.into())),
