@@ -7,9 +7,14 @@
 #[path = "../tests/synthetic/mod.rs"]
 mod synthetic;
 
-use std::{fs, process::Command, time::Instant};
+use std::{
+    fs,
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use procfs::process::Process;
 use synthetic::{Made, as_the_study, record, save};
 
 fn main() {
@@ -25,20 +30,31 @@ fn main() {
     drop(made);
     let size = fs::metadata(&path).unwrap().len();
     let began = Instant::now();
-    let status = Command::new(env!("CARGO_BIN_EXE_hubmark"))
+    let mut report = Command::new(env!("CARGO_BIN_EXE_hubmark"))
         .arg("report")
         .arg(&path)
         .arg("--out")
         .arg(folder.path().join("out"))
-        .status()
+        .spawn()
         .unwrap();
+    // Its own high-water mark: what the system says of ended children counts this process's
+    // memory, too, in which the record was made.
+    let of_report = Process::new(report.id().cast_signed()).unwrap();
+    let mut peak = 0;
+    let status = loop {
+        if let Some(status) = report.try_wait().unwrap() {
+            break status;
+        }
+        let now = of_report.status().ok().and_then(|status| status.vmhwm);
+        peak = peak.max(now.unwrap_or_default());
+        sleep(Duration::from_millis(2));
+    };
     let seconds = began.elapsed().as_secs_f64();
     assert!(status.success());
-    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
     println!(
         "{count} repetitions, a record of {} MB: report in {seconds:.2} s, {} MB at most",
         size / 1_000_000,
-        peak / 1_000
+        peak * 1_024 / 1_000_000
     );
-    assert!(seconds <= 10.0 && peak <= 300_000, "a report may take 10 s and 300 MB");
+    assert!(seconds <= 10.0 && peak * 1_024 <= 300_000_000, "a report may take 10 s and 300 MB");
 }
