@@ -10,7 +10,6 @@ use crate::{
     format::{count, optional, three},
     measure::Judgement,
     plan::{Plan, Point},
-    record::Capacity,
     units::human_duration,
 };
 
@@ -122,7 +121,7 @@ impl Progress {
                 };
                 self.say(&format!("{mark}{text}"))
             }
-            Event::Capacity { state, .. } => self.say(&search(state)),
+            Event::Capacity { state, .. } => self.say(&state.progress()),
             Event::Finished { repetition, seconds_left, tally, .. } => {
                 let delivery = repetition.latency.delivery.as_ref();
                 let result = match (&repetition.throughput, delivery) {
@@ -203,24 +202,6 @@ impl Progress {
         }
         Ok(())
     }
-}
-
-/// A search for a capacity in one line.
-fn search(state: &Capacity) -> String {
-    let users = |users: Option<u32>| users.map_or_else(|| "?".into(), |users| count(users.into()));
-    let at = match state.next {
-        Some(next) => format!("{}, next {} users", state.stage.title(), count(next.into())),
-        None => format!("{}: {}", state.stage.title(), state.answer()),
-    };
-    let (lower, upper) = (users(state.lower), users(state.upper));
-    let proven = if state.lower.or(state.upper).is_some() && state.next.is_some() {
-        format!(" · proven from {lower} to {upper} users")
-    } else {
-        String::new()
-    };
-    let limit = state.limit().filter(|_| state.next.is_none());
-    let limit = limit.map_or_else(String::new, |limit| format!(" · limited by {limit}"));
-    format!("capacity of {} ({}): {at}{proven}{limit}", state.backend, state.payload)
 }
 
 fn reasons(repetition: &crate::record::Repetition) -> String {

@@ -169,6 +169,25 @@ impl Resource {
 }
 
 impl Capacity {
+    /// How far the search has come, in one line.
+    pub fn progress(&self) -> String {
+        let users =
+            |users: Option<u32>| users.map_or_else(|| "?".into(), |users| grouped(users.into()));
+        let at = match self.next {
+            Some(next) => format!("{}, next {} users", self.stage.title(), grouped(next.into())),
+            None => format!("{}: {}", self.stage.title(), self.answer()),
+        };
+        let (lower, upper) = (users(self.lower), users(self.upper));
+        let proven = if self.lower.or(self.upper).is_some() && self.next.is_some() {
+            format!(" · proven from {lower} to {upper} users")
+        } else {
+            String::new()
+        };
+        let limit = self.limit().filter(|_| self.next.is_none());
+        let limit = limit.map_or_else(String::new, |limit| format!(" · limited by {limit}"));
+        format!("capacity of {} ({}): {at}{proven}{limit}", self.backend, self.payload)
+    }
+
     /// The answer in words: `620 to 680 users (95 %)`.
     pub fn answer(&self) -> String {
         let sure = format!("({:.0} %)", self.confidence * 100.0);

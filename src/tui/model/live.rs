@@ -229,7 +229,10 @@ impl Live {
                     self.left = (left, now);
                 }
             }
-            Event::Capacity { .. } | Event::Ended { .. } => {}
+            Event::Capacity { state, .. } => {
+                self.current.note(self.since(now), Level::Info, state.progress());
+            }
+            Event::Ended { .. } => {}
         }
     }
 

@@ -9,10 +9,10 @@ use crate::{
     plan::Plan,
     record::{Latency, Record, Status},
     report::{
-        answer,
+        answer, capacity,
         cells::{Cells, Source},
         figures::{self, Figure},
-        findings, provenance,
+        findings, footprint, provenance,
     },
     tui::msg::Msg,
 };
@@ -258,6 +258,11 @@ fn summary(cells: &Cells<'_>, record: &Record) -> Vec<Row> {
             rows.extend(lines.into_iter().map(|line| row(Tone::Plain, line.as_str())));
         }
     }
+    // Each search for a capacity and each card is a paragraph that begins with its name.
+    for line in (capacity::section(record) + &footprint::section(record)).lines() {
+        let is_head = !line.is_empty() && !line.starts_with(' ');
+        rows.push(row(if is_head { Tone::Head } else { Tone::Plain }, line));
+    }
     rows
 }
 
@@ -411,4 +416,23 @@ fn judged(cells: &Cells<'_>) -> Vec<Row> {
 fn origin(record: &Record) -> Vec<Row> {
     let facts = provenance::provenance(record);
     facts.into_iter().map(|(name, value)| row(Tone::Plain, format!("{name}: {value}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::fixture;
+
+    #[test]
+    fn the_summary_holds_a_search_for_a_capacity() {
+        let mut record = fixture::records::record(&fixture::sweep(), Status::Complete);
+        let summary = |record: &Record| {
+            format!("{:?}", Opened::of("x", Path::new("x.json"), record).pages[0].content)
+        };
+        assert!(!summary(&record).contains("capacity of"));
+        record.capacity = vec![fixture::search()];
+        let summary = summary(&record);
+        assert!(summary.contains("objectives:"), "{summary}");
+        assert!(summary.contains("at least 620 users (95 %)"), "{summary}");
+    }
 }

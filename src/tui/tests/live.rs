@@ -185,3 +185,14 @@ fn live_throughput() {
     }
     stage.frames("live_throughput", &[(80, 24), (120, 40)]);
 }
+
+#[test]
+fn a_search_for_a_capacity_is_followed_in_the_log() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    let learned = Box::new(fixture::search());
+    stage.tell(vec![Event::Capacity { search: 0, state: learned }]);
+    stage.key(KeyCode::Char('e'));
+    let frame = stage.frame(120, 40);
+    assert!(frame.contains("proof, next 640 users"), "{frame}");
+}
