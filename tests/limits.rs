@@ -160,3 +160,27 @@ fn a_broker_behind_a_slow_way_is_reached_through_it() {
 fn a_database_behind_a_slow_way_is_reached_through_it() {
     played("mariadb");
 }
+
+/// Plays a load with a threshold on being throttled; returns what was crossed.
+fn throttled(limits: &str, exit: i32) -> Vec<String> {
+    let home = Home::new();
+    let profile = home.path("throttled.toml");
+    let text = format!(
+        "name = \"throttled\"\nbackend = \"mariadb\"\nthresholds = {{ throttled = \"0 s\" }}\n\n\
+         [hub]\nkind = \"docker\"\nlimits = {{ {limits} }}\n\n[workload]\nkind = \"latency\"\n\
+         users = 20\npayload = \"100 B\"\nmessages = 100\n\
+         arrival = {{ distribution = \"constant\", mean = \"20 ms\" }}\n\n[run]\nbaseline = \"0 s\"\n"
+    );
+    fs::write(&profile, text).unwrap();
+    let out = home.path("record.json");
+    home.hubmark(["run", "--out", out.to_str().unwrap(), profile.to_str().unwrap()]).ends(exit);
+    common::only(&common::read(&out)).crossed.clone()
+}
+
+#[test]
+#[ignore = "needs a Docker engine"]
+fn a_server_held_back_by_its_limit_crosses_a_threshold_on_being_throttled() {
+    let crossed = throttled("cpus = \"0.2 cpus\"", 3);
+    assert!(crossed.len() == 1 && crossed[0].starts_with("throttled is "), "{crossed:?}");
+    assert!(throttled("memory = \"1 GiB\"", 0).is_empty());
+}

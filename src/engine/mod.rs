@@ -40,6 +40,7 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod thresholds;
 mod timeleft;
 mod verdict;
 mod walk;

@@ -10,6 +10,7 @@ use super::{
     generator::SelfWatch,
     recorder::Recorder,
     sampler::Sampler,
+    thresholds,
     verdict::{self, Evidence},
 };
 use crate::{
@@ -166,7 +167,7 @@ impl<'a> Observer<'a> {
         };
         let seconds = self.seconds();
         if self.playing {
-            verdict::alarm(&mut self.alarms, self.thresholds, &durations, seconds);
+            thresholds::alarm(&mut self.alarms, self.thresholds, &durations, seconds);
         }
         Snapshot {
             seconds,

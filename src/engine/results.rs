@@ -6,6 +6,7 @@ use super::{
     play::Span,
     recorder::Recorder,
     stage::{DiskMark, Stage},
+    thresholds::{self, Outcome},
     verdict::{self, Evidence},
 };
 use crate::{
@@ -94,8 +95,17 @@ pub fn finish(repetition: &mut Repetition, of: &Circumstances<'_>, span: &Span) 
         faults: &repetition.faults,
         others: of.others,
     });
-    repetition.crossed = verdict::crossed(of.thresholds, &durations, &repetition.ledger);
-    repetition.missed = verdict::crossed(of.objectives, &durations, &repetition.ledger);
+    let outcome = Outcome {
+        durations: &durations,
+        ledger: &repetition.ledger,
+        resources: &repetition.resources,
+        hub: &repetition.hub,
+    };
+    let (crossed, missed) = (
+        thresholds::crossed(of.thresholds, &outcome),
+        thresholds::crossed(of.objectives, &outcome),
+    );
+    (repetition.crossed, repetition.missed) = (crossed, missed);
 }
 
 /// What a repetition that ended early had measured until then.

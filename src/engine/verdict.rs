@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use super::fitness::{self, Build};
 use crate::{
-    event::Alarm,
     measure::{
         Durations, Generator, Judgement, Ledger, Load, PLANNED_FAULT, Reason, Spread, Verdict,
         Vitals,
     },
-    plan::{Point, Threshold, Workload},
+    plan::{Point, Workload},
     record::FaultResult,
 };
 
@@ -199,73 +198,6 @@ fn samples(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
     }
 }
 
-/// Keeps `alarms` up to date with what is measured after `seconds` of a load. What is lost is known
-/// only after the drain, so that a threshold on it is not decided here.
-pub fn alarm(
-    alarms: &mut Vec<Alarm>,
-    thresholds: &[Threshold],
-    durations: &Durations<Spread>,
-    seconds: f64,
-) {
-    for Threshold { metric, at_most } in thresholds {
-        let value = duration(metric, durations);
-        let crossed = value.is_some_and(|value| value > *at_most);
-        match alarms.iter_mut().find(|alarm| alarm.metric == *metric) {
-            Some(alarm) => alarm.value = value,
-            None if crossed => alarms.push(Alarm {
-                metric: metric.clone(),
-                at_most: *at_most,
-                value,
-                since: seconds,
-            }),
-            None => {}
-        }
-    }
-}
-
-/// The thresholds that a repetition crossed, each in words.
-pub fn crossed(
-    thresholds: &[Threshold],
-    durations: &Durations<Spread>,
-    ledger: &Ledger,
-) -> Vec<String> {
-    let crossing = |threshold: &Threshold| {
-        let (value, unit) = match threshold.metric.as_str() {
-            "lost" => (Some(ledger.lost as f64), ""),
-            metric => (duration(metric, durations), " µs"),
-        };
-        let at_most = threshold.at_most;
-        match value {
-            Some(value) if value > at_most => {
-                Some(format!("{} is {value:.0}{unit}, above {at_most:.0}{unit}", threshold.metric))
-            }
-            Some(_) => None,
-            None => Some(format!("{} could not be decided: too few samples", threshold.metric)),
-        }
-    };
-    thresholds.iter().filter_map(crossing).collect()
-}
-
-fn duration(metric: &str, durations: &Durations<Spread>) -> Option<f64> {
-    let (kind, figure) = metric.split_once('.')?;
-    let spread = match kind {
-        "lag" => &durations.lag,
-        "ack" => &durations.ack,
-        "delivery" => &durations.delivery,
-        "response" => &durations.response,
-        _ => return None,
-    };
-    match figure {
-        "mean" => spread.mean,
-        "p50" => spread.p50,
-        "p90" => spread.p90,
-        "p99" => spread.p99,
-        "p999" => spread.p999,
-        "max" => spread.max,
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -420,19 +352,5 @@ mod tests {
         assert_eq!(judged(WHOLE, 60.0, quiet, 10, &others), ["other-run"]);
         let unsent = Ledger { planned: 12, unsent: 2, ..WHOLE };
         assert_eq!(codes(unsent, 0.0, quiet, 10), ["messages-unsent"]);
-    }
-
-    #[test]
-    fn a_threshold_is_crossed_above_it_and_never_silently_undecided() {
-        let durations = Durations {
-            delivery: Spread { p99: Some(20_000.0), ..Spread::default() },
-            ..Durations::default()
-        };
-        let limit = |metric: &str, at_most| [Threshold { metric: metric.into(), at_most }];
-        let crossed = |threshold: &[Threshold]| crossed(threshold, &durations, &WHOLE);
-        assert!(crossed(&limit("delivery.p99", 20_000.0)).is_empty());
-        assert_eq!(crossed(&limit("delivery.p99", 19_999.0)).len(), 1);
-        assert!(crossed(&limit("ack.p99", 5.0))[0].contains("too few samples"));
-        assert!(crossed(&limit("lost", 0.0)).is_empty());
     }
 }

@@ -366,7 +366,8 @@ pub struct CapacityQuestion {
 /// A limit on one result of every repetition, for example `delivery.p99 <= 20 ms`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threshold {
-    /// What is limited: `lag|ack|delivery|response` `.` `mean|p50|p90|p99|p999|max`, or `lost`.
+    /// What is limited: `lag|ack|delivery|response` `.` `mean|p50|p90|p99|p999|max`, `lost`,
+    /// or `throttled`.
     pub metric: String,
     /// The largest value that is well: microseconds, or a count for `lost`.
     pub at_most: f64,
@@ -411,6 +412,10 @@ impl Plan {
 
 /// The [`Threshold::metric`] that is a count of messages.
 pub const LOST: &str = "lost";
+
+/// The [`Threshold::metric`] that is the time for which a limit on CPU held a server back, over all
+/// its threads, or the hub's firmware had lowered its clock: the longest of them.
+pub const THROTTLED: &str = "throttled";
 
 #[cfg(test)]
 mod tests;

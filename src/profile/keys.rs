@@ -1,6 +1,7 @@
 //! Every key of a profile, for reading, for messages and for screens. The keys of backends' own
 //! tables are in the [`catalogue`](super::catalogue).
 
+use crate::plan::THROTTLED;
 /// One key of a profile.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Key {
@@ -185,7 +186,7 @@ pub(super) const SCENARIO: Key = key(
 );
 pub(super) const OBJECTIVES: Key = key(
     "workload.objectives",
-    "limits such as { \"delivery.p99\" = \"20 ms\", lost = 0 }, at least one",
+    "limits such as { \"delivery.p99\" = \"20 ms\", lost = 0, throttled = \"0 s\" }, at least one",
     "What must hold for a number of users to be carried: the metrics of thresholds.",
     CAPACITY,
 );
@@ -297,7 +298,7 @@ pub const KEYS: [&Key; 39] = [
 /// The table of thresholds; its own keys are [`METRICS`].
 pub(super) const THRESHOLDS: Key = key(
     "thresholds",
-    "durations such as \"delivery.p99\" = \"20 ms\", and lost = 0",
+    "durations such as \"delivery.p99\" = \"20 ms\" or throttled = \"0 s\", and lost = 0",
     "Limits on the results of every repetition. One that is crossed is reported and changes the exit status.",
     ALL,
 );
@@ -345,8 +346,8 @@ pub const FAULT_KEYS: [(&str, &str, &str); 7] = [
     ),
 ];
 
-/// Every metric of a threshold but the count of lost messages.
-pub const METRICS: [&str; 24] = [
+/// Every metric of a threshold that is a duration: all but the count of lost messages.
+pub const METRICS: [&str; 25] = [
     "lag.mean",
     "lag.p50",
     "lag.p90",
@@ -371,6 +372,7 @@ pub const METRICS: [&str; 24] = [
     "response.p99",
     "response.p999",
     "response.max",
+    THROTTLED,
 ];
 
 /// The key with that dotted path.

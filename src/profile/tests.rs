@@ -201,7 +201,7 @@ heap = 512
     bad.toml:14:15: run.repetitions: 0 is too small (allowed: a whole number from 1 to 10,000)
     bad.toml:15:14: run.durability: "dsik" is not default, memory or disk, did you mean disk? (allowed: default, memory, disk, or a list)
     bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, retries, order, seed, durability, baseline, server_warmup, cooldown or footprint)
-    bad.toml:18:17: thresholds.delivry.p99: this metric is not known, did you mean delivery.p99? (allowed: lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost)
+    bad.toml:18:17: thresholds.delivry.p99: this metric is not known, did you mean delivery.p99? (allowed: lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost; throttled)
     bad.toml:20:1: stream.partitons: this key is not known, did you mean partitions? (allowed: image, heap, partitions or producer)
     bad.toml:21:8: stream.heap: the number 512 where text with a number and its unit is wanted (allowed: a size such as "512 MiB")
     "#);
@@ -260,6 +260,8 @@ fn impossible_values_are_refused() {
         ("[hub]\nkind = \"local\"", "stream cannot run on the local hub, only on docker"),
         ("[thresholds]\nlost = \"20 ms\"", "where a whole number is wanted"),
         ("[thresholds]\n\"delivery.p99\" = \"10 ns\"", "whole number of microseconds"),
+        ("[thresholds]\n\"delivery.p99\" = \"0 s\"", "whole number of microseconds"),
+        ("[thresholds]\nthrottled = 0", "where text with a number and its unit is wanted"),
         ("thresholds = 3", "a table is wanted"),
         ("[stream]\npartitions = 0", "0 is too small"),
         ("[stream]\nproducer = { a = [1] }", "a list where text"),
@@ -368,6 +370,10 @@ fn a_search_for_a_capacity_has_candidates_and_no_schedule() {
     assert_eq!(parse(&saved).unwrap(), profile);
     let other = profile.set("workload.objectives", "{ \"ack.mean\" = \"1 ms\" }").unwrap();
     assert_eq!(other.text("workload.objectives").unwrap(), "{ \"ack.mean\" = \"1 ms\" }");
+    let never = "{ lost = 0, throttled = \"0 s\" }";
+    let calm = profile.set("workload.objectives", never).unwrap();
+    assert_eq!(calm.text("workload.objectives").unwrap(), never);
+    assert_eq!(parse(&calm.to_toml()).unwrap(), calm);
     assert!(profile.set("workload.kind", "latency").unwrap().plan().capacity.is_none());
 }
 

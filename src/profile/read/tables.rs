@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LONGEST_RUN, Reader};
 use crate::{
-    plan::{Cooldown, Durability, HubRequest, LOST, Order, Threshold},
+    plan::{Cooldown, Durability, HubRequest, LOST, Order, THROTTLED, Threshold},
     profile::{
         RunRequest,
         boxes::BOXES,
@@ -254,7 +254,8 @@ fn at_most(metric: &str, node: &Node) -> Read<f64> {
         return Err(fault.into());
     }
     let limit = values::duration(node)?;
-    if limit.is_zero() || limit.subsec_nanos() % 1_000 != 0 || limit > LONGEST_RUN {
+    let never = limit.is_zero() && metric != THROTTLED;
+    if never || limit.subsec_nanos() % 1_000 != 0 || limit > LONGEST_RUN {
         let message = "it is not a whole number of microseconds, at least one";
         return Err(Fault::new(node.place, message).into());
     }
@@ -267,6 +268,6 @@ fn allowed_limit(metric: &str) -> String {
     } else if METRICS.contains(&metric) {
         "a duration such as \"20 ms\"".into()
     } else {
-        "lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost".into()
+        "lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost; throttled".into()
     }
 }
