@@ -4,6 +4,7 @@ use super::{
     cells::{Cell, Cells},
     figures::family::{Family, Line, Over},
     metric::{Metric, Span, Stat},
+    page::probability,
 };
 use crate::stats::{
     difference::{self, Difference, Seen},
@@ -181,7 +182,16 @@ impl Versus {
         match difference.seen {
             Seen::Higher => format!("{head}; {second} is {size} higher{interval}"),
             Seen::Lower => format!("{head}; {second} is {size} lower{interval}"),
-            Seen::Nothing => format!("{head}; no difference seen{interval}"),
+            Seen::Nothing => match (difference.interval, difference.p) {
+                // The interval is of this comparison alone, p of all of them together.
+                (Some((low, high)), Some(p)) if low > 0.0 || high < 0.0 => format!(
+                    "{head}; no difference seen: p is {} once corrected for all that was compared \
+                     (95 %, this one alone: {})",
+                    probability(p),
+                    quantity.range(low, high)
+                ),
+                _ => format!("{head}; no difference seen{interval}"),
+            },
             Seen::Undecidable => {
                 let (a, b) = difference.n;
                 format!("{head}; {a} and {b} repetitions carry no interval, so no word on it")
@@ -233,5 +243,37 @@ impl Drift {
             }
             _ => format!("{what}: {words}: no drift seen {over} {interval}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_without_zero_never_stands_unexplained_beside_no_difference() {
+        let versus = |seen: Seen, p: f64| Versus {
+            at: "100 users".into(),
+            labels: ("kafka".into(), "mariadb".into()),
+            metric: Metric::Latency(Span::Delivery, Stat::Mean),
+            difference: Difference {
+                n: (3, 3),
+                means: (2_820.0, 814.0),
+                difference: -2_006.0,
+                interval: Some((-3_350.0, -668.0)),
+                welch_p: Some(0.02),
+                rank_p: None,
+                p: Some(p),
+                seen,
+            },
+        };
+        let sentence = versus(Seen::Nothing, 0.06).sentence();
+        assert!(
+            sentence.contains("no difference seen: p is 0.060 once corrected for all that was")
+                && sentence.contains("this one alone: -3.35 to -0.668 ms"),
+            "{sentence}"
+        );
+        let sentence = versus(Seen::Lower, 0.02).sentence();
+        assert!(sentence.contains("2.01 ms lower (95 %: -3.35 to -0.668 ms)"), "{sentence}");
     }
 }
