@@ -145,13 +145,19 @@ fn version_2(file: impl Fn(&str) -> Option<String>) -> Reading {
 /// Adds what the container's interfaces carried: they are those that its first process sees.
 fn with_network(mut reading: Reading, process: &Process) -> Reading {
     if let Ok(interfaces) = process.dev_status() {
-        let outside = || interfaces.values().filter(|interface| interface.name != "lo");
+        let outside = || interfaces.values().filter(|interface| is_outside(&interface.name));
         if outside().next().is_some() {
             reading.network_received = Some(Bytes(outside().map(|i| i.recv_bytes).sum()));
             reading.network_sent = Some(Bytes(outside().map(|i| i.sent_bytes).sum()));
         }
     }
     reading
+}
+
+/// Whether what an interface carries came from outside or goes there, and is counted nowhere else:
+/// not the loopback, and not the one through which what comes on a limited link is led once more.
+fn is_outside(interface: &str) -> bool {
+    interface != "lo" && !interface.starts_with("ifb")
 }
 
 fn number(text: &str) -> Option<u64> {
@@ -193,6 +199,12 @@ mod tests {
     use procfs::FromRead;
 
     use super::*;
+
+    #[test]
+    fn a_limited_link_is_counted_once() {
+        let counted = ["lo", "eth0", "ifb0", "eth1"].map(is_outside);
+        assert_eq!(counted, [false, true, false, true]);
+    }
 
     #[test]
     fn a_rule_of_writes_is_written_as_each_version_reads_it() {
