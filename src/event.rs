@@ -19,7 +19,7 @@ use crate::{
     measure::{
         Durations, Generator, Ledger, Load, PathCost, Second, Spread, Tally, Verdict, Vitals,
     },
-    plan::{Plan, Step},
+    plan::{BackendChoice, Plan, Step},
     record::{Capacity, Repetition},
     server::HubFacts,
     units::{Bytes, human_duration},
@@ -37,6 +37,13 @@ pub enum Event {
         record: PathBuf,
         /// Repetitions already in the record, when it is resumed.
         done: usize,
+    },
+    /// A repetition that the resumed record already holds; told for each, before anything is done.
+    Kept {
+        /// Which one.
+        step: Step,
+        /// All of its results.
+        repetition: Box<Repetition>,
     },
     /// The hub answered and said what it is.
     Hub {
@@ -61,6 +68,14 @@ pub enum Event {
         /// Which try of it this is, from 1.
         #[serde(default = "first")]
         attempt: u32,
+    },
+    /// A step towards a backend's footprint card begins: servers are started and loaded outside of
+    /// the repetitions.
+    Footprint {
+        /// The backend.
+        backend: BackendChoice,
+        /// What is done: `cold start 2 of 3`.
+        what: String,
     },
     /// The next phase of the repetition begins.
     Phase {

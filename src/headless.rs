@@ -98,6 +98,10 @@ impl Progress {
                 self.heading = format!("[{place}] {point}, repetition {repetition}{tried}");
                 Ok(())
             }
+            Event::Footprint { backend, what } => {
+                self.heading = format!("footprint of {backend}, {what}");
+                self.say(&self.heading.clone())
+            }
             Event::Phase { phase, .. } => {
                 phase.title().clone_into(&mut self.phase);
                 if self.live { self.show(&self.phase.clone()) } else { Ok(()) }
@@ -121,6 +125,7 @@ impl Progress {
                 };
                 self.say(&format!("{mark}{text}"))
             }
+            Event::Kept { .. } => Ok(()),
             Event::Capacity { state, .. } => self.say(&state.progress()),
             Event::Finished { repetition, seconds_left, tally, .. } => {
                 let delivery = repetition.latency.delivery.as_ref();

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backend::Backend,
-    event::Level,
+    event::Event,
     plan::{
         Arrival, Fault, FaultKind, LatencyWorkload, PayloadSource, Plan, Point, Step, Workload,
     },
@@ -81,7 +81,8 @@ pub async fn measure(
 }
 
 fn tell(shared: &Shared<'_>, point: &Point, what: &str) {
-    shared.teller.log(Level::Info, format!("footprint of {}: {what}", point.backend));
+    let backend = point.backend.clone();
+    shared.teller.tell(Event::Footprint { backend, what: what.to_owned() });
 }
 
 async fn images(card: &mut Footprint, shared: &Shared<'_>, backend: &dyn Backend, point: &Point) {

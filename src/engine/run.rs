@@ -10,7 +10,7 @@ use crate::{
     backend::{self, Backend, Setup},
     event::{Event, Level, Teller},
     hub::{self, Hub, machine},
-    plan::{FaultKind, Plan, Point},
+    plan::{FaultKind, Plan, Point, Step},
     record::{Hubmark, PointResult, Provenance, Record, SCHEMA, Status, store},
     server::{Image, Launch},
 };
@@ -99,6 +99,13 @@ impl Engine {
             record: request.path.clone(),
             done,
         });
+        for (point, result) in record.points.iter().enumerate() {
+            for repetition in &result.repetitions {
+                let step = Step { point, repetition: repetition.index };
+                let repetition = Box::new(repetition.clone());
+                self.teller.tell(Event::Kept { step, repetition });
+            }
+        }
         self.teller.tell(Event::Hub { place: hub.place(), facts: Box::new(facts) });
         for caution in &record.provenance.hub.cautions {
             self.teller.log(Level::Warn, caution.clone());

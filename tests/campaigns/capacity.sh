@@ -8,11 +8,11 @@ cd "$(dirname "$0")/../.." || exit 1
 
 backend=${1:-mariadb}
 folder=${2:-$(mktemp -d)}
-hubmark=${CARGO_TARGET_DIR:-target}/debug/hubmark
+hubmark=${CARGO_TARGET_DIR:-target}/release/hubmark
 
 die() { echo "capacity.sh: $*" >&2; exit 1; }
 
-cargo build --quiet --locked || die "it does not build"
+cargo build --release --quiet --locked || die "it does not build"
 mkdir -p "$folder"
 
 # search CPUS: prints "LOWER UPPER" of the proven interval

@@ -7,7 +7,7 @@ use crate::{
     event::End,
     measure::{Judgement, Ledger, PathCost, Verdict},
     plan::{Plan, Step},
-    record::{Latency, Repetition},
+    record::{Capacity, Latency, Repetition},
     tui::outside::Request,
 };
 
@@ -66,6 +66,20 @@ impl Done {
     }
 }
 
+/// The point that is read first: the most users that a search found to be carried, else the first
+/// of which there is something to read.
+fn first_read(live: &Live) -> usize {
+    let measured = |point: &usize| live.done.iter().any(|done| done.step.point == *point);
+    let carried = live.searches().find_map(|search| {
+        let found = |point: &usize| {
+            let point = &live.plan.points[*point];
+            point.backend == search.backend && Some(point.workload.users()) == search.lower
+        };
+        (0..live.plan.points.len()).filter(measured).find(found)
+    });
+    carried.or_else(|| (0..live.plan.points.len()).find(measured)).unwrap_or_default()
+}
+
 /// A figure over repetitions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
@@ -92,10 +106,10 @@ pub struct Finished {
     pub record: Option<PathBuf>,
     /// What the way to the hub cost, where it was measured.
     pub path: Option<PathCost>,
-    /// Repetitions finished in this run.
+    /// Repetitions that are over, those of a resumed record among them.
     pub done: Vec<Done>,
-    /// Repetitions that a resumed record already held.
-    pub resumed: usize,
+    /// What searches for a capacity found.
+    pub searches: Vec<Capacity>,
     /// Seconds that it took.
     pub seconds: f64,
     /// The point that is selected.
@@ -112,9 +126,9 @@ impl Finished {
             record: live.record.clone(),
             path: live.path,
             done: live.done.clone(),
-            resumed: live.resumed,
+            searches: live.searches().cloned().collect(),
             seconds: now.saturating_sub(live.began).as_secs_f64(),
-            selected: 0,
+            selected: first_read(live),
         }
     }
 

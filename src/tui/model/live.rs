@@ -1,6 +1,10 @@
 //! A run in progress.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::{
     done::Done,
@@ -13,6 +17,7 @@ use crate::{
     format,
     measure::{Judgement, PathCost},
     plan::{Plan, Point, Step},
+    record::Capacity,
     tui::{
         msg::Msg,
         outside::{Request, Stop},
@@ -59,8 +64,6 @@ pub struct Live {
     pub record: Option<PathBuf>,
     /// What the way to the hub costs by itself, once it was measured.
     pub path: Option<PathCost>,
-    /// Repetitions that a resumed record already held.
-    pub resumed: usize,
     /// Repetitions finished in this run.
     pub done: Vec<Done>,
     /// When the run began.
@@ -69,6 +72,10 @@ pub struct Live {
     left: (f64, Duration),
     /// The repetition in progress.
     current: Watch,
+    /// What each search for a capacity knows, by its number.
+    searches: BTreeMap<usize, Capacity>,
+    /// The search that learned last.
+    learned: Option<usize>,
     /// What the display shows instead of the present.
     travel: Travel,
     /// How the operator looks at it.
@@ -88,11 +95,12 @@ impl Live {
             plan: request.preview.plan.clone(),
             record: None,
             path: None,
-            resumed: 0,
             done: Vec::new(),
             began: now,
             left: (request.preview.seconds, now),
             current: Watch { now, ..Watch::default() },
+            searches: BTreeMap::new(),
+            learned: None,
             travel: Travel::default(),
             look: Look::default(),
             skipped: BTreeSet::new(),
@@ -185,6 +193,13 @@ impl Live {
         self.plan.points.get(self.shown().step?.point)
     }
 
+    /// The searches for a capacity, the one that learned last first.
+    pub fn searches(&self) -> impl Iterator<Item = &Capacity> {
+        let last = self.learned.and_then(|search| self.searches.get(&search));
+        let others = self.searches.iter().filter(|(search, _)| Some(**search) != self.learned);
+        last.into_iter().chain(others.map(|(_, capacity)| capacity))
+    }
+
     /// Seconds that the run will still take.
     pub fn seconds_left(&self) -> f64 {
         let (left, said) = self.left;
@@ -200,11 +215,11 @@ impl Live {
     pub fn apply(&mut self, event: Event, now: Duration) {
         self.current.now = now;
         match event {
-            Event::Started { plan, record, done } => {
+            Event::Started { plan, record, .. } => {
                 self.plan = *plan;
                 self.record = Some(record);
-                self.resumed = done;
             }
+            Event::Kept { step, repetition } => self.done.push(Done::of(step, &repetition)),
             Event::Hub { place, facts } => self.current.hub = Some((place, *facts)),
             Event::Path(path) => self.path = Some(path),
             Event::Replanned { plan } => {
@@ -214,6 +229,11 @@ impl Live {
             Event::Repetition { step, position, .. } => {
                 self.look.cell = (step.point, step.repetition as usize);
                 self.current.begin(step, position);
+            }
+            Event::Footprint { backend, what } => {
+                let text = format!("footprint of {backend}: {what}");
+                self.current.aside(text.clone());
+                self.current.note(self.since(now), Level::Info, text);
             }
             Event::Phase { phase, seconds } => self.current.enter(phase, seconds),
             Event::Image(step) => {
@@ -229,8 +249,10 @@ impl Live {
                     self.left = (left, now);
                 }
             }
-            Event::Capacity { state, .. } => {
+            Event::Capacity { search, state } => {
                 self.current.note(self.since(now), Level::Info, state.progress());
+                self.searches.insert(search, *state);
+                self.learned = Some(search);
             }
             Event::Ended { .. } => {}
         }

@@ -433,6 +433,6 @@ mod tests {
         record.capacity = vec![fixture::search()];
         let summary = summary(&record);
         assert!(summary.contains("objectives:"), "{summary}");
-        assert!(summary.contains("at least 620 users (95 %)"), "{summary}");
+        assert!(summary.contains("at least 400 users (95 %)"), "{summary}");
     }
 }

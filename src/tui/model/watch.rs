@@ -48,6 +48,8 @@ impl Default for Spacing {
 pub struct Watch {
     /// Which one.
     pub step: Option<Step>,
+    /// What goes on outside of the repetitions.
+    pub aside: Option<String>,
     /// Its place in the schedule.
     pub position: usize,
     /// The phase, when it began, and how long it is expected to take.
@@ -85,6 +87,19 @@ impl Watch {
         *self = Self {
             step: Some(step),
             position,
+            hub: self.hub.take(),
+            log: std::mem::take(&mut self.log),
+            unit: self.unit,
+            now: self.now,
+            ..Self::default()
+        };
+    }
+
+    /// Something outside of the repetitions begins.
+    pub fn aside(&mut self, what: String) {
+        *self = Self {
+            aside: Some(what),
+            position: self.position + usize::from(self.step.is_some()),
             hub: self.hub.take(),
             log: std::mem::take(&mut self.log),
             unit: self.unit,

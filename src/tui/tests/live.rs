@@ -186,13 +186,106 @@ fn live_throughput() {
     stage.frames("live_throughput", &[(80, 24), (120, 40)]);
 }
 
+/// A search for two capacities at its first repetition.
+fn search() -> (Plan, Stage) {
+    let plan = fixture::capacity();
+    let mut stage = Stage::live(&fixture::sweep());
+    let step = Step { point: 5, repetition: 4 };
+    stage.tell(vec![
+        Event::Started { plan: Box::new(plan.clone()), record: "capacity.json".into(), done: 0 },
+        Event::Repetition { step, position: 43, attempt: 1 },
+        Event::Phase { phase: Phase::Load, seconds: Some(60.0) },
+        Event::Snapshot(Box::new(fixture::snapshot(&plan.points[5], 12, 2_100.0))),
+        Event::Capacity { search: 0, state: Box::new(fixture::search()) },
+    ]);
+    (plan, stage)
+}
+
 #[test]
 fn a_search_for_a_capacity_is_followed_in_the_log() {
-    let plan = fixture::sweep();
-    let mut stage = Stage::live(&plan);
-    let learned = Box::new(fixture::search());
-    stage.tell(vec![Event::Capacity { search: 0, state: learned }]);
+    let (_, mut stage) = search();
     stage.key(KeyCode::Char('e'));
     let frame = stage.frame(120, 40);
-    assert!(frame.contains("proof, next 640 users"), "{frame}");
+    assert!(frame.contains("proof, next 1,000 users"), "{frame}");
+}
+
+#[test]
+fn a_search_for_a_capacity_has_a_map_of_its_own() {
+    let (_, mut stage) = search();
+    stage.key(KeyCode::Char('m'));
+    stage.frames("search", &SIZES);
+    let next = stage.cells(120, 40, |cell| cell.symbol() == "▸");
+    assert!(!next.is_empty(), "what comes next is marked");
+}
+
+#[test]
+fn searches_stand_below_each_other_the_last_to_learn_first() {
+    let (_, mut stage) = search();
+    let mut other = fixture::search_done();
+    other.backend.name = "mariadb".to_owned();
+    stage.tell(vec![Event::Capacity { search: 1, state: Box::new(other) }]);
+    stage.key(KeyCode::Char('m'));
+    stage.frames("searches", &[(120, 40)]);
+    let frame = stage.frame(120, 40);
+    let line = |text: &str| frame.lines().position(|line| line.contains(text));
+    assert!(line("mariadb 2.8.0 · 100 B") < line("kafka 2.8.0 · 100 B"), "{frame}");
+}
+
+#[test]
+fn a_search_that_is_over_gives_its_answer_first() {
+    let (_, mut stage) = search();
+    let (search, plan) = (fixture::search_done(), fixture::capacity());
+    let mut whole = fixture::snapshot(&plan.points[5], 62, 2_100.0);
+    whole.ledger.delivered = whole.ledger.sent;
+    whole.ledger.on_the_way = 0;
+    let step = Step { point: 5, repetition: 4 };
+    stage.tell(vec![
+        Event::Finished {
+            step,
+            repetition: Box::new(fixture::repetition(&plan, step, 43, &whole)),
+            seconds_left: None,
+            tally: crate::measure::Tally::default(),
+        },
+        Event::Capacity { search: 0, state: Box::new(search) },
+        Event::Ended { end: End::Complete, record: "capacity.json".into() },
+    ]);
+    stage.frames("search_over", &[(80, 24), (120, 40)]);
+    assert!(stage.frame(120, 40).contains("400 to 1,000 users (95 %)"));
+}
+
+#[test]
+fn a_resumed_run_shows_what_its_record_held_before() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    let told = fixture::run(&plan, End::Complete);
+    let mut kept = told.iter().filter_map(|event| match event {
+        Event::Finished { step, repetition, .. } => {
+            Some(Event::Kept { step: *step, repetition: repetition.clone() })
+        }
+        _ => None,
+    });
+    let first = kept.next().expect("a repetition");
+    let Event::Kept { step, .. } = &first else { unreachable!() };
+    let step = *step;
+    stage.tell(vec![first]);
+    let Screen::Live(live) = &stage.model.screen else { panic!("it is live") };
+    assert!(matches!(live.cell(step), crate::tui::model::Cell::Done(_)));
+    let end = Event::Ended { end: End::Stopped, record: "r.json".into() };
+    stage.tell(vec![end]);
+    let Screen::Finished(finished) = &stage.model.screen else { panic!("it is over") };
+    assert_eq!(finished.range(step.point, "delivery.p50").map(|range| range.n), Some(1));
+}
+
+#[test]
+fn a_footprint_card_is_no_repetition() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    stage.tell(fixture::repetition_until(&plan, 0, 5, 2_100.0));
+    let before = stage.frame(120, 40);
+    assert!(before.contains("rep 1/3"), "{before}");
+    let backend = plan.points[2].backend.clone();
+    stage.tell(vec![Event::Footprint { backend, what: "cold start 2 of 3".to_owned() }]);
+    let frame = stage.frame(120, 40);
+    assert!(frame.contains("footprint of mariadb 10.11: cold start 2 of 3"), "{frame}");
+    assert!(!frame.contains("rep 1/3") && frame.contains("1/12"), "{frame}");
 }

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     event::{Alarm, End, Event, ImageStep, Level, Phase},
     measure::Vitals,
-    plan::Plan,
+    plan::{Plan, Step},
     units::{Bytes, Celsius},
 };
 

@@ -49,13 +49,14 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         End::Stopped => ("stopped", theme.warn()),
         End::Failed { .. } => ("FAILED", theme.bad()),
     };
-    let all = finished.plan.schedule.len();
+    let done = finished.done.len();
+    let count = match finished.plan.capacity {
+        // A search is over when it is over.
+        Some(_) => words::counted(done as u64, "repetition"),
+        None => format!("{done} of {} repetitions", finished.plan.schedule.len()),
+    };
     let right = Line::from(vec![
-        Span::raw(format!(
-            "{} of {all} repetitions, {}  ",
-            finished.done.len() + finished.resumed,
-            format::span(finished.seconds)
-        )),
+        Span::raw(format!("{count}, {}  ", format::span(finished.seconds))),
         Span::styled(format!(" {word} "), style),
     ]);
     let room = usize::from(header.width).saturating_sub(right.width() + 12);
@@ -118,6 +119,10 @@ fn answer<'a>(finished: &'a Finished, model: &Model) -> Vec<Line<'a>> {
     let styled = |text: String, style: Style| Line::from(Span::styled(text, style));
     if let End::Failed { error } = &finished.end {
         lines.extend(error.lines().map(|line| styled(line.to_owned(), theme.warn())));
+    }
+    for search in &finished.searches {
+        let style = if search.about_hub == Some(false) { theme.warn() } else { theme.title() };
+        lines.push(styled(search.progress(), style));
     }
     let lost = finished.lost();
     if lost > 0 {

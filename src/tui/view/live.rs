@@ -92,7 +92,7 @@ pub fn keys_of(live: &Live) -> Vec<(&'static str, &'static str)> {
         (_, Size::Alone, Panel::Log) => {
             vec![("up down", "scroll"), ("filter", "filter"), ("level", "level"), ("back", "back")]
         }
-        (_, Size::Alone, Panel::Map) => {
+        (_, Size::Alone, Panel::Map) if live.plan.capacity.is_none() => {
             vec![("left up down right", "choose"), ("accept", "look at it"), ("back", "back")]
         }
         (_, Size::Alone, Panel::Latency) => {
@@ -104,7 +104,7 @@ pub fn keys_of(live: &Live) -> Vec<(&'static str, &'static str)> {
             ("view", "view"),
             ("next", "panel"),
             ("accept", "enlarge"),
-            ("map", "map"),
+            ("map", if live.plan.capacity.is_some() { "search" } else { "map" }),
             ("stop", "stop…"),
             ("help", "help"),
         ],
@@ -275,10 +275,15 @@ impl<'a> Scene<'a> {
     fn name(&self, frame: &mut Frame, area: Rect) {
         let point = self.live.point();
         let right = self.watch.step.map_or_else(
-            || "starting ".to_owned(),
-            |step| format!("rep {}/{} ", step.repetition + 1, self.live.plan.repetitions),
+            || if self.watch.aside.is_some() { String::new() } else { "starting ".to_owned() },
+            |step| match self.live.plan.capacity {
+                // A search repeats as often as its decisions need.
+                Some(_) => format!("rep {} ", step.repetition + 1),
+                None => format!("rep {}/{} ", step.repetition + 1, self.live.plan.repetitions),
+            },
         );
-        let point = point.map_or_else(String::new, words::point);
+        let aside = self.watch.aside.clone().unwrap_or_default();
+        let point = point.map_or(aside, words::point);
         let used = " hubmark    ".len() + point.chars().count() + right.len();
         let profile =
             format::fit(&self.live.plan.profile, usize::from(area.width).saturating_sub(used));
@@ -317,17 +322,22 @@ impl<'a> Scene<'a> {
         frame.render_widget(Line::from(Span::styled(format!(" {phase}"), theme.title())), name);
         frame.render_widget(meter(progress.share, bar.width, theme.data(), theme.label()), bar);
         frame.render_widget(Line::from(time_of(&progress, usize::from(time.width))), time);
-        let (done, all) = (self.watch.position, self.live.plan.schedule.len());
+        let done = self.watch.position;
+        let all = self.live.plan.expected_repetitions().max(done);
         let share = (all > 0).then(|| {
             let part = progress.share.unwrap_or(0.0) * f64::from(u8::from(self.in_load()));
             (done as f64 + part) / all as f64
         });
         frame.render_widget(meter(share, run_bar.width, theme.data(), theme.label()), run_bar);
+        let count = match self.live.plan.capacity {
+            Some(_) => format!("{done} done"),
+            None => format!("{done}/{all}"),
+        };
         let left = match self.live.ending {
             Ending::GoOn => {
-                format!("{done}/{all}  {} left ", format::span(self.live.seconds_left()))
+                format!("{count}  {} left ", format::span(self.live.seconds_left()))
             }
-            Ending::Show(_) | Ending::Leave(_) => format!("{done}/{all}  stopping "),
+            Ending::Show(_) | Ending::Leave(_) => format!("{count}  stopping "),
         };
         frame.render_widget(Line::from(left).right_aligned(), run);
     }

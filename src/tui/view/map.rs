@@ -1,4 +1,4 @@
-//! The map of a sweep: points × repetitions.
+//! The map of a sweep: points × repetitions. Where a capacity is searched, its course is the map.
 
 use ratatui::{
     Frame,
@@ -8,7 +8,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 
-use super::{live::Scene, title, words};
+use super::{live::Scene, search, title, words};
 use crate::{
     format,
     measure::Judgement,
@@ -24,6 +24,9 @@ const CELL: usize = 2;
 
 /// Draws the panel.
 pub fn draw(scene: &Scene, frame: &mut Frame, area: Rect) {
+    if scene.live.plan.capacity.is_some() {
+        return search::draw(scene, frame, area);
+    }
     let theme = scene.theme;
     let plan = &scene.live.plan;
     let block = scene.block(title(theme, "map")).title(legend(theme).right_aligned());
@@ -67,7 +70,7 @@ pub fn draw(scene: &Scene, frame: &mut Frame, area: Rect) {
 }
 
 /// The first of `all` that is shown where `room` fit and `wanted` has to be seen.
-fn first(wanted: usize, room: usize, all: usize) -> usize {
+pub(super) fn first(wanted: usize, room: usize, all: usize) -> usize {
     wanted.saturating_sub(room / 2).min(all.saturating_sub(room))
 }
 

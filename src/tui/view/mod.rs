@@ -11,6 +11,7 @@ mod map;
 mod opened;
 mod palette;
 mod pointer;
+mod search;
 mod servers;
 mod setup;
 mod shelf;

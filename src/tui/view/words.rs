@@ -50,6 +50,11 @@ pub fn plural(count: u64, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
 }
 
+/// `1 repetition`, `2 repetitions`.
+pub fn counted(count: u64, word: &str) -> String {
+    format!("{} {}", format::count(count), plural(count, word))
+}
+
 /// The word for a scenario.
 pub const fn scenario(scenario: Scenario) -> &'static str {
     match scenario {
@@ -83,6 +88,16 @@ pub fn target(point: &Point) -> Option<f64> {
 
 /// What the plan comes to, in one line.
 pub fn summary(plan: &Plan, seconds: f64) -> String {
+    if plan.capacity.is_some() {
+        let searches = plan.searches().len() as u64;
+        return format!(
+            "{} for a capacity among {} · about {} · about {}",
+            if searches == 1 { "1 search".to_owned() } else { format!("{searches} searches") },
+            counted(plan.points.len() as u64, "number") + " of users",
+            counted(plan.expected_repetitions() as u64, "repetition"),
+            format::span(seconds),
+        );
+    }
     let points = plan.points.len() as u64;
     let repetitions = points * u64::from(plan.repetitions);
     let messages = plan.messages();
