@@ -266,7 +266,7 @@ async fn throughput() {
     }
     std::fs::write(&path, &text).unwrap();
     let source = match setup.hub {
-        HubKind::Local => path.display().to_string(),
+        HubKind::Local | HubKind::External => path.display().to_string(),
         HubKind::Docker => into_container(&server, &path),
     };
 

@@ -281,6 +281,9 @@ pub enum Images {
 pub struct Doctor {
     /// The profile that shall run: what it needs is held against what there is
     pub profile: Option<String>,
+    /// Change one setting of the profile, by the profile's own keys; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "profile")]
+    pub set: Vec<String>,
     /// The hub [default: the profile's]
     #[command(flatten)]
     pub hub: HubArg,

@@ -13,7 +13,7 @@
 //! → plan`: a backend describes its settings in the profile's words, and a profile unrolls into a
 //! plan, which knows neither. [`broker`], the built-in server, stands beside them: the local hub
 //! starts it as a child process, and clients reach it only through its port. The leaves [`clock`],
-//! [`stamp`], [`units`], [`server`], [`measure`], [`event`] and [`record`] import nothing above
+//! [`stamp`], [`units`], [`owner`], [`server`], [`measure`], [`event`] and [`record`] import nothing above
 //! them.
 
 pub mod backend;
@@ -27,6 +27,7 @@ pub mod format;
 pub mod headless;
 pub mod hub;
 pub mod measure;
+pub mod owner;
 pub mod paths;
 pub mod plan;
 pub mod profile;

@@ -29,6 +29,22 @@ pub enum HubKind {
     Docker,
     /// Child processes on this machine, no container.
     Local,
+    /// Servers that run already: this program starts and stops none.
+    External,
+}
+
+impl HubKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Docker, Self::Local, Self::External];
+
+    /// Its word in profiles and records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Local => "local",
+            Self::External => "external",
+        }
+    }
 }
 
 /// One server that a backend needs; a backend lists them in the order in which they start.
@@ -49,6 +65,69 @@ pub enum Launch {
     Container(ContainerSpec),
     /// As a child process.
     Process(ProcessSpec),
+    /// Not at all: it runs already, and goes on running.
+    External(ExternalSpec),
+}
+
+/// A server that runs already.
+#[derive(Debug, Clone)]
+pub struct ExternalSpec {
+    /// Where it answers; one of several is enough.
+    pub endpoints: Vec<Endpoint>,
+    /// Its container on the hub's engine, if it is named.
+    pub container: Option<String>,
+    /// Its process on this machine, if it is named.
+    pub process: Option<i32>,
+}
+
+/// A host's name or address, and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// Reads `host`, `host:port`, `[v6]` or `[v6]:port`; `usual` is the port where none is given.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str, usual: u16) -> Result<Self, String> {
+        let wrong = |why: &str| Err(format!("{text:?} is not host:port: {why}"));
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => match rest.split_once(']') {
+                Some((host, "")) => (host, None),
+                Some((host, port)) => (host, Some(port.strip_prefix(':').unwrap_or(port))),
+                None => return wrong("a bracket is not closed"),
+            },
+            None => match text.split_once(':') {
+                Some((_, port)) if port.contains(':') => {
+                    return wrong("an IPv6 address stands in brackets, as [::1]:1234");
+                }
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let plain = |c: char| c.is_alphanumeric() || "-_.:%".contains(c);
+        if host.is_empty() || !host.chars().all(plain) {
+            return wrong("it names no host");
+        }
+        let port = match port.map(str::parse) {
+            None => usual,
+            Some(Ok(port)) if port > 0 => port,
+            Some(_) => return wrong("a port is a number from 1 to 65535"),
+        };
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 /// A container to create. In `environment` and `arguments`, `{role}` stands for the address of a
@@ -415,6 +494,23 @@ pub struct HubFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endpoints_are_read_as_people_write_them() {
+        let read = |text: &str| Endpoint::parse(text, 9).map(|endpoint| endpoint.to_string());
+        for (text, said) in [
+            ("pi", "pi:9"),
+            ("pi.local:1234", "pi.local:1234"),
+            ("10.0.0.7:1", "10.0.0.7:1"),
+            ("[::1]:1234", "[::1]:1234"),
+            ("[fe80::1%eth0]", "[fe80::1%eth0]:9"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(said), "{text}");
+        }
+        for text in ["", ":1", "pi:", "pi:0", "pi:65536", "::1", "[::1", "a b:1", "u:p@pi:1"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_limit_that_does_not_hold_is_found_out() {

@@ -10,7 +10,7 @@ use std::{
 /// The rooms of the house from the ground up. A room may use those of lower floors, and nothing of
 /// its own floor but itself.
 const FLOORS: &[&[&str]] = &[
-    &["units", "clock", "paths"],
+    &["units", "clock", "paths", "owner"],
     &["stamp", "server", "format"],
     &["measure", "plan"],
     &["stats", "profile", "workload"],

@@ -102,7 +102,7 @@ async fn the_built_in_broker_starts_is_measured_and_goes() {
     assert!(reading.cpu.is_some() && reading.tasks.unwrap() > 0);
     assert!(reading.memory.unwrap() >= reading.resident.unwrap());
     assert_eq!((reading.cache, reading.network_sent), (None, None), "not countable, so missing");
-    assert_eq!(rig.hub.block_source(), BlockSource::Process);
+    assert_eq!(rig.hub.block_source(&server), BlockSource::Process);
     let mut readings = rig.hub.watch(&server, Clock::start());
     assert!(readings.recv().await.unwrap().at < readings.recv().await.unwrap().at);
 

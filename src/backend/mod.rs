@@ -6,9 +6,12 @@
 //! happens through [`Reports`] and [`Inbox`], with the time at which they knew it; what is done
 //! with that (ledger, histograms) they do not know.
 //!
+//! On servers that run already, [`external`] has what all of them share.
+//!
 //! A new backend is one folder here, one image recipe under `assets/images/`, and one line in
 //! [`registry`].
 
+mod external;
 pub mod kafka;
 pub mod mariadb;
 
@@ -130,7 +133,8 @@ pub struct Setup {
     pub hub: HubKind,
     /// Limits that the servers will run under.
     pub limits: Limits,
-    /// Password for servers that need one: random, made anew for each repetition.
+    /// Password for servers that need one: random, made anew for each repetition; of a server that
+    /// runs already, its account's.
     pub password: String,
 }
 
@@ -158,6 +162,13 @@ pub trait Backend: Send + Sync {
     fn recipe(&self, version: &str) -> Option<Image> {
         let _ = version;
         None
+    }
+
+    /// What keeps a server that is not this program's from taking the load of `setup`, by what it
+    /// says of itself: nothing of it is changed for a measurement.
+    fn misfits(&self, setup: &Setup, facts: &ServerFacts) -> Vec<BackendError> {
+        let _ = (setup, facts);
+        Vec::new()
     }
 
     /// File descriptors and threads that `users` users take on this side.
@@ -213,8 +224,20 @@ pub trait Session: Send + Sync {
     /// Reads back version and settings in force.
     async fn facts(&self) -> Result<ServerFacts, BackendError>;
 
-    /// Deletes the topic (table), if there is one, and creates it anew.
+    /// Deletes the topic (table), if there is one, and creates it anew. On a server that is not
+    /// this program's it has a name that nothing else there has.
     async fn reset(&self) -> Result<(), BackendError>;
+
+    /// Removes what dead runs of this program left on a server that is not this program's, and
+    /// nothing else. Returns what it removed.
+    async fn sweep(&self) -> Result<Vec<String>, BackendError> {
+        Ok(Vec::new())
+    }
+
+    /// Removes what was created, where the server outlives the session.
+    async fn leave(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
 
     /// Connects `users` users, each with a connection of its own. Returns once all are connected
     /// and could send at once; progress goes to [`Reports::connected`].

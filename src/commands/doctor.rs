@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 
 use color_eyre::eyre::Result;
 
-use super::{Exit, complain, print};
+use super::{Exit, complain, print, run::parse};
 use crate::{
-    backend,
     cli::{Doctor, DoctorFormat},
     engine::doctor::{self, Check, Finding, Question},
     paths,
     plan::HubRequest,
-    profile::{self, Profile},
+    profile,
 };
 
 /// Executes `hubmark doctor`. The exit status is 1 when something would make a run fail.
@@ -25,10 +24,10 @@ pub async fn execute(args: Doctor) -> Result<Exit> {
                 return Ok(Exit::Usage);
             }
         };
-        match Profile::parse(&source.text, &backend::catalogue()) {
+        match parse(&source, &args.set) {
             Ok(profile) => plan = Some(profile.plan()),
             Err(problems) => {
-                complain(problems.of(&source.name));
+                complain(problems);
                 return Ok(Exit::Usage);
             }
         }

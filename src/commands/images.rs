@@ -19,7 +19,6 @@ use crate::{
         local::LocalHub,
     },
     paths,
-    plan::HubRequest,
     profile::{self, Profile},
     record::store,
     server::Image,
@@ -117,7 +116,7 @@ async fn build(name: &str, hub: HubArg) -> Result<Exit> {
         print(&format!("{name} needs no images\n"))?;
         return Ok(Exit::Well);
     }
-    let hub = hub::open(&plan.hub, NO_RUN).await?;
+    let hub = hub::open(&plan, NO_RUN).await?;
     let cancel = CancellationToken::new();
     let mut signals = Signals::take();
     let stop = async {
@@ -214,7 +213,7 @@ pub async fn clean(hub: HubArg) -> Result<Exit> {
     let mut removed = LocalHub::open()?.sweep().await?;
     let unfinished = store::sweep(&paths::records()?)?;
     removed.extend(unfinished.iter().map(|path| path.display().to_string()));
-    let engine = hub::open(&HubRequest::docker(hub.hub.clone()), NO_RUN).await;
+    let engine = DockerHub::open(hub.hub.as_deref(), NO_RUN).await;
     match engine {
         Ok(engine) => removed.extend(engine.sweep().await?),
         // A machine without an engine has nothing to clean there, unless one was asked for.

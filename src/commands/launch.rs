@@ -51,7 +51,7 @@ impl Launch {
     pub async fn run(&self, request: Request) -> Result<Outcome, EngineError> {
         engine::check(&request.plan)?;
         let run = request.resume.as_ref().map_or_else(identity, |record| record.run.clone());
-        let hub = hub::open(&request.plan.hub, &run).await?;
+        let hub = hub::open(&request.plan, &run).await?;
         self.hub.send_replace(Some(Arc::clone(&hub)));
         self.engine.run(request, hub, run).await
     }

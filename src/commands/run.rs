@@ -77,7 +77,8 @@ fn asked(args: &Run, resume: Option<&Record>) -> Result<(Plan, String), String> 
     Ok((profile.plan(), profile.to_toml()))
 }
 
-fn parse(source: &profile::Source, set: &[String]) -> Result<Profile, Problems> {
+/// A profile with its values changed by `set`, each `KEY=VALUE`.
+pub fn parse(source: &profile::Source, set: &[String]) -> Result<Profile, Problems> {
     let mut overrides = Vec::new();
     let mut problems = Vec::new();
     for text in set {

@@ -31,7 +31,7 @@ const RECOVERY_PACE: Duration = Duration::from_millis(100);
 /// Measures what `ordinary`, a repetition of `point`, does not tell, and makes the card.
 ///
 /// # Errors
-/// Only that the operator stopped it: what else goes wrong is in the card's notes.
+/// That the operator stopped it; what else goes wrong is in the card's notes.
 pub async fn measure(
     shared: &Shared<'_>,
     backend: &dyn Backend,
@@ -86,7 +86,8 @@ fn tell(shared: &Shared<'_>, point: &Point, what: &str) {
 }
 
 async fn images(card: &mut Footprint, shared: &Shared<'_>, backend: &dyn Backend, point: &Point) {
-    let Ok(specs) = backend.servers(&setup(shared.plan, point)) else { return };
+    let Ok(setup) = setup(shared.plan, point) else { return };
+    let Ok(specs) = backend.servers(&setup) else { return };
     for spec in specs {
         let Launch::Container(container) = spec.launch else { continue };
         if let Some(size) = shared.hub.image_size(&container.image).await {
@@ -128,7 +129,7 @@ async fn extra(
     };
     let shared = Shared { plan: &plan, ..*shared };
     let step = Step { point: 0, repetition: 0 };
-    let done = repetition::execute(&shared, backend, &setup(&plan, &point), step, 0).await;
+    let done = repetition::execute(&shared, backend, &setup(&plan, &point)?, step, 0).await;
     match done.error {
         None => Ok(Ok(done.repetition)),
         Some(EngineError::Stopped) => Err(EngineError::Stopped),

@@ -15,6 +15,7 @@ pub mod control;
 mod cooldown;
 mod course;
 pub mod doctor;
+mod external;
 mod faults;
 mod fitness;
 mod footprint;

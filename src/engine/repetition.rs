@@ -174,6 +174,19 @@ impl Work<'_> {
         started: Instant,
     ) -> Result<(), EngineError> {
         let session = self.ready(backend, servers).await?;
+        let played = self.played(session.as_ref(), servers, started).await;
+        // Also of a repetition that has failed; on a server that is about to be removed it is
+        // nothing.
+        let left = session.leave().await.map_err(EngineError::from);
+        played.and(left)
+    }
+
+    async fn played(
+        &mut self,
+        session: &dyn Session,
+        servers: &Servers,
+        started: Instant,
+    ) -> Result<(), EngineError> {
         // Sampling begins before the warm-up: a server that dies there is noticed, too.
         let sampler = Sampler::start(self.shared.hub, &servers.running, self.clock);
         let stage = Stage {
@@ -187,11 +200,11 @@ impl Work<'_> {
         };
         stage.unless_ended(session.reset()).await??;
         self.repetition.server_ready_seconds = Some(started.elapsed().as_secs_f64());
-        self.warm_up_server(&stage, session.as_ref()).await?;
+        self.warm_up_server(&stage, session).await?;
         // Of the topic or table that is measured, not of the one that the warm-up has used up.
         self.facts = Some(stage.unless_ended(session.facts()).await??);
         let baseline = self.baseline(&stage).await?;
-        self.load(&stage, session.as_ref(), started, baseline).await
+        self.load(&stage, session, started, baseline).await
     }
 
     /// Waits until the servers answer, but no longer than they live.

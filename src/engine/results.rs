@@ -44,6 +44,10 @@ pub fn resources(repetition: &mut Repetition, stage: &Stage<'_>, baseline: Micro
     let (before, after) = (&span.before, &span.after);
     for server in &stage.servers.running {
         let role = &server.role;
+        // What nobody can read is missing, not doubtful.
+        if !stage.hub.measures(server) {
+            continue;
+        }
         let start = (before.at, before.readings.get(role).copied());
         let end = (after.at, after.readings.get(role).copied());
         let mut resources = stage.sampler.resources(role, baseline, start, end);
@@ -53,6 +57,7 @@ pub fn resources(repetition: &mut Repetition, stage: &Stage<'_>, baseline: Micro
         repetition.resources.insert(role.clone(), resources);
     }
     repetition.samples = stage.sampler.samples(before.at, after.at, before.at);
+    repetition.samples.retain(|role, _| repetition.resources.contains_key(role));
     repetition.hub = stage.watch.vitals(stage.clock, stage.sampler, before.at, Some(after.at));
 }
 

@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{
-    EngineError, control::Control, preflight, provenance, resume, shelf::Shelf, strategy::Strategy,
-    walk::Walk,
+    EngineError, control::Control, external, preflight, provenance, resume, shelf::Shelf,
+    strategy::Strategy, walk::Walk,
 };
 use crate::{
     backend::{self, Backend, Setup},
     event::{Event, Level, Teller},
     hub::{self, Hub, machine},
-    plan::{FaultKind, Plan, Point, Step},
+    plan::{FaultKind, Plan, Point, Step, external::ExternalServer},
     record::{Hubmark, PointResult, Provenance, Record, SCHEMA, Status, store},
-    server::{Image, Launch},
+    server::{HubKind, Image, Launch},
 };
 
 /// What is asked of the engine.
@@ -69,6 +69,7 @@ impl Engine {
         let backends = checked(plan)?;
         let client = machine::this_machine();
         let mut facts = hub.facts().await?;
+        external::rehearse(plan, &hub, &self.control, &self.teller).await?;
         check_limits_of_faults(plan, facts.cores)?;
         if facts.shared_with_client {
             // An engine does not know the machine under it; on this one we can see for ourselves.
@@ -142,7 +143,7 @@ fn checked(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
     Ok(backends)
 }
 
-fn backends(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
+pub(super) fn backends(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
     let mut found: Vec<Arc<dyn Backend>> = Vec::new();
     for point in &plan.points {
         let name = &point.backend.name;
@@ -155,14 +156,26 @@ fn backends(plan: &Plan) -> Result<Vec<Arc<dyn Backend>>, EngineError> {
     Ok(found)
 }
 
-pub(super) fn setup(plan: &Plan, point: &Point) -> Setup {
-    Setup {
+/// What a backend needs to know to measure `point`.
+///
+/// # Errors
+/// The password of a server that runs already cannot be had.
+pub(super) fn setup(plan: &Plan, point: &Point) -> Result<Setup, EngineError> {
+    let settings = plan.settings.get(&point.backend.name).cloned().unwrap_or_default();
+    let password = match plan.hub.kind {
+        HubKind::Docker | HubKind::Local => password(),
+        HubKind::External => {
+            let named = ExternalServer::of(&settings).ok().and_then(|server| server.password);
+            hub::external::password(&point.backend.name, named.as_ref())?
+        }
+    };
+    Ok(Setup {
         point: point.clone(),
-        settings: plan.settings.get(&point.backend.name).cloned().unwrap_or_default(),
+        settings,
         hub: plan.hub.kind,
         limits: plan.hub.limits,
-        password: password(),
-    }
+        password,
+    })
 }
 
 /// A password that nobody needs to know: the server lives for one repetition.
@@ -176,7 +189,7 @@ fn check_settings(plan: &Plan, backends: &[Arc<dyn Backend>]) -> Result<(), Engi
     for backend in backends {
         let name = backend.info().name;
         if let Some(point) = plan.points.iter().find(|point| point.backend.name == name) {
-            problems.extend(backend.check(&setup(plan, point)));
+            problems.extend(backend.check(&setup(plan, point)?));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(EngineError::Settings(problems)) }
@@ -187,7 +200,7 @@ fn check_faults(plan: &Plan, backends: &[Arc<dyn Backend>]) -> Result<(), Engine
     for point in &plan.points {
         let backend = backends.iter().find(|b| b.info().name == point.backend.name);
         let Some(backend) = backend.filter(|_| !plan.faults.is_empty()) else { continue };
-        let servers = backend.servers(&setup(plan, point))?;
+        let servers = backend.servers(&setup(plan, point)?)?;
         for fault in &plan.faults {
             let Some(role) = &fault.server else { continue };
             if servers.iter().all(|server| server.role != *role) {
@@ -234,7 +247,7 @@ pub fn images(plan: &Plan) -> Result<Vec<Image>, EngineError> {
         let Some(backend) = backends.iter().find(|b| b.info().name == point.backend.name) else {
             continue;
         };
-        for spec in backend.servers(&setup(plan, point))? {
+        for spec in backend.servers(&setup(plan, point)?)? {
             if let Launch::Container(container) = spec.launch
                 && !wanted.contains(&container.image)
             {

@@ -96,7 +96,7 @@ impl Sampler {
             ended: watch::Sender::new(false),
         });
         for server in servers {
-            let track = Track { source: Some(hub.block_source()), ..Track::default() };
+            let track = Track { source: Some(hub.block_source(server)), ..Track::default() };
             lock(&watches.tracks).insert(server.role.clone(), track);
             watches.follow(server);
         }

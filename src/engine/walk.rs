@@ -302,7 +302,7 @@ impl<'a> Walk<'a> {
             .count() as u32;
         for attempt in 1..=plan.retries + 1 {
             let told = first + attempt;
-            let mut done = self.attempt(plan, step, position, told, backend.as_ref()).await;
+            let mut done = self.attempt(plan, step, position, told, backend.as_ref()).await?;
             done.repetition.attempt = told;
             match done.error.take() {
                 None => {
@@ -354,8 +354,8 @@ impl<'a> Walk<'a> {
         position: usize,
         attempt: u32,
         backend: &dyn Backend,
-    ) -> Done {
-        let setup = setup(plan, &plan.points[step.point]);
+    ) -> Result<Done, EngineError> {
+        let setup = setup(plan, &plan.points[step.point])?;
         let teller = &self.engine.teller;
         teller.tell(Event::Repetition { step, position, attempt });
         let control = self.engine.control.for_repetition(step.point);
@@ -366,7 +366,7 @@ impl<'a> Walk<'a> {
         }
         let mut done = repetition::execute(&shared, backend, &setup, step, position as u32).await;
         done.repetition.cooled = cooled;
-        done
+        Ok(done)
     }
 
     /// A repetition failed for good: a run in which nothing goes is given up.

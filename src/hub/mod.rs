@@ -1,11 +1,13 @@
 //! Hubs: where the servers run. Start, watch, stop; nothing of what the servers are.
 //!
 //! [`docker`] runs each server in a clean container of a Docker engine; [`local`] runs child
-//! processes on this machine, the built-in broker among them. [`vitals`] reads how the hub itself fares.
+//! processes on this machine, the built-in broker among them; [`external`] starts nothing and looks
+//! at servers that run already. [`vitals`] reads how the hub itself fares.
 
 pub mod child;
 pub mod delay;
 pub mod docker;
+pub mod external;
 pub mod local;
 pub mod machine;
 pub mod vitals;
@@ -20,7 +22,7 @@ use crate::{
     clock::{Clock, Micros},
     event::ImageStep,
     measure::PathCost,
-    plan::{FaultKind, HubRequest},
+    plan::{FaultKind, HubRequest, Plan},
     server::{
         BlockSource, HubFacts, HubKind, Image, Life, LimitInForce, Limits, Reading, Running,
         ServerSpec,
@@ -107,6 +109,16 @@ pub enum HubError {
         what: String,
         /// What was seen.
         reason: String,
+    },
+    /// A password that is not there, or that others can read too.
+    #[error("no password for {backend}: {reason}\n  {advice}")]
+    Password {
+        /// The backend.
+        backend: String,
+        /// What was seen; nothing of the password.
+        reason: String,
+        /// What to do.
+        advice: String,
     },
     /// The operator stopped the run meanwhile.
     #[error("stopped by the operator")]
@@ -211,8 +223,13 @@ pub trait Hub: Send + Sync {
     /// Sectors written by the hub's disk under the servers' data, where it can be read.
     async fn disk_written(&self, server: &Running) -> Option<Bytes>;
 
-    /// Where [`Reading::block_written`] comes from.
-    fn block_source(&self) -> BlockSource;
+    /// Whether there is anything to read a server's resources from.
+    fn measures(&self, _server: &Running) -> bool {
+        true
+    }
+
+    /// Where [`Reading::block_written`] of a server comes from.
+    fn block_source(&self, server: &Running) -> BlockSource;
 
     /// Whether the server still runs.
     async fn life(&self, server: &Running) -> Life;
@@ -266,11 +283,12 @@ pub fn tools_for(request: &HubRequest) -> Option<Image> {
     limited.then(docker::tools)
 }
 
-/// The hub that `request` names; `run` is the identity that the run's servers carry.
-pub async fn open(request: &HubRequest, run: &str) -> Result<Arc<dyn Hub>, HubError> {
-    Ok(match request.kind {
-        HubKind::Docker => Arc::new(docker::DockerHub::reach(request, run).await?),
+/// The hub that `plan` names; `run` is the identity that the run's servers carry.
+pub async fn open(plan: &Plan, run: &str) -> Result<Arc<dyn Hub>, HubError> {
+    Ok(match plan.hub.kind {
+        HubKind::Docker => Arc::new(docker::DockerHub::reach(&plan.hub, run).await?),
         HubKind::Local => Arc::new(local::LocalHub::open()?),
+        HubKind::External => Arc::new(external::ExternalHub::open(plan, run).await?),
     })
 }
 

@@ -109,7 +109,7 @@ impl Plan {
     pub fn estimate_of(&self, point: &Point) -> Duration {
         let allowance = match self.hub.kind {
             HubKind::Docker => CONTAINERS_ALLOWANCE,
-            HubKind::Local => PROCESSES_ALLOWANCE,
+            HubKind::Local | HubKind::External => PROCESSES_ALLOWANCE,
         };
         [self.server_warmup, self.baseline, point.workload.expected_load()]
             .into_iter()

@@ -4,6 +4,7 @@
 //! messages, bytes and duration, and [`Plan::outline`] says all of it in words.
 
 pub mod estimate;
+pub mod external;
 mod fault;
 mod outline;
 mod schedule;
@@ -151,6 +152,11 @@ impl HubRequest {
             like: None,
             limits: Limits::default(),
         }
+    }
+
+    /// Servers that run already.
+    pub fn external() -> Self {
+        Self { kind: HubKind::External, ..Self::docker(None) }
     }
 
     /// This machine's own processes.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Arrival, Durability, LatencyWorkload, Order, PayloadSource, Plan, Point, Scenario,
-    ThroughputWorkload, Workload,
+    ThroughputWorkload, Workload, external,
 };
 use crate::{
     server::HubKind,
@@ -67,6 +67,7 @@ impl Plan {
             (HubKind::Docker, Some(engine)) => format!("docker at {engine}"),
             (HubKind::Docker, None) => "docker".into(),
             (HubKind::Local, _) => "local: child processes on this machine".into(),
+            (HubKind::External, _) => format!("external: {}", self.external_servers()),
         }];
         parts.extend(self.hub.like.as_ref().map(|like| format!("roughly like {like}")));
         let limits = &self.hub.limits;
@@ -76,6 +77,15 @@ impl Plan {
         parts.extend(limits.link.map(|rate| format!("link {rate} each way")));
         parts.extend(limits.delay.map(|time| format!("{} longer each way", human_duration(time))));
         parts.join(" · ")
+    }
+
+    /// Servers that run already, by their backends and addresses.
+    fn external_servers(&self) -> String {
+        let named = self.settings.iter().map(|(backend, table)| {
+            let address = table.get(external::ADDRESS).and_then(|address| address.as_str());
+            format!("{backend} at {}, running already", address.unwrap_or("no address"))
+        });
+        named.collect::<Vec<_>>().join("; ")
     }
 
     /// The plan in lines, the most important first, then one for each point.

@@ -48,8 +48,8 @@ pub(super) const BACKEND: Key = key(
 );
 pub(super) const HUB_KIND: Key = key(
     "hub.kind",
-    "docker, local",
-    "Where the servers run: in containers of a Docker engine, or as child processes on this machine.",
+    "docker, local, external",
+    "Where the servers run: in containers of a Docker engine, as child processes on this machine, or already, somewhere: each backend's own table then has its address.",
     ALL,
 );
 pub(super) const HUB_ENGINE: Key = key(

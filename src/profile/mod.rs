@@ -20,6 +20,7 @@ use crate::{
 pub mod boxes;
 pub mod catalogue;
 mod edit;
+pub mod external;
 pub mod keys;
 pub mod library;
 mod problem;

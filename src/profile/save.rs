@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     plan::{Arrival, BackendChoice, FaultKind, LOST, Order, PayloadSource, Threshold},
-    server::HubKind,
     units::{Bytes, exact_duration},
 };
 
@@ -80,10 +79,7 @@ impl Profile {
             "backend" => {
                 one_or_list(self.backends.iter().map(|choice| backend_text(choice).into()))
             }
-            "hub.kind" => text(match hub.kind {
-                HubKind::Docker => "docker",
-                HubKind::Local => "local",
-            }),
+            "hub.kind" => text(hub.kind.word()),
             "hub.engine" => hub.engine.as_deref().and_then(text),
             "hub.address" => hub.address.as_deref().and_then(text),
             "hub.certificates" => hub.certificates.as_deref().and_then(text),

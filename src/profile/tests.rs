@@ -8,6 +8,7 @@ use crate::{
     units::{ByteRate, Celsius, Cpus},
 };
 
+mod external;
 mod faults;
 mod generated;
 
@@ -189,7 +190,7 @@ heap = 512
     bad.toml:2:12: backend: there is no backend "steam", did you mean stream? (allowed: stream (4.4.0, 2.8.0); rows (10.11); toy)
     bad.toml:2:27: backend: rows has no version "9" here, but 10.11 (allowed: stream (4.4.0, 2.8.0); rows (10.11); toy)
     bad.toml:3:1: speed: this key is not known (allowed: name, description, backend, hub, workload, run, thresholds, fault, stream, rows or toy)
-    bad.toml:5:8: hub.kind: "podman" is not docker or local (allowed: docker, local)
+    bad.toml:5:8: hub.kind: "podman" is not docker, local or external (allowed: docker, local, external)
     bad.toml:7:1: workload.usres: this key is not known, did you mean users? (allowed: kind, users, payload, payload_source, messages, duration, arrival, warmup, drain, volume, scenario or objectives)
     bad.toml:8:15: workload.users: 0 is too small (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100" or "20..2000 step 5%")
     bad.toml:8:18: workload.users: the number 100 stands for a value that is already there (allowed: a whole number from 1 to 1,048,575, a list, or a range such as "100..1000 step 100" or "20..2000 step 5%")

@@ -13,6 +13,7 @@ use crate::{
     measure::{Estimate, Judgement, Ledger, PLANNED_FAULT},
     plan::{Durability, Workload},
     record::{PointResult, Record, Repetition, Status, Summary, histogram},
+    server::HubKind,
 };
 
 /// The summary of `record`, which lies at `path`; `shapes` adds each latency distribution as a
@@ -58,6 +59,12 @@ fn head(text: &mut String, record: &Record) {
         hub.memory.map_or_else(unknown, |memory| bytes(memory.0 as f64)),
         hub.engine.clone().unwrap_or_else(|| "no container engine".to_owned()),
     );
+    if record.plan.hub.kind == HubKind::External {
+        let _ = writeln!(text, "{}", record.plan.place());
+    }
+    for caution in &hub.cautions {
+        wrapped(text, "  ! ", caution);
+    }
     if hub.shared_with_client {
         let _ = writeln!(text, "the hub is this machine: users and servers shared its cores");
     }

@@ -72,6 +72,7 @@ impl Server {
         match &spec.launch {
             Launch::Container(_) => container(&spec, None),
             Launch::Process(_) => process(&spec),
+            Launch::External(_) => panic!("it is not asked for"),
         }
     }
 

@@ -1,7 +1,5 @@
 //! The settings of every librdkafka client of a session, and their check without any server.
 
-use std::net::SocketAddr;
-
 use rdkafka::{
     ClientConfig,
     config::RDKafkaLogLevel,
@@ -12,7 +10,8 @@ use rdkafka::{
 
 use super::{
     notes::{Listener, Notes},
-    settings::{self, Settings, Table},
+    place::Place,
+    settings::{self, Settings, Table, is_secret},
 };
 use crate::{
     backend::{BackendError, Bundling},
@@ -40,13 +39,8 @@ impl Clients {
     }
 
     /// One user's producer among `users`.
-    pub(super) fn producer(
-        &self,
-        broker: SocketAddr,
-        bundling: Bundling,
-        users: u32,
-    ) -> ClientConfig {
-        let mut config = common(broker);
+    pub(super) fn producer(&self, place: &Place, bundling: Bundling, users: u32) -> ClientConfig {
+        let mut config = common(place);
         match bundling {
             // librdkafka's own 5 ms would be most of what a latency run measures.
             Bundling::Single => config.set("linger.ms", "0"),
@@ -65,8 +59,8 @@ impl Clients {
     }
 
     /// The consumer. Its partitions are assigned; the group is only a name that librdkafka asks for.
-    pub(super) fn consumer(&self, broker: SocketAddr) -> ClientConfig {
-        let mut config = common(broker);
+    pub(super) fn consumer(&self, place: &Place) -> ClientConfig {
+        let mut config = common(place);
         config
             .set("group.id", "hubmark")
             .set("enable.auto.commit", "false")
@@ -81,8 +75,8 @@ impl Clients {
     }
 
     /// The client that makes topics, reads settings back and counts.
-    pub(super) fn control(broker: SocketAddr) -> ClientConfig {
-        common(broker)
+    pub(super) fn control(place: &Place) -> ClientConfig {
+        common(place)
     }
 
     /// Everything in the producer's and the consumer's table that librdkafka refuses.
@@ -93,15 +87,15 @@ impl Clients {
         }
         // Each key may be fine while two of them contradict each other: that shows at creation.
         if found.is_empty() {
-            let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
+            let nowhere = Place::at("nowhere", ([127, 0, 0, 1], 9).into());
             for bundling in [Bundling::Single, Bundling::Bulk] {
-                let config = self.producer(nowhere, bundling, 1);
+                let config = self.producer(&nowhere, bundling, 1);
                 found.extend(refused_together(title, "producer", &self.producer, || {
                     create::<BaseProducer<_>>(&offline(config)).err()
                 }));
             }
             found.dedup_by_key(|error| error.to_string());
-            let config = self.consumer(nowhere);
+            let config = self.consumer(&nowhere);
             found.extend(refused_together(title, "consumer", &self.consumer, || {
                 create::<BaseConsumer<_>>(&offline(config)).err()
             }));
@@ -111,10 +105,10 @@ impl Clients {
 
     /// Names and values of client settings in force, for the record. Named as in a profile;
     /// `bulk` are those of a producer that bundles.
-    pub(super) fn in_force(&self, broker: SocketAddr) -> KafkaResult<Vec<(String, String)>> {
-        let single = self.producer(broker, Bundling::Single, 1);
-        let bulk = self.producer(broker, Bundling::Bulk, 1);
-        let consumer = self.consumer(broker);
+    pub(super) fn in_force(&self, place: &Place) -> KafkaResult<Vec<(String, String)>> {
+        let single = self.producer(place, Bundling::Single, 1);
+        let bulk = self.producer(place, Bundling::Bulk, 1);
+        let consumer = self.consumer(place);
         let mut facts = Vec::new();
         for (prefix, mut config, keys, given) in [
             ("producer", single, PRODUCER_FACTS, Some(&self.producer)),
@@ -125,7 +119,7 @@ impl Clients {
             config.set("consume.callback.max.messages", "0");
             let native = config.create_native_config()?;
             let given = given.into_iter().flat_map(Table::keys).map(String::as_str);
-            let given = given.filter(|key| !keys.contains(key) && !secret(key));
+            let given = given.filter(|key| !keys.contains(key) && !is_secret(key));
             for key in keys.iter().copied().chain(given) {
                 facts.push((format!("{prefix}.{key}"), native.get(key)?));
             }
@@ -158,15 +152,10 @@ const CONSUMER_FACTS: &[&str] = &[
     "check.crcs",
 ];
 
-/// Whether a setting's value must not go into a record.
-fn secret(key: &str) -> bool {
-    ["password", "secret", "key.pem", "sasl.jaas"].iter().any(|word| key.contains(word))
-}
-
-fn common(broker: SocketAddr) -> ClientConfig {
+fn common(place: &Place) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
-        .set("bootstrap.servers", broker.to_string())
+        .set("bootstrap.servers", &place.bootstrap)
         .set("client.id", "hubmark")
         // Costs 130 KiB a client and tells the server nothing that a measurement needs.
         .set("enable.metrics.push", "false")
@@ -175,6 +164,13 @@ fn common(broker: SocketAddr) -> ClientConfig {
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Warning);
+    if let Some(account) = &place.account {
+        config
+            .set("security.protocol", "SASL_PLAINTEXT")
+            .set("sasl.mechanism", "PLAIN")
+            .set("sasl.username", &account.user)
+            .set("sasl.password", &account.password);
+    }
     config
 }
 
@@ -229,8 +225,8 @@ mod tests {
         Clients::new(&settings, durability)
     }
 
-    fn broker() -> SocketAddr {
-        ([127, 0, 0, 1], 9092).into()
+    fn place() -> Place {
+        Place::at("kafka", ([127, 0, 0, 1], 9092).into())
     }
 
     #[test]
@@ -260,7 +256,7 @@ mod tests {
     #[test]
     fn the_operators_settings_win_and_are_in_the_facts() {
         let facts = clients(&[("linger.ms", "7"), ("retries", "3")], Durability::Memory)
-            .in_force(broker())
+            .in_force(&place())
             .unwrap();
         let fact =
             |name: &str| facts.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -272,14 +268,26 @@ mod tests {
 
     #[test]
     fn a_latency_producer_does_not_linger_and_keeps_librdkafkas_acks() {
-        let facts = clients(&[], Durability::Default).in_force(broker()).unwrap();
+        let facts = clients(&[], Durability::Default).in_force(&place()).unwrap();
         assert!(facts.contains(&("producer.linger.ms".into(), "0".into())), "{facts:?}");
         assert!(facts.contains(&("producer.acks".into(), "-1".into())), "{facts:?}");
     }
 
     #[test]
     fn a_password_is_no_fact() {
-        let facts = clients(&[("sasl.password", "hush")], Durability::Default).in_force(broker());
+        let facts = clients(&[("sasl.password", "hush")], Durability::Default).in_force(&place());
         assert!(!format!("{:?}", facts.unwrap()).contains("hush"));
+        let server = crate::plan::external::ExternalServer {
+            address: "a:1".into(),
+            user: Some("u".into()),
+            ..Default::default()
+        };
+        let place = place().external(&server, "hush");
+        let clients = clients(&[], Durability::Default);
+        let facts = clients.in_force(&place).unwrap();
+        assert!(!format!("{facts:?} {place:?} {clients:?}").contains("hush"));
+        let config = clients.producer(&place, Bundling::Single, 1);
+        assert_eq!(config.get("sasl.password"), Some("hush"));
+        assert_eq!(config.get("bootstrap.servers"), Some("a:1"));
     }
 }

@@ -11,7 +11,7 @@ use rdkafka::{
 use super::{
     notes::{Listener, Notes},
     place::{Place, reason},
-    topic::{self, TOPIC},
+    topic,
 };
 use crate::{
     backend::{BackendError, Consumer, Inbox},
@@ -52,13 +52,13 @@ impl KafkaConsumer {
         let failed = |error: KafkaError| place.failed("connecting the consumer", reason(&error));
         let listener = Listener(Notes::to_log("consumer"));
         let consumer: BaseConsumer<_> = config.create_with_context(listener).map_err(failed)?;
-        let held = topic::held(consumer.client())
+        let held = topic::held(consumer.client(), &place.topic)
             .and_then(|held| Place::same(consumer.client(), cluster).map(|()| held))
             .map_err(|last| place.failed("connecting the consumer", last))?;
         let mut start = TopicPartitionList::new();
         for (partition, held) in (0..).zip(&held) {
             start
-                .add_partition_offset(TOPIC, partition, Offset::Offset(held.low))
+                .add_partition_offset(&place.topic, partition, Offset::Offset(held.low))
                 .map_err(failed)?;
         }
         let empty = held.iter().all(|held| held.low == held.high);
@@ -71,9 +71,10 @@ impl KafkaConsumer {
 
     /// Whether the server has the topic, asked now: librdkafka by itself would look again in minutes.
     fn knows_the_topic(&self) -> bool {
-        let known = self.consumer.fetch_metadata(Some(TOPIC), ANSWER);
+        let name = &*self.place.topic;
+        let known = self.consumer.fetch_metadata(Some(name), ANSWER);
         known.is_ok_and(|known| {
-            let mut topics = known.topics().iter().filter(|topic| topic.name() == TOPIC);
+            let mut topics = known.topics().iter().filter(|topic| topic.name() == name);
             topics.any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
         })
     }
@@ -81,8 +82,9 @@ impl KafkaConsumer {
     /// What to say when the topic is not there any more.
     fn without_topic(&self, last: &str) -> BackendError {
         let reason = format!(
-            "{last}\n  the topic {TOPIC} was there and is not any more: find out who deletes topics \
-             on that server, and run again"
+            "{last}\n  the topic {} was there and is not any more: find out who deletes topics \
+             on that server, and run again",
+            self.place.topic
         );
         self.place.failed("reading the topic", reason)
     }

@@ -7,11 +7,7 @@ use rdkafka::{
     error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code},
 };
 
-use super::{
-    notes::Listener,
-    settings::Table,
-    topic::{REQUEST, TOPIC},
-};
+use super::{notes::Listener, settings::Table, topic::REQUEST};
 
 /// Settings of the broker that matter for durability and speed, default or not.
 const BROKER: &[&str] = &[
@@ -46,16 +42,21 @@ const TOPIC_KEYS: &[&str] = &[
 pub(super) async fn settings_in_force(
     admin: &AdminClient<Listener>,
     broker: i32,
+    topic: &str,
 ) -> KafkaResult<Vec<(String, String)>> {
     let options = AdminOptions::new().request_timeout(Some(REQUEST));
-    let asked = [ResourceSpecifier::Broker(broker), ResourceSpecifier::Topic(TOPIC)];
+    let asked = [ResourceSpecifier::Broker(broker), ResourceSpecifier::Topic(topic)];
     let mut facts = Vec::new();
     // One at a time: librdkafka sends what concerns a broker to that broker alone.
     for (resource, keys, prefix) in
         [(&asked[0], BROKER, "server"), (&asked[1], TOPIC_KEYS, "topic")]
     {
         for described in admin.describe_configs([resource], &options).await? {
-            let entries = described.map_err(KafkaError::AdminOp)?.entries;
+            let entries = match described.map_err(KafkaError::AdminOp) {
+                Ok(described) => described.entries,
+                Err(error) if unsupported(&error) => continue,
+                Err(error) => return Err(error),
+            };
             facts.extend(told(prefix, keys, entries));
         }
     }
@@ -66,20 +67,25 @@ pub(super) async fn settings_in_force(
 /// speak of settings has them as far as anybody can know.
 pub(super) async fn missing_from_topic(
     admin: &AdminClient<Listener>,
+    topic: &str,
     wanted: &Table,
 ) -> KafkaResult<Vec<String>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let options = AdminOptions::new().request_timeout(Some(REQUEST));
-    let described = match admin.describe_configs([&ResourceSpecifier::Topic(TOPIC)], &options).await
+    let described = match admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await
     {
         Err(error) if unsupported(&error) => return Ok(Vec::new()),
         described => described?,
     };
     let mut own = BTreeSet::new();
     for resource in described {
-        let entries = resource.map_err(KafkaError::AdminOp)?.entries.into_iter();
+        let entries = match resource.map_err(KafkaError::AdminOp) {
+            Ok(resource) => resource.entries.into_iter(),
+            Err(error) if unsupported(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
         own.extend(
             entries
                 .filter(|entry| entry.source == ConfigSource::DynamicTopic)
@@ -89,11 +95,17 @@ pub(super) async fn missing_from_topic(
     Ok(wanted.keys().filter(|key| !own.contains(*key)).cloned().collect())
 }
 
-/// Whether a server said that it does not speak this part of the protocol.
+/// Whether a server said that it does not speak this part of the protocol, or not to this user.
 pub(super) fn unsupported(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
-        Some(Code::UnsupportedFeature | Code::UnsupportedVersion | Code::NotImplemented)
+        Some(
+            Code::UnsupportedFeature
+                | Code::UnsupportedVersion
+                | Code::NotImplemented
+                | Code::ClusterAuthorizationFailed
+                | Code::TopicAuthorizationFailed
+        )
     )
 }
 

@@ -15,7 +15,6 @@ use rdkafka::{
 use super::{
     place::{Place, reason},
     poller::{self, Hall, UserProducer},
-    topic::TOPIC,
 };
 use crate::{
     backend::{BackendError, Fleet, SendError},
@@ -34,6 +33,7 @@ const HANDS: u32 = 16;
 /// The producers of all users, and the thread that serves them.
 pub(super) struct KafkaFleet {
     producers: Arc<Vec<UserProducer>>,
+    topic: Arc<str>,
     partitions: i32,
     hall: Arc<Hall>,
     poller: Option<JoinHandle<()>>,
@@ -55,7 +55,8 @@ impl KafkaFleet {
             .name("kafka-poller".into())
             .spawn(move || poller::serve(&served.0, &served.1))
             .map_err(|error| place.failed("starting the polling thread", error))?;
-        Ok(Self { producers, partitions, hall, poller: Some(poller) })
+        let topic = Arc::clone(&place.topic);
+        Ok(Self { producers, topic, partitions, hall, poller: Some(poller) })
     }
 }
 
@@ -64,7 +65,7 @@ impl Fleet for KafkaFleet {
         let Some(producer) = self.producers.get(user as usize) else {
             return Err(SendError::Refused(format!("there is no user {user}")));
         };
-        let record = BaseRecord::<(), [u8]>::to(TOPIC)
+        let record = BaseRecord::<(), [u8]>::to(&self.topic)
             .partition(partition(user, self.partitions))
             .payload(message);
         match producer.send(record) {
@@ -172,7 +173,7 @@ fn connect_one(
         .map_err(|error| place.failed(what(), reason(&error)))?;
     let started = Instant::now();
     loop {
-        let Err(error) = producer.client().fetch_watermarks(TOPIC, partition, ANSWER) else {
+        let Err(error) = producer.client().fetch_watermarks(&place.topic, partition, ANSWER) else {
             return Ok(producer);
         };
         if hall.closed() || started.elapsed() > PATIENCE {

@@ -1,6 +1,10 @@
 //! Where a broker is, and how an operation on it failed, in words for the operator.
 
-use std::{fmt::Display, net::SocketAddr};
+use std::{
+    fmt::{self, Display},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use rdkafka::{
     ClientContext,
@@ -8,23 +12,69 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode as Code},
 };
 
-use crate::{backend::BackendError, server::Running};
+use crate::{
+    backend::{BackendError, external::own_name},
+    plan::external::ExternalServer,
+    server::Running,
+};
 
 use super::{
     servers::{CONTAINER_PORT, HOST_PORT},
-    topic::REQUEST,
+    topic::{MARK, REQUEST, TOPIC},
 };
 
-/// One broker, as this program reaches it.
+/// One broker, as this program reaches it, and the topic there.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// The server's role.
     pub role: String,
     /// Its address.
     pub broker: SocketAddr,
+    /// What clients connect to first.
+    pub bootstrap: String,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Whom clients say they are, where the server asks.
+    pub account: Option<Account>,
+    /// Whether the server is this program's own.
+    pub own: bool,
+}
+
+/// An account on a broker. Printing it does not show the password.
+#[derive(Clone)]
+pub(super) struct Account {
+    pub user: String,
+    pub password: String,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 impl Place {
+    /// A broker of our own at `broker`.
+    pub(super) fn at(role: &str, broker: SocketAddr) -> Self {
+        Self {
+            role: role.to_owned(),
+            broker,
+            bootstrap: broker.to_string(),
+            topic: TOPIC.into(),
+            account: None,
+            own: true,
+        }
+    }
+
+    /// The same as a place that is not ours: with a topic that nobody else has.
+    pub(super) fn external(self, server: &ExternalServer, password: &str) -> Self {
+        let endpoints = server.endpoints(CONTAINER_PORT).unwrap_or_default();
+        let bootstrap: Vec<_> = endpoints.iter().map(ToString::to_string).collect();
+        let account = server.user.clone().map(|user| Account { user, password: password.into() });
+        let (bootstrap, topic) = (bootstrap.join(","), own_name(MARK).into());
+        Self { bootstrap, topic, account, own: false, ..self }
+    }
+
     /// The place of a server that a hub started.
     ///
     /// A broker answers with the address of the listener by which it was asked. Where the hub had
@@ -32,7 +82,7 @@ impl Place {
     pub(super) fn of(server: &Running) -> Self {
         let published = server.ports.get(&HOST_PORT).is_some_and(|port| *port != HOST_PORT);
         let port = if published { HOST_PORT } else { CONTAINER_PORT };
-        Self { role: server.role.clone(), broker: server.endpoint(port) }
+        Self::at(&server.role, server.endpoint(port))
     }
 
     /// Whether the broker that `client` reached is still the one of `cluster`: where it has died,

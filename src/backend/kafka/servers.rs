@@ -138,7 +138,7 @@ mod tests {
             .iter()
             .map(|server| match &server.launch {
                 Launch::Container(container) => container.image.reference(),
-                Launch::Process(_) => "a process",
+                Launch::Process(_) | Launch::External(_) => "no container",
             })
             .collect();
         assert_eq!(images, ["hubmark/kafka:2.8.0"; 2]);

@@ -1,7 +1,7 @@
 //! A session: readiness by protocol, and everything that is done on a broker that answers.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
     metadata::MetadataBroker,
+    producer::BaseProducer,
     util::get_rdkafka_version,
 };
 use tokio::{net::TcpStream, time};
@@ -32,6 +33,8 @@ use crate::{
 
 /// Pause between two attempts to reach a server that starts.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Longest wait for the refusal of an account.
+const LOGIN: Duration = Duration::from_secs(3);
 /// Longest wait for one answer of a server that starts.
 const ANSWER: Duration = Duration::from_millis(500);
 
@@ -80,7 +83,7 @@ pub(super) async fn ready(place: &Place, patience: Duration) -> Result<Answered,
         }
         time::sleep(PAUSE).await;
     }
-    let control: AdminClient<_> = Clients::control(place.broker)
+    let control: AdminClient<_> = Clients::control(place)
         .create_with_context(Listener(Notes::to_log("control")))
         .map_err(|error| place.failed("making a client", reason(&error)))?;
     let control = Arc::new(control);
@@ -97,7 +100,12 @@ pub(super) async fn ready(place: &Place, patience: Duration) -> Result<Answered,
         let last = match brokers {
             Ok(Some((broker_id, cluster))) => return Ok(Answered { control, broker_id, cluster }),
             Ok(None) => "it lists no broker yet".to_owned(),
-            Err(error) => reason(&error),
+            Err(error) => {
+                if let Some(refused) = refusal(place).await? {
+                    return Err(refused);
+                }
+                reason(&error)
+            }
         };
         if started.elapsed() > patience {
             return Err(not_ready(last));
@@ -106,10 +114,44 @@ pub(super) async fn ready(place: &Place, patience: Duration) -> Result<Answered,
     }
 }
 
+/// Whether a server that asks who we are does not let us in: librdkafka tells that only among its
+/// events, and goes on trying.
+async fn refusal(place: &Place) -> Result<Option<BackendError>, BackendError> {
+    let Some(account) = &place.account else { return Ok(None) };
+    let config = Clients::control(place);
+    let asked = place.blocking(move || {
+        let (tell, told) = mpsc::channel();
+        let notes = Notes::new(move |text| drop(tell.send(text)));
+        let client: BaseProducer<Listener> = config.create_with_context(Listener(notes)).ok()?;
+        let started = Instant::now();
+        while started.elapsed() < LOGIN {
+            client.poll(ANSWER);
+            let refused = |text: &String| text.contains("uthentication");
+            if let Some(text) = told.try_iter().find(refused) {
+                return Some(text);
+            }
+        }
+        None
+    });
+    let refused = |reason| BackendError::Refused {
+        server: place.role.clone(),
+        address: place.broker.to_string(),
+        user: account.user.clone(),
+        reason,
+    };
+    Ok(asked.await?.map(refused))
+}
+
 #[async_trait]
 impl Session for KafkaSession {
     async fn facts(&self) -> Result<ServerFacts, BackendError> {
-        let settings = match facts::settings_in_force(&self.control, self.broker_id).await {
+        let settings = match facts::settings_in_force(
+            &self.control,
+            self.broker_id,
+            &self.place.topic,
+        )
+        .await
+        {
             Ok(settings) => settings,
             // A server that speaks only part of the protocol is still to be measured.
             Err(error) if facts::unsupported(&error) => Vec::new(),
@@ -118,7 +160,7 @@ impl Session for KafkaSession {
             }
         };
         let mut client = vec![("librdkafka".to_owned(), get_rdkafka_version().1)];
-        let in_force = self.clients.in_force(self.place.broker);
+        let in_force = self.clients.in_force(&self.place);
         client.extend(
             in_force.map_err(|error| self.place.failed("reading the client's settings", error))?,
         );
@@ -129,6 +171,20 @@ impl Session for KafkaSession {
         topic::make_anew(&self.control, &self.place, &self.wanted).await
     }
 
+    async fn sweep(&self) -> Result<Vec<String>, BackendError> {
+        if self.place.own {
+            return Ok(Vec::new());
+        }
+        topic::sweep(&self.control, &self.place).await
+    }
+
+    async fn leave(&self) -> Result<(), BackendError> {
+        if self.place.own {
+            return Ok(());
+        }
+        topic::remove(&self.control, &self.place).await
+    }
+
     async fn fleet(
         &self,
         users: u32,
@@ -136,7 +192,7 @@ impl Session for KafkaSession {
         reports: Arc<dyn Reports>,
     ) -> Result<Box<dyn Fleet>, BackendError> {
         let place = self.place.clone();
-        let config = self.clients.producer(place.broker, bundling, users);
+        let config = self.clients.producer(&place, bundling, users);
         let partitions = self.wanted.partitions;
         let hall = Hall::new(self.clock, bundling, reports);
         let abandoned = Abandoned(Some(Arc::clone(&hall)));
@@ -148,7 +204,7 @@ impl Session for KafkaSession {
 
     async fn consumer(&self, _bundling: Bundling) -> Result<Box<dyn Consumer>, BackendError> {
         let place = self.place.clone();
-        let (config, clock) = (self.clients.consumer(place.broker), self.clock);
+        let (config, clock) = (self.clients.consumer(&place), self.clock);
         let cluster = self.cluster.clone();
         let connect = move || KafkaConsumer::connect(&place, &config, clock, cluster.as_deref());
         Ok(Box::new(self.place.blocking(connect).await??))
@@ -180,10 +236,10 @@ impl Drop for Abandoned {
 /// Messages that the topic holds by its offsets, asked over a connection of its own. Blocks.
 fn count(place: &Place, cluster: Option<&str>) -> Result<u64, BackendError> {
     let failed = |last: String| place.failed("counting the messages", last);
-    let client: BaseConsumer<_> = Clients::control(place.broker)
+    let client: BaseConsumer<_> = Clients::control(place)
         .create_with_context(Listener(Notes::to_log("count")))
         .map_err(|error| failed(reason(&error)))?;
-    let held = topic::held(client.client()).map_err(failed)?;
+    let held = topic::held(client.client(), &place.topic).map_err(failed)?;
     Place::same(client.client(), cluster).map_err(failed)?;
     Ok(held.iter().map(|partition| (partition.high - partition.low).unsigned_abs()).sum())
 }

@@ -147,7 +147,14 @@ impl Settings {
                 })
                 .collect::<Vec<_>>()
         };
-        tables.into_iter().flat_map(refused).collect()
+        let mut found: Vec<_> = tables.into_iter().flat_map(refused).collect();
+        for (name, table) in [(PRODUCER.name, &self.producer), (CONSUMER.name, &self.consumer)] {
+            for key in table.keys().filter(|key| is_secret(key)) {
+                let key = format!("{name}.{key}");
+                found.push(refusal(title, &key, "…", "a profile holds no secrets"));
+            }
+        }
+        found
     }
 }
 
@@ -165,6 +172,11 @@ const RESERVED_CONSUMER: &[(&str, &str)] = &[
 ];
 const RESERVED_SERVER: &[(&str, &str)] =
     &[("advertised.listeners", HUB_DECIDES), ("zookeeper.connect", HUB_DECIDES)];
+
+/// Whether the value of a setting must not go into a record, nor anywhere else.
+pub(super) fn is_secret(key: &str) -> bool {
+    ["password", "secret", "key.pem", "sasl.jaas"].iter().any(|word| key.contains(word))
+}
 
 /// A setting that cannot be used.
 pub(super) fn refusal(title: &str, key: &str, value: &str, reason: &str) -> BackendError {
@@ -267,6 +279,9 @@ mod tests {
             });
             keys.collect::<Vec<_>>()
         };
+        let hush = read(&json!({ "consumer": { "sasl.password": "hush" } })).unwrap();
+        let refused = format!("{:?}", hush.reserved("Apache Kafka", Durability::Default));
+        assert!(refused.contains("consumer.sasl.password") && !refused.contains("hush"));
         assert_eq!(keys(Durability::Default), ["producer.bootstrap.servers"]);
         assert_eq!(
             keys(Durability::Disk),

@@ -20,10 +20,17 @@ use super::{
     place::{Place, reason},
     settings::{Settings, Table},
 };
-use crate::{backend::BackendError, plan::Durability};
+use crate::{
+    backend::{BackendError, external::is_leftover},
+    plan::Durability,
+};
 
-/// The one topic of every run.
+/// The one topic of every run on a broker of our own.
 pub(super) const TOPIC: &str = "hubmark";
+/// Between the words of a topic's name on a broker of others.
+pub(super) const MARK: char = '-';
+/// Longest time for a topic to be gone for good.
+const FAREWELL: Duration = Duration::from_secs(15);
 /// Longest time for a topic to be gone and there again: a cold broker on a small box needs tens of
 /// seconds for its first one.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -63,22 +70,22 @@ pub(super) struct Held {
 /// Asks the leaders of all partitions what they hold; returns once all have answered. Blocks.
 ///
 /// A broker may be named as the leader a moment before it knows, so it is asked again for a while.
-pub(super) fn held(client: &Client<impl ClientContext>) -> Result<Vec<Held>, String> {
+pub(super) fn held(client: &Client<impl ClientContext>, topic: &str) -> Result<Vec<Held>, String> {
     let started = Instant::now();
     loop {
-        match ask(client) {
+        match ask(client, topic) {
             Err(_) if started.elapsed() < REQUEST => thread::sleep(PAUSE),
             answer => return answer,
         }
     }
 }
 
-fn ask(client: &Client<impl ClientContext>) -> Result<Vec<Held>, String> {
-    let metadata = client.fetch_metadata(Some(TOPIC), ANSWER).map_err(|error| reason(&error))?;
+fn ask(client: &Client<impl ClientContext>, name: &str) -> Result<Vec<Held>, String> {
+    let metadata = client.fetch_metadata(Some(name), ANSWER).map_err(|error| reason(&error))?;
     let topic = metadata
         .topics()
         .iter()
-        .find(|topic| topic.name() == TOPIC)
+        .find(|topic| topic.name() == name)
         .ok_or("the server does not mention the topic")?;
     if let Some(error) = topic.error() {
         return Err(Code::from(error).to_string());
@@ -94,7 +101,7 @@ fn ask(client: &Client<impl ClientContext>) -> Result<Vec<Held>, String> {
     ids.into_iter()
         .map(|id| {
             let (low, high) =
-                client.fetch_watermarks(TOPIC, id, ANSWER).map_err(|error| reason(&error))?;
+                client.fetch_watermarks(name, id, ANSWER).map_err(|error| reason(&error))?;
             Ok(Held { low, high })
         })
         .collect()
@@ -110,12 +117,12 @@ pub(super) async fn make_anew(
     let deadline = Instant::now() + PATIENCE;
     loop {
         create_anew(admin, place, wanted, deadline).await?;
-        let asked = Arc::clone(admin);
-        let led = place.blocking(move || held(asked.inner())).await?;
+        let (asked, topic) = (Arc::clone(admin), Arc::clone(&place.topic));
+        let led = place.blocking(move || held(asked.inner(), &topic)).await?;
         led.map_err(|last| place.failed("waiting for the topic's leader", last))?;
         // With ZooKeeper a broker that is still at deleting the old topic takes the new one's
         // settings away with the old one's. Once the new one has a leader, that is over.
-        let missing = facts::missing_from_topic(admin, &wanted.settings)
+        let missing = facts::missing_from_topic(admin, &place.topic, &wanted.settings)
             .await
             .map_err(|error| place.failed("reading the topic's settings back", reason(&error)))?;
         if missing.is_empty() {
@@ -137,11 +144,11 @@ async fn create_anew(
     deadline: Instant,
 ) -> Result<(), BackendError> {
     loop {
-        let last = match create(admin, wanted).await {
+        let last = match create(admin, &place.topic, wanted).await {
             Ok(()) => return Ok(()),
             // Also while the server is still at deleting it, which it does in its own time.
             Err(KafkaError::AdminOp(code @ Code::TopicAlreadyExists)) => {
-                match delete(admin).await {
+                match delete(admin, &place.topic).await {
                     Ok(())
                     | Err(KafkaError::AdminOp(Code::OperationTimedOut | Code::RequestTimedOut)) => {
                     }
@@ -187,9 +194,9 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
 }
 
-async fn create(admin: &AdminClient<Listener>, wanted: &Wanted) -> KafkaResult<()> {
+async fn create(admin: &AdminClient<Listener>, name: &str, wanted: &Wanted) -> KafkaResult<()> {
     let mut topic =
-        NewTopic::new(TOPIC, wanted.partitions, TopicReplication::Fixed(wanted.replication));
+        NewTopic::new(name, wanted.partitions, TopicReplication::Fixed(wanted.replication));
     for (key, value) in &wanted.settings {
         topic = topic.set(key, value);
     }
@@ -200,8 +207,53 @@ async fn create(admin: &AdminClient<Listener>, wanted: &Wanted) -> KafkaResult<(
     })
 }
 
-async fn delete(admin: &AdminClient<Listener>) -> KafkaResult<()> {
-    let results = admin.delete_topics(&[TOPIC], &options()).await?;
+/// Deletes the topic; returns when the server has said so.
+pub(super) async fn remove(
+    admin: &AdminClient<Listener>,
+    place: &Place,
+) -> Result<(), BackendError> {
+    remove_named(admin, place, &place.topic).await
+}
+
+async fn remove_named(
+    admin: &AdminClient<Listener>,
+    place: &Place,
+    name: &str,
+) -> Result<(), BackendError> {
+    let deadline = Instant::now() + FAREWELL;
+    loop {
+        match delete(admin, name).await {
+            Ok(()) => return Ok(()),
+            // It may take its time: it is asked until it knows the topic no more.
+            Err(KafkaError::AdminOp(Code::OperationTimedOut | Code::RequestTimedOut))
+                if Instant::now() < deadline => {}
+            Err(error) => {
+                let reason = format!("{}\n  remove the topic {name} by hand", reason(&error));
+                return Err(place.failed("deleting the topic", reason));
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Deletes the topics of dead runs; returns their names.
+pub(super) async fn sweep(
+    admin: &Arc<AdminClient<Listener>>,
+    place: &Place,
+) -> Result<Vec<String>, BackendError> {
+    let asked = Arc::clone(admin);
+    let known = place.blocking(move || asked.inner().fetch_metadata(None, REQUEST)).await?;
+    let known = known.map_err(|error| place.failed("listing the topics", reason(&error)))?;
+    let names = known.topics().iter().map(|topic| topic.name().to_owned());
+    let dead: Vec<_> = names.filter(|name| is_leftover(name, MARK)).collect();
+    for name in &dead {
+        remove_named(admin, place, name).await?;
+    }
+    Ok(dead.into_iter().map(|name| format!("topic {name}")).collect())
+}
+
+async fn delete(admin: &AdminClient<Listener>, name: &str) -> KafkaResult<()> {
+    let results = admin.delete_topics(&[name], &options()).await?;
     results.into_iter().try_for_each(|result| match result {
         Ok(_) | Err((_, Code::UnknownTopicOrPartition)) => Ok(()),
         Err((_, code)) => Err(KafkaError::AdminOp(code)),

@@ -67,7 +67,8 @@ impl Reader {
         payload: u64,
         clock: Clock,
     ) -> Result<Self, BackendError> {
-        let (poll, queries) = (settings.poll, Queries::new(bundling, settings, payload));
+        let (poll, queries) =
+            (settings.poll, Queries::new(&login.table(), bundling, settings, payload));
         let thread = login.clone();
         let connecting = tokio::task::spawn_blocking(move || {
             let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
@@ -164,7 +165,7 @@ impl Reader {
             let floor = self.seen.recent.floor();
             let opening = async {
                 let mut link = Link::open(&self.login, &self.queries).await?;
-                let held = link.rows_beyond(floor).await?;
+                let held = link.rows_beyond(&self.queries, floor).await?;
                 Ok((link, held))
             };
             match runtime.block_on(unless_stopped(inbox, LOGIN, opening)) {

@@ -1,18 +1,18 @@
-//! Logging in: where the server is, who we are, and what its refusals mean.
+//! Logging in: where the server is, who we are, where our table is, and what its refusals mean.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use mysql_async::{Conn, Error, Opts, OptsBuilder};
 use tokio::time::timeout;
 
 use super::ROLE;
-use crate::backend::BackendError;
+use crate::backend::{BackendError, external::own_name};
 
-/// The user that this program logs in as.
+/// The user that this program logs in as, on a server of its own.
 pub const USER: &str = "hubmark";
-/// The database that holds the table.
+/// The database that holds the table, there.
 pub const DATABASE: &str = "hubmark";
-/// The table of messages.
+/// The table of messages, wherever it has a database to itself.
 pub const TABLE: &str = "messages";
 
 /// Longest wait for one login. A paused server accepts connections and then says nothing.
@@ -24,11 +24,59 @@ pub const STATEMENT: Duration = Duration::from_mins(2);
 /// a password), host not allowed, host blocked, account locked.
 const REFUSALS: &[u16] = &[1044, 1045, 1698, 1130, 1129, 4151];
 
+/// Between the words of a name on a server of others.
+pub const MARK: char = '_';
+
+/// The table of messages, and the database that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// The database.
+    pub database: String,
+    /// Whether the database is made for the table, and goes with it.
+    pub makes_database: bool,
+    /// The table.
+    pub table: String,
+    /// Whether the server is this program's own.
+    pub own: bool,
+}
+
+impl Home {
+    /// On a server of our own.
+    fn own() -> Self {
+        Self {
+            database: DATABASE.to_owned(),
+            makes_database: false,
+            table: TABLE.to_owned(),
+            own: true,
+        }
+    }
+
+    /// On a server of others: in a database of theirs, or in one that is made for it.
+    pub fn external(database: Option<&str>) -> Self {
+        match database {
+            Some(database) => Self {
+                database: database.to_owned(),
+                makes_database: false,
+                table: own_name(MARK),
+                own: false,
+            },
+            None => Self {
+                database: own_name(MARK),
+                makes_database: true,
+                table: TABLE.to_owned(),
+                own: false,
+            },
+        }
+    }
+}
+
 /// Address, user and password. Printing it does not show the password.
 #[derive(Clone)]
 pub struct Login {
     address: SocketAddr,
+    user: Arc<str>,
     password: String,
+    home: Arc<Home>,
     /// `max_allowed_packet` of the server, once it is known.
     packet: Option<usize>,
 }
@@ -40,9 +88,25 @@ impl fmt::Debug for Login {
 }
 
 impl Login {
-    /// A login at `address`.
-    pub const fn new(address: SocketAddr, password: String) -> Self {
-        Self { address, password, packet: None }
+    /// A login at `address`, on a server of our own.
+    pub fn new(address: SocketAddr, password: String) -> Self {
+        Self { address, user: USER.into(), password, home: Arc::new(Home::own()), packet: None }
+    }
+
+    /// A login of `user` at `address`, on a server of others.
+    pub fn external(address: SocketAddr, user: &str, password: String, home: Home) -> Self {
+        Self { address, user: user.into(), password, home: Arc::new(home), packet: None }
+    }
+
+    /// Where our table is.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The table as statements name it.
+    pub fn table(&self) -> String {
+        let Home { database, table, .. } = &*self.home;
+        format!("`{database}`.`{table}`")
     }
 
     /// The same with the server's largest packet known, which saves each login a question.
@@ -55,10 +119,10 @@ impl Login {
         self.packet.unwrap_or(16 << 20)
     }
 
-    /// Options of a connection to the database. Always over TCP: a socket would be another way
-    /// than the devices'.
+    /// Options of a connection. Always over TCP: a socket would be another way than the devices'.
     pub fn opts(&self) -> Opts {
-        self.builder(USER).db_name(Some(DATABASE)).into()
+        let database = self.home.own.then_some(self.home.database.as_str());
+        self.builder(&self.user).db_name(database).into()
     }
 
     /// Options of a connection as the server's administrator.
@@ -108,7 +172,7 @@ impl Login {
             return BackendError::Refused {
                 server: ROLE.into(),
                 address: self.address.to_string(),
-                user: USER.into(),
+                user: self.user.to_string(),
                 reason: words(error),
             };
         }
@@ -128,6 +192,15 @@ impl Login {
 /// Whether the server does not know the user, or wants another password.
 pub fn refuses_login(error: &Error) -> bool {
     matches!(error, Error::Server(server) if REFUSALS.contains(&server.code))
+}
+
+/// Codes by which a server forbids a statement to somebody whom it let in: no right to the database,
+/// to the table, to what was asked.
+const FORBIDDEN: &[u16] = &[1044, 1142, 1227, 1370];
+
+/// Whether the account may not do what was asked.
+pub fn forbids(error: &Error) -> bool {
+    matches!(error, Error::Server(server) if FORBIDDEN.contains(&server.code))
 }
 
 /// Codes of errors that a full disk causes: disk full, table full.

@@ -7,6 +7,7 @@
 //! | [`launch`], [`image`] | how the server is started |
 //! | [`login`] | connections and what refusals mean |
 //! | [`session`] | ready or not, the table, facts, counts |
+//! | [`fit`] | whether a server that is not ours can take a load |
 //! | [`fleet`] | the users |
 //! | [`consumer`], [`select`] | the reader |
 //! | [`gaps`], [`epoch`] | which rows may still come, and when that is known to be over |
@@ -14,6 +15,7 @@
 
 mod consumer;
 mod epoch;
+mod fit;
 mod fleet;
 mod gaps;
 mod image;
@@ -29,7 +31,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::settings::Settings;
-use super::{Backend, BackendError, BackendInfo, ClientNeeds, Session, Setup};
+use super::{
+    Backend, BackendError, BackendInfo, ClientNeeds, ServerFacts, Session, Setup, external as given,
+};
 use crate::{
     clock::Clock,
     server::{HubKind, Image, Running, ServerSpec},
@@ -47,7 +51,7 @@ static INFO: BackendInfo = BackendInfo {
     caution: None,
     versions: VERSIONS,
     oldest: None,
-    hubs: &[HubKind::Docker, HubKind::Local],
+    hubs: &[HubKind::Docker, HubKind::Local, HubKind::External],
     settings: settings::KEYS,
 };
 
@@ -73,12 +77,20 @@ impl Backend for MariaDb {
         let server = match setup.hub {
             HubKind::Docker => launch::container(setup, &settings, version(setup, &settings)?),
             HubKind::Local => launch::process(setup, &settings),
+            HubKind::External => {
+                let named = given::server(TITLE, setup)?.unwrap_or_default();
+                given::spec(TITLE, ROLE, &named, PORT)?
+            }
         };
         Ok(vec![server])
     }
 
     fn recipe(&self, version: &str) -> Option<Image> {
         INFO.builds(version).then(|| image::recipe(version))
+    }
+
+    fn misfits(&self, setup: &Setup, facts: &ServerFacts) -> Vec<BackendError> {
+        fit::misfits(setup, facts)
     }
 
     fn needs(&self, users: u32) -> ClientNeeds {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{
     gaps::{Gaps, Range},
-    login::{Login, TABLE, refuses_login, words},
+    login::{Login, refuses_login, words},
     recent::{self, Recent},
     settings::Settings,
 };
@@ -39,6 +39,7 @@ pub type Transaction = (u64, String);
 pub struct Queries {
     /// Rows of one page.
     pub page: usize,
+    rows_beyond: String,
     selects: [String; ARITIES.len()],
     may_prove: bool,
 }
@@ -63,20 +64,21 @@ pub enum Halt {
 
 impl Queries {
     /// Queries of pages that suit workload and payload.
-    pub fn new(bundling: Bundling, settings: &Settings, payload: u64) -> Self {
+    pub fn new(table: &str, bundling: Bundling, settings: &Settings, payload: u64) -> Self {
         let most = (PAGE_BYTES / payload.max(1)).clamp(1, u64::from(u32::MAX)) as usize;
         let page = match bundling {
             Bundling::Single => SINGLE_PAGE,
             Bundling::Bulk => settings.batch,
         }
         .clamp(1, most);
-        let select = format!("SELECT id, stamp, payload FROM {TABLE} WHERE");
+        let select = format!("SELECT id, stamp, payload FROM {table} WHERE");
         let order = format!("ORDER BY id LIMIT {page}");
         let selects = ARITIES.map(|ranges| {
             let ranges = " OR id BETWEEN ? AND ?".repeat(ranges);
             format!("{select} id > ?{ranges} {order}")
         });
-        Self { page, selects, may_prove: settings.transactional() }
+        let rows_beyond = format!("SELECT id, stamp FROM {table} WHERE id > ?");
+        Self { page, rows_beyond, selects, may_prove: settings.transactional() }
     }
 }
 
@@ -105,9 +107,12 @@ impl Link {
     }
 
     /// The rows beyond an id, without their payloads.
-    pub async fn rows_beyond(&mut self, id: u64) -> Result<Vec<recent::Row>, Error> {
-        let query = format!("SELECT id, stamp FROM {TABLE} WHERE id > ?");
-        self.connection.exec(query, (id,)).await
+    pub async fn rows_beyond(
+        &mut self,
+        queries: &Queries,
+        id: u64,
+    ) -> Result<Vec<recent::Row>, Error> {
+        self.connection.exec(queries.rows_beyond.as_str(), (id,)).await
     }
 
     /// The transactions that are active now; those of the last tenth of a second may be missing.
@@ -273,16 +278,16 @@ mod tests {
     fn a_page_of_large_rows_is_short() {
         let setup = test_setup(1, 100);
         let settings = Settings::read(&setup).0;
-        assert_eq!(Queries::new(Bundling::Bulk, &settings, 1_000).page, settings.batch);
-        assert_eq!(Queries::new(Bundling::Bulk, &settings, 4 << 20).page, 4);
-        assert_eq!(Queries::new(Bundling::Bulk, &settings, 1 << 40).page, 1);
-        assert_eq!(Queries::new(Bundling::Single, &settings, 0).page, SINGLE_PAGE);
+        assert_eq!(Queries::new("messages", Bundling::Bulk, &settings, 1_000).page, settings.batch);
+        assert_eq!(Queries::new("messages", Bundling::Bulk, &settings, 4 << 20).page, 4);
+        assert_eq!(Queries::new("messages", Bundling::Bulk, &settings, 1 << 40).page, 1);
+        assert_eq!(Queries::new("messages", Bundling::Single, &settings, 0).page, SINGLE_PAGE);
     }
 
     #[test]
     fn every_arity_asks_for_that_many_ranges() {
         let setup = test_setup(1, 100);
-        let queries = Queries::new(Bundling::Single, &Settings::read(&setup).0, 100);
+        let queries = Queries::new("messages", Bundling::Single, &Settings::read(&setup).0, 100);
         for (query, arity) in queries.selects.iter().zip(ARITIES) {
             assert_eq!(query.matches('?').count(), 1 + 2 * arity);
         }

@@ -11,14 +11,17 @@ use mysql_async::{Conn, Error, prelude::Queryable};
 use tokio::time::{sleep, timeout};
 
 use super::{
-    ROLE,
+    ROLE, TITLE,
     consumer::Reader,
     fleet::{self, Users},
-    login::{DATABASE, LOGIN, Login, STATEMENT, TABLE, USER, refuses_login, words},
+    login::{Home, LOGIN, Login, MARK, STATEMENT, USER, forbids, refuses_login, words},
     settings::Settings,
 };
 use crate::{
-    backend::{BackendError, Bundling, Consumer, Fleet, Reports, ServerFacts, Session, Setup},
+    backend::{
+        BackendError, Bundling, Consumer, Fleet, Reports, ServerFacts, Session, Setup,
+        external as given,
+    },
     clock::Clock,
 };
 
@@ -47,6 +50,7 @@ const VARIABLES: &[&str] = &[
     "log_bin",
     "max_allowed_packet",
     "max_connections",
+    "max_prepared_stmt_count",
     "sync_binlog",
     "thread_handling",
     "tx_isolation",
@@ -70,7 +74,15 @@ pub async fn open(
     clock: Clock,
     patience: Duration,
 ) -> Result<MariaDbSession, BackendError> {
-    let login = Login::new(address, setup.password.clone());
+    let external = given::server(TITLE, setup)?;
+    let password = setup.password.clone();
+    let login = match &external {
+        None => Login::new(address, password),
+        Some(server) => {
+            let home = Home::external(settings.database.as_deref());
+            Login::external(address, server.user.as_deref().unwrap_or(USER), password, home)
+        }
+    };
     let started = Instant::now();
     let packet = loop {
         let last = match timeout(ATTEMPT, largest_packet(&login)).await {
@@ -92,7 +104,9 @@ pub async fn open(
         sleep(ATTEMPTS).await;
     };
     let login = login.with_packet(packet);
-    allow_process(&login).await;
+    if external.is_none() {
+        allow_process(&login).await;
+    }
     Ok(MariaDbSession { login, settings, payload: setup.point.workload.payload().0, clock })
 }
 
@@ -123,14 +137,20 @@ impl MariaDbSession {
     /// One statement after the other over a fresh connection.
     async fn execute(&self, what: &str, statements: &[String]) -> Result<(), BackendError> {
         let mut connection = self.login.connect().await?;
-        self.login
-            .patiently(what, STATEMENT, async {
-                for statement in statements {
-                    connection.query_drop(statement).await?;
+        let asked = self.login.patiently(what, STATEMENT, async {
+            for statement in statements {
+                match connection.query_drop(statement).await {
+                    Err(error) if forbids(&error) => return Ok(Err(words(&error))),
+                    other => other?,
                 }
-                connection.disconnect().await
-            })
-            .await
+            }
+            connection.disconnect().await.map(Ok)
+        });
+        asked.await?.map_err(|reason| {
+            let advice = "grant the account the right to make databases whose names begin with \
+                          hubmark_, or all rights in one that is named by the key database";
+            self.login.operation(what, format!("{reason}\n  {advice}"))
+        })
     }
 
     fn create_table(&self) -> String {
@@ -140,12 +160,14 @@ impl MariaDbSession {
             _ => "LONGBLOB".to_owned(),
         };
         format!(
-            "CREATE TABLE {TABLE} (\
+            "CREATE TABLE {} (\
              id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, \
              stamp BIGINT UNSIGNED NOT NULL, \
              payload {payload} NOT NULL\
              ) ENGINE={} ROW_FORMAT={}",
-            self.settings.engine, self.settings.row_format
+            self.login.table(),
+            self.settings.engine,
+            self.settings.row_format
         )
     }
 }
@@ -161,9 +183,10 @@ impl Session for MariaDbSession {
             .map(|name| format!("'{name}'"))
             .collect();
         let query = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})", names.join(","));
+        let Home { database, table, .. } = self.login.home();
         let table = format!(
             "SELECT engine, row_format FROM information_schema.tables \
-             WHERE table_schema = '{DATABASE}' AND table_name = '{TABLE}'"
+             WHERE table_schema = '{database}' AND table_name = '{table}'"
         );
         let mut connection = self.login.connect().await?;
         let (version, mut settings, table) = self
@@ -184,8 +207,56 @@ impl Session for MariaDbSession {
     }
 
     async fn reset(&self) -> Result<(), BackendError> {
-        let drop = format!("DROP TABLE IF EXISTS {TABLE}");
-        self.execute("creating the table anew", &[drop, self.create_table()]).await
+        let home = self.login.home();
+        let mut statements = Vec::new();
+        if home.makes_database {
+            statements.push(format!("CREATE DATABASE IF NOT EXISTS `{}`", home.database));
+        }
+        statements.push(format!("DROP TABLE IF EXISTS {}", self.login.table()));
+        statements.push(self.create_table());
+        self.execute("creating the table anew", &statements).await
+    }
+
+    async fn sweep(&self) -> Result<Vec<String>, BackendError> {
+        if self.login.home().own {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.login.connect().await?;
+        let what = "looking for leftovers of dead runs";
+        let (databases, tables): (Vec<String>, Vec<(String, String)>) = self
+            .login
+            .patiently(what, STATEMENT, async {
+                let databases =
+                    connection.query("SELECT schema_name FROM information_schema.schemata").await?;
+                let tables = "SELECT table_schema, table_name FROM information_schema.tables";
+                let tables = connection.query(tables).await?;
+                connection.disconnect().await?;
+                Ok((databases, tables))
+            })
+            .await?;
+        let databases = databases.into_iter().filter(|name| given::is_leftover(name, MARK));
+        let tables = tables.into_iter().filter(|(_, name)| given::is_leftover(name, MARK));
+        let dead: Vec<_> = databases
+            .map(|name| format!("DATABASE `{name}`"))
+            .chain(tables.map(|(database, name)| format!("TABLE `{database}`.`{name}`")))
+            .collect();
+        let drop: Vec<_> = dead.iter().map(|what| format!("DROP {what}")).collect();
+        self.execute("removing leftovers of dead runs", &drop).await?;
+        Ok(dead)
+    }
+
+    async fn leave(&self) -> Result<(), BackendError> {
+        let home = self.login.home();
+        if home.own {
+            return Ok(());
+        }
+        let statement = if home.makes_database {
+            format!("DROP DATABASE IF EXISTS `{}`", home.database)
+        } else {
+            format!("DROP TABLE IF EXISTS {}", self.login.table())
+        };
+        let by_hand = format!("removing what was made there (by hand: {statement})");
+        self.execute(&by_hand, &[statement]).await
     }
 
     async fn fleet(
@@ -216,7 +287,8 @@ impl Session for MariaDbSession {
         let rows: Option<u64> = self
             .login
             .patiently("counting rows", STATEMENT, async {
-                let rows = connection.query_first(format!("SELECT COUNT(*) FROM {TABLE}")).await?;
+                let query = format!("SELECT COUNT(*) FROM {}", self.login.table());
+                let rows = connection.query_first(query).await?;
                 connection.disconnect().await?;
                 Ok(rows)
             })

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::TITLE;
 use crate::{
-    backend::{BackendError, Setup},
-    backend::{SettingKey, SettingKind},
+    backend::{BackendError, SettingKey, SettingKind, Setup, external as given},
     plan::Durability,
+    profile::external,
+    server::HubKind,
 };
 
 /// The keys, for profiles, screens and documents.
@@ -63,7 +64,21 @@ pub const KEYS: &[SettingKey] = &[
         default: "",
         help: "further variables of mariadbd, for example { innodb_io_capacity = 200 }",
     },
+    external::ADDRESS,
+    external::USER,
+    external::PASSWORD_ENV,
+    external::PASSWORD_FILE,
+    SettingKey {
+        name: "database",
+        kind: SettingKind::Text,
+        default: "",
+        help: "external hub: the database in which a table of hubmark's own is made and removed; without it, a database is",
+    },
+    external::CONTAINER,
+    external::PROCESS,
 ];
+/// Settings of a server that this program starts.
+const SHAPING: &[&str] = &["image", "buffer_pool", "server"];
 
 /// Variables that this program decides: where the server lives, who may enter, what it promises.
 const OWN: &[(&str, &str)] = &[
@@ -107,6 +122,8 @@ pub struct Settings {
     pub batch: usize,
     /// Further variables of the server.
     pub server: Vec<(String, String)>,
+    /// The database for the table, on a server of others.
+    pub database: Option<String>,
 }
 
 impl Settings {
@@ -129,7 +146,10 @@ impl Settings {
             buffer_pool: number("buffer_pool"),
             batch: number("batch").and_then(|n| usize::try_from(n).ok()).unwrap_or(2_000).max(1),
             server: variables(setup, &mut problems),
+            database: text("database").map(str::to_owned),
         };
+        settings.judge_database(setup.hub, &mut problems);
+        problems.extend(given::shaping(TITLE, setup, SHAPING));
         settings.judge_image(&mut problems);
         settings.judge_table(setup.durability(), &mut problems);
         (settings, problems)
@@ -138,6 +158,19 @@ impl Settings {
     /// Whether a failed statement leaves nothing behind, and rows become visible with a commit.
     pub fn transactional(&self) -> bool {
         self.engine == "InnoDB"
+    }
+
+    fn judge_database(&self, hub: HubKind, problems: &mut Vec<BackendError>) {
+        let Some(database) = &self.database else { return };
+        if hub != HubKind::External {
+            let reason = "on a server of its own hubmark has a database of its own";
+            problems.push(problem("database", database, reason));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-$".contains(c);
+        if database.len() > 64 || !database.chars().all(plain) {
+            let reason = "it must be letters, digits, '_', '-' or '$'";
+            problems.push(problem("database", database, reason));
+        }
     }
 
     /// A server that speaks the same protocol and is another one: its numbers would stand under the

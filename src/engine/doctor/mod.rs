@@ -3,6 +3,7 @@
 //! [`examine`] asks; [`hub`], [`here`] and [`wants`] judge, and are pure. A check is a value, so
 //! that the command line and the screen show the same.
 
+mod external;
 mod here;
 mod hub;
 mod wants;
@@ -14,10 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use here::Here;
 
 use crate::{
-    hub::{
-        HubError,
-        docker::{DockerHub, ImageState},
-    },
+    hub::docker::{DockerHub, ImageState},
     plan::{HubRequest, Plan},
     server::HubKind,
 };
@@ -76,7 +74,7 @@ impl Check {
     }
 
     /// An error's first line is what was seen, the others are what to do.
-    fn error(subject: &str, error: &HubError) -> Self {
+    fn error(subject: &str, error: &dyn std::error::Error) -> Self {
         let text = error.to_string();
         let (seen, advice) = text.split_once('\n').unwrap_or((&text, ""));
         let advice = advice.lines().map(str::trim).collect::<Vec<_>>().join("; ");
@@ -107,11 +105,13 @@ pub struct Question {
 pub async fn examine(question: &Question) -> Vec<Check> {
     let plan = question.plan.as_ref();
     let mut checks = Vec::new();
-    if question.hub.kind == HubKind::Docker {
-        match DockerHub::reach(&question.hub, NO_RUN).await {
+    match (question.hub.kind, plan) {
+        (HubKind::Docker, _) => match DockerHub::reach(&question.hub, NO_RUN).await {
             Ok(hub) => checks.extend(engine(&hub, question).await),
             Err(error) => checks.push(Check::error("engine", &error)),
-        }
+        },
+        (HubKind::External, Some(plan)) => checks.extend(external::checks(plan).await),
+        (HubKind::External, None) | (HubKind::Local, _) => {}
     }
     checks.extend(here::checks(&Here::read(), plan));
     checks.extend(question.folders.iter().map(|(what, folder)| here::folder(what, folder)));

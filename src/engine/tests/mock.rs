@@ -349,7 +349,7 @@ impl Hub for Nowhere {
     async fn disk_written(&self, _server: &Running) -> Option<Bytes> {
         None
     }
-    fn block_source(&self) -> BlockSource {
+    fn block_source(&self, _server: &Running) -> BlockSource {
         BlockSource::Process
     }
     async fn life(&self, _server: &Running) -> Life {

@@ -254,7 +254,7 @@ impl Engine {
     }
 
     /// The digest under which a registry knows an image, by which it can be pulled again.
-    async fn pulled_digest(&self, image: &str) -> Option<String> {
+    pub(super) async fn pulled_digest(&self, image: &str) -> Option<String> {
         let digests = self.image(image).await.ok()??.repo_digests?;
         digests.first()?.split_once('@').map(|(_, digest)| digest.to_owned())
     }

@@ -15,7 +15,8 @@
 //! - `examine`: what decides whether an engine can be measured.
 //! - `fault`: what is done to a container in the middle of a load, by plan.
 //! - `helper`: a container that reads a hub which is not this machine.
-//! - `owner`, `leftovers`: whose container one is, and which are leftovers of dead runs.
+//! - `foreign`: a container that is not ours, looked at only.
+//! - `leftovers`: whose container one is ([`crate::owner`]), and which are leftovers of dead runs.
 //!
 //! Every call has a limit of time ([`call`]), so that a hanging engine never hangs a run.
 
@@ -30,13 +31,13 @@ mod engine;
 mod examine;
 mod facts;
 mod fault;
+mod foreign;
 mod helper;
 mod image;
 mod inside;
 mod leftovers;
 mod link;
 mod network;
-mod owner;
 mod path;
 mod placeholder;
 mod progress;
@@ -65,6 +66,7 @@ use self::{
 pub use self::{
     connect::Address,
     examine::{ClockOffset, Examination, ImageState},
+    foreign::Foreign,
     image::OwnImage,
     tools::tools,
 };
@@ -76,6 +78,7 @@ use crate::{
     clock::Clock,
     event::ImageStep,
     measure::PathCost,
+    owner,
     plan::{FaultKind, HubRequest},
     server::{
         BlockSource, HubFacts, HubKind, Image, Life, LimitInForce, Limits, Reading, Running,
@@ -107,6 +110,11 @@ impl DockerHub {
     /// Every image on the hub that was built from a recipe of this program, newest first.
     pub async fn images(&self) -> Result<Vec<OwnImage>, HubError> {
         self.engine.own_images().await
+    }
+
+    /// A running container that is not ours, by its name or identity.
+    pub async fn foreign(&self, name: &str) -> Result<Foreign, HubError> {
+        self.engine.foreign(name).await
     }
 
     /// Removes an image that was built from a recipe of this program; refuses any other.
@@ -212,7 +220,7 @@ impl Hub for DockerHub {
         self.engine.disk.as_ref()?.written()
     }
 
-    fn block_source(&self) -> BlockSource {
+    fn block_source(&self, _server: &Running) -> BlockSource {
         BlockSource::Engine
     }
 

@@ -18,7 +18,7 @@ use std::{
 
 use async_trait::async_trait;
 use nix::sys::signal::Signal;
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -36,7 +36,7 @@ use crate::{
     units::Bytes,
 };
 
-mod usage;
+pub(super) mod usage;
 
 pub use super::child::folder::ROOT_VARIABLE;
 use super::child::{
@@ -46,10 +46,6 @@ use super::child::{
     program,
 };
 
-/// Time between two readings.
-const PERIOD: Duration = Duration::from_secs(1);
-/// Readings that may wait for a slow engine.
-const WAITING_READINGS: usize = 16;
 /// How long a server may take to end in order before it is killed. Its data is about to be
 /// removed: nothing is lost with the rest.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -226,32 +222,12 @@ impl Hub for LocalHub {
     }
 
     fn watch(&self, server: &Running, clock: Clock) -> mpsc::Receiver<Sampled> {
-        let (send, receive) = mpsc::channel(WAITING_READINGS);
-        let Ok(pid) = server.id.parse() else { return receive };
-        tokio::spawn(async move {
-            let mut tick = tokio::time::interval(PERIOD);
-            tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            loop {
-                tokio::select! {
-                    _ = tick.tick() => {}
-                    () = send.closed() => return,
-                }
-                let Ok(Some(reading)) = usage::read(pid) else { return };
-                if send.send(Sampled { at: clock.now(), reading }).await.is_err() {
-                    return;
-                }
-            }
-        });
-        receive
+        // A process that cannot be is one that has ended.
+        usage::watch(server.id.parse().unwrap_or(i32::MAX), clock)
     }
 
     async fn read(&self, server: &Running) -> Result<Reading, HubError> {
-        let what = format!("reading the resources of {}", server.role);
-        let failed = |reason: String| HubError::Operation { what: what.clone(), reason };
-        let pid = server.id.parse().map_err(|_| failed(format!("no process {}", server.id)))?;
-        usage::read(pid)
-            .map_err(|error| failed(error.to_string()))?
-            .ok_or_else(|| failed(format!("process {pid} has ended")))
+        usage::now(server.id.parse().unwrap_or(i32::MAX), &server.role)
     }
 
     async fn data_size(&self, server: &Running) -> Option<Bytes> {
@@ -263,7 +239,7 @@ impl Hub for LocalHub {
         usage::disk_written(server.dir.as_deref()?)
     }
 
-    fn block_source(&self) -> BlockSource {
+    fn block_source(&self, _server: &Running) -> BlockSource {
         BlockSource::Process
     }
 

@@ -7,9 +7,19 @@ use procfs::{
     ProcResult,
     process::{ProcState, Process},
 };
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
-use crate::{server::Reading, units::Bytes};
+use crate::{
+    clock::Clock,
+    hub::{HubError, Sampled},
+    server::Reading,
+    units::Bytes,
+};
 
+/// Time between two readings.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Readings that may wait for a slow engine.
+const WAITING_READINGS: usize = 16;
 /// Linux counts disk sectors in this unit whatever the disk's own.
 const SECTOR: u64 = 512;
 
@@ -42,6 +52,40 @@ pub fn read(pid: i32) -> ProcResult<Option<Reading>> {
         // Nothing limits the servers of this hub.
         throttled: Some(Duration::ZERO),
     }))
+}
+
+/// The counters of the process that plays `role`, now.
+///
+/// # Errors
+/// That it has ended.
+pub fn now(pid: i32, role: &str) -> Result<Reading, HubError> {
+    let failed = |reason: String| HubError::Operation {
+        what: format!("reading the resources of {role}"),
+        reason,
+    };
+    read(pid)
+        .map_err(|error| failed(error.to_string()))?
+        .ok_or_else(|| failed(format!("process {pid} has ended")))
+}
+
+/// Its counters each second, until it ends or nobody listens.
+pub fn watch(pid: i32, clock: Clock) -> mpsc::Receiver<Sampled> {
+    let (send, receive) = mpsc::channel(WAITING_READINGS);
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(PERIOD);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = send.closed() => return,
+            }
+            let Ok(Some(reading)) = read(pid) else { return };
+            if send.send(Sampled { at: clock.now(), reading }).await.is_err() {
+                return;
+            }
+        }
+    });
+    receive
 }
 
 fn ticks(ticks: u64) -> Duration {

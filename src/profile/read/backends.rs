@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::Reader;
+use super::{PASSWORD, Reader};
 use crate::{
     plan::BackendChoice,
     profile::{
@@ -58,12 +58,12 @@ impl Reader<'_> {
         };
         let mut faults = Vec::new();
         if let Some(hub) = hub.filter(|hub| !info.hubs.contains(hub)) {
-            let kinds: Vec<&str> = info.hubs.iter().map(|kind| hub_word(*kind)).collect();
+            let kinds: Vec<&str> = info.hubs.iter().map(|kind| kind.word()).collect();
             faults.push(Fault::new(
                 node.place,
                 format!(
                     "{name} cannot run on the {} hub, only on {}",
-                    hub_word(hub),
+                    hub.word(),
                     values::one_of(&kinds),
                 ),
             ));
@@ -88,6 +88,10 @@ impl Reader<'_> {
         let name = info.name;
         if hub == Some(HubKind::Local) {
             let message = "on the local hub there is no choice of versions: leave it out";
+            return Some(format!("{name}: {message}"));
+        }
+        if hub == Some(HubKind::External) {
+            let message = "a server that runs already has a version of its own: leave it out";
             return Some(format!("{name}: {message}"));
         }
         let image = self.root.at(&format!("{name}.{IMAGE}")).is_some();
@@ -132,7 +136,13 @@ impl Reader<'_> {
             let path = format!("{}.{name}", info.name);
             let Some(key) = info.setting(name) else {
                 let known: Vec<&str> = info.settings.iter().map(|key| key.name).collect();
-                let mut fault = Fault::new(*place, "this key is not known");
+                let why = if name == PASSWORD {
+                    "a password is not written into a profile: name the variable or the file that \
+                     holds it"
+                } else {
+                    "this key is not known"
+                };
+                let mut fault = Fault::new(*place, why);
                 fault.nearest = nearest(name, known.iter().copied()).map(str::to_owned);
                 self.note(&path, Some(values::one_of(&known)), fault);
                 continue;
@@ -149,12 +159,5 @@ impl Reader<'_> {
             }
         }
         settings
-    }
-}
-
-const fn hub_word(kind: HubKind) -> &'static str {
-    match kind {
-        HubKind::Docker => "docker",
-        HubKind::Local => "local",
     }
 }

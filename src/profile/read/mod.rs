@@ -17,6 +17,7 @@ use crate::{
 };
 
 mod backends;
+mod external;
 mod faults;
 mod names;
 mod tables;
@@ -25,6 +26,8 @@ mod workload;
 /// More than anybody will wait for; keeps a slip of the hand from filling the memory.
 const MOST_POINTS: usize = 10_000;
 const MOST_STEPS: usize = 100_000;
+/// The last part of keys that would hold a password, where there is none.
+const PASSWORD: &str = "password";
 /// What a stamp can count: 203 days.
 const LONGEST_RUN: Duration = Duration::from_micros(MAX_TICK);
 
@@ -83,6 +86,11 @@ fn line_of(text: &str, place: Place) -> usize {
     }
 }
 
+/// Whether a key is asked for that would hold a password.
+fn is_password(key: &str) -> bool {
+    key.rsplit('.').next().is_some_and(|name| name.trim_matches('"') == PASSWORD)
+}
+
 /// A fault, and the key to which it belongs.
 #[derive(Debug, PartialEq)]
 struct Finding {
@@ -98,9 +106,12 @@ impl Finding {
                 let (line, column) = line_and_column(text, offset);
                 Origin::Text { line, column }
             }
-            Place::Set(number) => Origin::Set(
-                overrides.get(number).map_or_else(String::new, |change| change.text().to_owned()),
-            ),
+            Place::Set(number) => {
+                let text = overrides.get(number).map_or("", Override::text);
+                // Nothing of a password is repeated, not even of one that is refused.
+                let secret = text.split_once('=').filter(|_| is_password(&self.key));
+                Origin::Set(secret.map_or(text.to_owned(), |(key, _)| format!("{key}=…")))
+            }
         };
         Problem {
             origin,
@@ -145,6 +156,7 @@ impl<'a> Reader<'a> {
             catalogue: self.catalogue.clone(),
         };
         self.check_backends_differ(&profile);
+        self.check_external(&profile);
         self.check_size(&profile);
         Some(profile)
     }

@@ -18,7 +18,18 @@ use crate::{
     units::{ByteRate, Bytes, Celsius, Cpus, UnitError},
 };
 
-const HUB_KINDS: [(&str, HubKind); 2] = [("docker", HubKind::Docker), ("local", HubKind::Local)];
+/// What only a container has; the engine and its certificates first.
+const DOCKER_ONLY: &[&Key] = &[
+    &keys::HUB_ENGINE,
+    &keys::HUB_CERTIFICATES,
+    &keys::HUB_ADDRESS,
+    &keys::LIKE,
+    &keys::LIMIT_CPUS,
+    &keys::LIMIT_MEMORY,
+    &keys::LIMIT_DISK_WRITE,
+    &keys::LIMIT_LINK,
+    &keys::LIMIT_DELAY,
+];
 const ORDERS: [(&str, Order); 2] =
     [("interleaved", Order::Interleaved), ("blocked", Order::Blocked)];
 const DURABILITIES: [(&str, Durability); 3] = [
@@ -45,8 +56,9 @@ const MOST_RETRIES: u64 = 100;
 
 impl Reader<'_> {
     pub(super) fn hub(&mut self) -> Option<HubRequest> {
-        let kind =
-            self.read(&keys::HUB_KIND, self.usual_hub(), |node| values::choice(node, &HUB_KINDS));
+        let kind = self.read(&keys::HUB_KIND, self.usual_hub(), |node| {
+            values::choice(node, &HubKind::ALL.map(|kind| (kind.word(), kind)))
+        });
         let engine = self.read(&keys::HUB_ENGINE, None, engine);
         let address = self.read(&keys::HUB_ADDRESS, None, address);
         let certificates = self.read(&keys::HUB_CERTIFICATES, None, |node| {
@@ -67,8 +79,17 @@ impl Reader<'_> {
             let names: Vec<_> = BOXES.iter().map(|one| (one.name, one)).collect();
             values::choice(node, &names).map(Some)
         });
-        if kind == Some(HubKind::Local) {
-            self.refuse_on_local_hub();
+        match kind {
+            Some(HubKind::Local) => self.refuse_without_engine(
+                DOCKER_ONLY,
+                "it works on the docker hub only, and the hub is local",
+            ),
+            // The engine may be named on which the servers' containers are.
+            Some(HubKind::External) => self.refuse_without_engine(
+                &DOCKER_ONLY[2..],
+                "it is for servers that hubmark starts itself, and the hub is external",
+            ),
+            _ => {}
         }
         let like = like?;
         let (cpus, memory, disk_write) = (cpus?, memory?, disk_write?);
@@ -84,21 +105,10 @@ impl Reader<'_> {
     }
 
     /// A limit that is not applied would make every number a lie.
-    fn refuse_on_local_hub(&mut self) {
-        let docker_only = [
-            &keys::HUB_ENGINE,
-            &keys::HUB_ADDRESS,
-            &keys::HUB_CERTIFICATES,
-            &keys::LIKE,
-            &keys::LIMIT_CPUS,
-            &keys::LIMIT_MEMORY,
-            &keys::LIMIT_DISK_WRITE,
-            &keys::LIMIT_LINK,
-            &keys::LIMIT_DELAY,
-        ];
-        for key in docker_only {
+    fn refuse_without_engine(&mut self, keys: &[&Key], why: &str) {
+        for key in keys {
             if self.node(key).is_some() {
-                self.object(key, "it works on the docker hub only, and the hub is local");
+                self.object(key, why);
             }
         }
     }

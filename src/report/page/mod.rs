@@ -17,7 +17,7 @@ use super::{
     provenance::provenance,
     svg::{self, DrawError},
 };
-use crate::record::Hubmark;
+use crate::{record::Hubmark, server::HubKind};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -92,6 +92,8 @@ fn subtitle(cells: &Cells<'_>) -> String {
         let machine = hub.model.clone().or_else(|| hub.cpu.clone());
         let machine = machine.unwrap_or_else(|| "a machine of unknown model".into());
         let cores = hub.cores.map_or_else(String::new, |cores| format!(", {cores} cores"));
+        let external = record.plan.hub.kind == HubKind::External;
+        let cores = if external { format!("{cores}; {}", record.plan.place()) } else { cores };
         let many = cells.sources.len() > 1;
         let name = if many { format!("{}: ", letter(place)) } else { String::new() };
         format!("{name}{}, hub {machine}{cores}", record.started.strftime("%-d %B %Y, %H:%M UTC"))

@@ -1,9 +1,6 @@
 //! The fields of the form: their keys, their words, and their values in a plan.
 
-use crate::{
-    plan::{BackendChoice, Durability, Plan, Point},
-    server::HubKind,
-};
+use crate::plan::{BackendChoice, Durability, Plan, Point};
 
 /// A field of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +84,8 @@ impl Field {
             }
             Self::Hub => {
                 "Where the servers run: docker, in clean containers of a Docker engine; local, as \
-                 child processes on this machine, without containers."
+                 child processes on this machine, without containers; external, already: the \
+                 profile names their addresses."
             }
             Self::Engine => {
                 "Address of the Docker engine, for example unix:///var/run/docker.sock. Empty \
@@ -120,7 +118,7 @@ impl Field {
     pub const fn kind(self) -> FieldKind {
         match self {
             Self::Backend => FieldKind::Backends,
-            Self::Hub => FieldKind::Choice(&["docker", "local"]),
+            Self::Hub => FieldKind::Choice(&["docker", "local", "external"]),
             Self::Durability => FieldKind::Choice(&["default", "memory", "disk"]),
             Self::Engine | Self::Users | Self::Payload | Self::Repetitions | Self::ServerWarmup => {
                 FieldKind::Text
@@ -141,7 +139,7 @@ impl Field {
         };
         match self {
             Self::Backend => points(|point| written(&point.backend)),
-            Self::Hub => hub(plan.hub.kind).to_owned(),
+            Self::Hub => plan.hub.kind.word().to_owned(),
             Self::Engine => plan.hub.engine.clone().unwrap_or_default(),
             Self::Users => points(|point| point.workload.users().to_string()),
             Self::Payload => points(|point| exact_bytes(point.workload.payload().0)),
@@ -158,14 +156,6 @@ fn written(choice: &BackendChoice) -> String {
         .version
         .as_ref()
         .map_or_else(|| choice.name.clone(), |version| format!("{}:{version}", choice.name))
-}
-
-/// The word for a kind of hub.
-pub const fn hub(kind: HubKind) -> &'static str {
-    match kind {
-        HubKind::Docker => "docker",
-        HubKind::Local => "local",
-    }
 }
 
 /// The word for a durability.

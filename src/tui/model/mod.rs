@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 use tui_input::Input;
 
 pub use done::{Done, Finished, Range};
-pub use field::{Field, FieldKind, durability, exact_bytes, hub};
+pub use field::{Field, FieldKind, durability, exact_bytes};
 pub use live::{Cell, Ending, Live, alarm_text};
 pub use look::{Panel, Size, View};
 pub use opened::{Content, OneRecord, Opened, Page, Row, Tone};

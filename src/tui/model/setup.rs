@@ -6,7 +6,7 @@ use tui_input::Input;
 
 use super::{
     Catalog,
-    field::{Field, FieldKind, hub},
+    field::{Field, FieldKind},
 };
 use crate::{
     plan::Plan,
@@ -381,10 +381,10 @@ impl Setup {
         let values: Vec<String> = chosen.iter().map(|option| option.value()).collect();
         let runs_on = |kind: HubKind| chosen.iter().all(|option| option.hubs.contains(&kind));
         let present = self.value(Field::Hub);
-        let fits = [HubKind::Docker, HubKind::Local]
+        let fits = HubKind::ALL
             .into_iter()
             .filter(|kind| runs_on(*kind))
-            .map(hub)
+            .map(HubKind::word)
             .collect::<Vec<_>>();
         if let (Some(first), Some(present)) = (fits.first(), present)
             && !fits.contains(&present.as_str())

@@ -12,7 +12,7 @@ use crate::format;
 use crate::{
     server::HubKind,
     tui::{
-        model::{Editing, Field, FieldKind, Model, Pane, Preview, hub},
+        model::{Editing, Field, FieldKind, Model, Pane, Preview},
         msg::Msg,
     },
 };
@@ -212,7 +212,7 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
     }
     let value = match (setup.value(field), field) {
         (Some(_), Field::Engine)
-            if setup.value(Field::Hub).as_deref() == Some(hub(HubKind::Local)) =>
+            if setup.value(Field::Hub).as_deref() == Some(HubKind::Local.word()) =>
         {
             "not used".to_owned()
         }

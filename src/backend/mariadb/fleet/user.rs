@@ -16,7 +16,7 @@ use super::{Batch, Shared};
 use crate::{
     backend::{
         BackendError, Bundling, Receipt,
-        mariadb::login::{LOGIN, TABLE, refuses_login, words},
+        mariadb::login::{LOGIN, refuses_login, words},
     },
     stamp::User,
 };
@@ -63,8 +63,9 @@ impl Shared {
             if self.users.bundling == Bundling::Bulk {
                 connection.query_drop("SET autocommit = 0").await?;
             }
+            let table = self.users.login.table();
             let insert = connection
-                .prep(format!("INSERT INTO {TABLE} (stamp, payload) VALUES (?, ?)"))
+                .prep(format!("INSERT INTO {table} (stamp, payload) VALUES (?, ?)"))
                 .await?;
             Ok(Link { connection, insert })
         };

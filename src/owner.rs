@@ -1,5 +1,5 @@
-//! Who started a container: labels by which leftovers of dead runs are told from those of living
-//! ones.
+//! Who made something that outlives him, by labels or by its name: so leftovers of dead runs are told
+//! from what living ones need.
 
 use std::{collections::HashMap, fs};
 
@@ -16,6 +16,9 @@ const BORN: &str = "hubmark.pid-born";
 const SPACE: &str = "hubmark.pid-space";
 const HOST: &str = "hubmark.host";
 const BOOT: &str = "hubmark.boot";
+
+/// Digits of a place in a short name.
+const PLACE: usize = 6;
 
 /// A process, named so that no other process of any machine at any time has the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,48 @@ impl Owner {
             (BOOT, self.boot.clone()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
+    }
+
+    /// A short name of it, its parts divided by `mark`: for what has a name and no labels.
+    pub fn short(&self, mark: char) -> String {
+        let Self { pid, born, .. } = self;
+        let [host, boot, space] = self.places();
+        format!("{host}{boot}{space}{mark}{pid}{mark}{born}")
+    }
+
+    /// What became of the process that such a name names; `None` where it names none.
+    pub fn fate_of_short(
+        short: &str,
+        mark: char,
+        judge: &Self,
+        alive: impl FnOnce(i32, u64) -> bool,
+    ) -> Option<Fate> {
+        let parts: Vec<&str> = short.split(mark).collect();
+        let [places, pid, born] = parts[..] else { return None };
+        let (pid, born) = (pid.parse().ok()?, born.parse().ok()?);
+        let [host, boot, space] = judge.places();
+        if places.len() != 3 * PLACE || !places.is_ascii() {
+            return None;
+        }
+        // Only what of its places is the judge's counts further on.
+        let same = |own: &str, part: usize| own == &places[part * PLACE..(part + 1) * PLACE];
+        let word = |own: &String, is: bool| if is { own.clone() } else { format!("not {own}") };
+        let named = Self {
+            pid,
+            born,
+            space: word(&judge.space, same(&space, 2)),
+            host: word(&judge.host, same(&host, 0)),
+            boot: word(&judge.boot, same(&boot, 1)),
+        };
+        Some(named.fate(judge, alive))
+    }
+
+    /// A few digits that tell machine, its start and name space apart.
+    fn places(&self) -> [String; 3] {
+        [&self.host, &self.boot, &self.space].map(|place| {
+            let hash = Sha256::digest(place);
+            format!("{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2])
+        })
     }
 
     /// The process that a container's labels name; `None` when they do not name one.
@@ -163,6 +208,30 @@ mod tests {
         assert_eq!(fate(before_reboot, true), Fate::Dead);
         let in_a_container = Owner { space: "pid:[2]".to_owned(), ..someone() };
         assert_eq!(fate(in_a_container, false), Fate::Unknown);
+    }
+
+    #[test]
+    fn a_short_name_tells_as_much() {
+        let judge = Owner { pid: 1, born: 1, ..someone() };
+        let fate = |owner: Owner, alive: bool| {
+            Owner::fate_of_short(&owner.short('-'), '-', &judge, |pid, born| {
+                assert_eq!((pid, born), (4711, 1234));
+                alive
+            })
+        };
+        assert_eq!(fate(someone(), true), Some(Fate::Living));
+        assert_eq!(fate(someone(), false), Some(Fate::Dead));
+        let other = |change: fn(&mut Owner)| {
+            let mut other = someone();
+            change(&mut other);
+            fate(other, false)
+        };
+        assert_eq!(other(|owner| owner.host = "pi".into()), Some(Fate::Unknown));
+        assert_eq!(other(|owner| owner.space = "pid:[2]".into()), Some(Fate::Unknown));
+        assert_eq!(other(|owner| owner.boot = "b0".into()), Some(Fate::Dead));
+        for text in ["", "1-2-3", "abc-4711-1234", "ööööööööö-4711-1234", "a-b"] {
+            assert_eq!(Owner::fate_of_short(text, '-', &judge, |_, _| false), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,37 @@
+//! The keys of a backend's table by which a server is named that runs already.
+
+use super::catalogue::{SettingKey, SettingKind};
+use crate::plan::external;
+
+const fn text(name: &'static str, help: &'static str) -> SettingKey {
+    SettingKey { name, kind: SettingKind::Text, default: "", help }
+}
+
+/// Where it answers.
+pub const ADDRESS: SettingKey = text(
+    external::ADDRESS,
+    "external hub: host:port of the server that runs already; several with commas between them are bootstrap servers",
+);
+/// Its account.
+pub const USER: SettingKey =
+    text(external::USER, "external hub: the account there; without it none is named");
+/// The variable with its password.
+pub const PASSWORD_ENV: SettingKey =
+    text(external::PASSWORD_ENV, "external hub: the environment variable that holds the password");
+/// The file with its password.
+pub const PASSWORD_FILE: SettingKey = text(
+    external::PASSWORD_FILE,
+    "external hub: the file that holds the password, readable for its owner alone (chmod 600)",
+);
+/// Its container.
+pub const CONTAINER: SettingKey = text(
+    external::CONTAINER,
+    "external hub: the server's container on hub.engine, from which its resources are read",
+);
+/// Its process.
+pub const PROCESS: SettingKey = SettingKey {
+    name: external::PROCESS,
+    kind: SettingKind::Integer(1, 4_194_304),
+    default: "",
+    help: "external hub: number of the server's process on this machine, from which its resources are read",
+};
