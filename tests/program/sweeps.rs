@@ -1,10 +1,6 @@
 //! Sweeps and searches that survive: killed again and again and gone on with, they end as those
 //! that were never interrupted. On the built-in broker.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-mod support_faults;
-
 use std::{fs, path::Path, thread::sleep, time::Duration};
 
 use hubmark::record::{Record, Repetition, Status, capacity::Stage, store};
@@ -12,7 +8,8 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use support_faults::{Bench, Going, finished, program, until};
+
+use crate::support_faults::{Bench, Going, finished, program, until};
 
 /// Two points, six times each, of a fraction of a second.
 const SWEEP: &[&str] = &[

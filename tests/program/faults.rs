@@ -1,10 +1,6 @@
 //! Runs that are interrupted, killed, or lose their server: one clear message, the right exit
 //! status, a valid partial record, and nothing left behind. On the built-in broker.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-mod support_faults;
-
 use std::{fs, thread::sleep, time::Duration};
 
 use hubmark::record::Status;
@@ -12,7 +8,8 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use support_faults::{Bench, LONG, SHORT, failures, finished, program, runs, until};
+
+use crate::support_faults::{Bench, LONG, SHORT, failures, finished, program, runs, until};
 
 /// Between two presses of Ctrl-C.
 const TWICE: Duration = Duration::from_millis(50);

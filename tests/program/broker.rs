@@ -1,5 +1,4 @@
 //! The built-in broker, spoken to by the unchanged client library.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::{HashMap, HashSet},

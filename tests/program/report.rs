@@ -1,14 +1,11 @@
 //! `hubmark report`: one folder from records whose numbers are known.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
-
-mod common;
-mod synthetic;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use common::{Home, SHORT, Said};
 use hubmark::record::Record;
-use synthetic::{Made, as_the_study, jitter, record, save, searched};
+
+use crate::common::{Home, SHORT, Said};
+use crate::synthetic::{Made, as_the_study, jitter, record, save, searched};
 
 /// A CSV file's rows by column; the files here hold no line breaks within fields.
 fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {

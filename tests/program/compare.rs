@@ -1,13 +1,10 @@
 //! `hubmark compare`: two sides whose differences are known.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
-mod common;
-mod synthetic;
-
-use common::{Home, Said};
 use hubmark::record::Record;
 use serde_json::Value;
-use synthetic::{Made, as_the_study, jitter, record, save};
+
+use crate::common::{Home, Said};
+use crate::synthetic::{Made, as_the_study, jitter, record, save};
 
 fn keep(home: &Home, name: &str, record: &Record) -> String {
     let path = home.path(name);

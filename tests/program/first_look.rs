@@ -1,11 +1,7 @@
 //! The first thing that a stranger does, and every other command that needs no container.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
-
-mod common;
 
 use std::{collections::BTreeSet, fs, process::Stdio};
 
-use common::{Home, SHORT, Said, codes, eventually, only, read, repetitions};
 use hubmark::{
     measure::Judgement,
     record::{Record, Status, histogram},
@@ -14,6 +10,8 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+
+use crate::common::{Home, SHORT, Said, codes, eventually, only, read, repetitions};
 
 const CAUTION: &str = "not Apache Kafka";
 

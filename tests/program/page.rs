@@ -1,9 +1,5 @@
 //! The report's page in a real browser: it renders, fits a phone, and has nothing to complain of.
 //! Without Chromium there is nothing to look at it with, and the test says so.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
-
-mod common;
-mod synthetic;
 
 use std::{
     fs,
@@ -13,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::Home;
-use synthetic::{as_the_study, record, save};
+use crate::common::Home;
+use crate::synthetic::{as_the_study, record, save};
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 /// A browser that has said nothing by then hangs.

@@ -1,18 +1,16 @@
 //! The lying server: the built-in broker is told to drop, duplicate, reorder, corrupt, delay and
 //! refuse known shares of what it gets, and says afterwards what it did. The record must say
 //! exactly the same.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
-
-mod common;
 
 use std::{fs, panic::resume_unwind, thread, time::Duration};
 
-use common::{Home, SHORT, Said, codes, only};
 use hubmark::{
     broker::{LIES_VARIABLE, lies::Counts},
     measure::{Judgement, Ledger},
     record::{Latency, Repetition, histogram},
 };
+
+use crate::common::{Home, SHORT, Said, codes, only};
 
 const PLANNED: u64 = 200;
 /// How long a delayed message is held back: far beyond what a busy machine does by itself.

@@ -1,10 +1,6 @@
 //! What is refused, and how: engines that are not there, machines that are too small, profiles and
 //! records that are wrong, output that nobody takes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-mod support_faults;
-
 use std::{
     fs::{self, File, Permissions},
     io::Read,
@@ -15,7 +11,8 @@ use std::{
 
 use nix::unistd::Uid;
 use proptest::prelude::*;
-use support_faults::{Answer, Bench, NO_ENGINE, SHORT, finished, is_record, program};
+
+use crate::support_faults::{Answer, Bench, NO_ENGINE, SHORT, finished, is_record, program};
 
 /// A profile that needs an engine.
 const ON_AN_ENGINE: &str = "study-latency-users-quick";
@@ -292,15 +289,15 @@ fn a_disk_that_fills_up_loses_nothing() {
         eprintln!("skipped: only root can make a small disk");
         return;
     };
-    let load = [SHORT, &["run.repetitions=30"]].concat();
+    let load = [SHORT, &["run.repetitions=14"]].concat();
     let answer = bench.run("first-look", &load).end();
     answer.says(0, &["could not be saved", "No space left on device", "it was saved as"]);
     assert!(answer.stdout.contains("delivery"), "the result is told: {}", answer.stdout);
-    assert!((1..30).contains(&finished(&bench.record()).len()), "what fitted is still there");
+    assert!((1..14).contains(&finished(&bench.record()).len()), "what fitted is still there");
     assert_eq!(fs::read_dir(&records).unwrap().count(), 1, "no half-written file is left");
     let files = fs::read_dir(bench.path("state")).unwrap().map(|file| file.unwrap().path());
     let kept: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "json")).collect();
-    assert_eq!(finished(&hubmark::record::store::load(&kept[0]).unwrap()).len(), 30);
+    assert_eq!(finished(&hubmark::record::store::load(&kept[0]).unwrap()).len(), 14);
     assert!(answer.stdout.contains(&kept[0].display().to_string()), "{}", answer.stdout);
     assert_eq!(bench.folders().len(), 0);
 }
@@ -311,7 +308,7 @@ struct SmallDisk<'a>(&'a Path);
 impl<'a> SmallDisk<'a> {
     fn mount(at: &'a Path) -> Option<Self> {
         let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(at);
+        command.args(["-t", "tmpfs", "-o", "size=64k", "none"]).arg(at);
         let mounted = Uid::effective().is_root() && command.status().is_ok_and(|s| s.success());
         mounted.then_some(Self(at))
     }
