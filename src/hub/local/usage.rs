@@ -49,8 +49,7 @@ pub fn read(pid: i32) -> ProcResult<Option<Reading>> {
         network_received: None,
         network_sent: None,
         tasks: u64::try_from(stat.num_threads).ok(),
-        // Nothing limits the servers of this hub.
-        throttled: Some(Duration::ZERO),
+        throttled: None,
     }))
 }
 

@@ -2,8 +2,11 @@
 
 use super::Reader;
 use crate::{
-    plan::external::{ExternalServer, KEYS},
-    profile::{Profile, keys, problem::Fault},
+    plan::{
+        THROTTLED,
+        external::{ExternalServer, KEYS},
+    },
+    profile::{Profile, WorkloadKind, keys, problem::Fault},
     server::HubKind,
 };
 
@@ -26,11 +29,14 @@ impl Reader<'_> {
                 "it starts and kills servers, and the hub is external: leave it out",
             );
         }
-        let mut contained = false;
+        let (mut contained, mut counted) = (false, true);
         for choice in &profile.backends {
             let table = profile.settings.get(&choice.name).cloned().unwrap_or_default();
             match ExternalServer::of(&table) {
-                Ok(server) => contained |= server.container.is_some(),
+                Ok(server) => {
+                    contained |= server.container.is_some();
+                    counted &= server.container.is_some();
+                }
                 Err(wrong) => {
                     contained = true;
                     for (key, why) in wrong {
@@ -38,6 +44,16 @@ impl Reader<'_> {
                     }
                 }
             }
+        }
+        if let WorkloadKind::Capacity { objectives, .. } = &profile.workload.kind
+            && !counted
+            && objectives.iter().any(|objective| objective.metric == THROTTLED)
+        {
+            self.object(
+                &keys::OBJECTIVES,
+                "nothing counts how long a server that runs already is throttled, unless its \
+                 container is named: leave throttled out",
+            );
         }
         for key in [&keys::HUB_ENGINE, &keys::HUB_CERTIFICATES] {
             if !contained && self.node(key).is_some() {

@@ -94,3 +94,17 @@ fn a_password_is_refused_and_not_repeated() {
     assert!(told.starts_with("--set shelf.password=…: ") && !told.contains("hush"), "{told}");
     assert!(told.contains("name the variable or the file"), "{told}");
 }
+
+#[test]
+fn an_objective_that_nothing_counts_is_refused() {
+    let search = |server: &str| {
+        format!(
+            "[workload]\nkind = \"capacity\"\nusers = \"50..100 step 10\"\nduration = \"60 s\"\n\
+             objectives = {{ throttled = \"0 s\" }}\n[shelf]\naddress = \"pi\"\n{server}"
+        )
+    };
+    refused(&search(""), &["workload.objectives", "nothing counts", "leave throttled out"]);
+    refused(&search("process = 7"), &["nothing counts"]);
+    let read = read(&format!("{HEAD}{}", search("container = \"shelf-1\"")));
+    assert!(read.is_ok(), "{read:?}");
+}
