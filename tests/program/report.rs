@@ -238,6 +238,22 @@ fn suspect_repetitions_count_unless_the_reader_leaves_them_out() {
     assert!(said.err.contains("no repetition counts"), "{}", said.err);
 }
 
+/// How long it takes and how much memory is measured by `benches/report.rs`.
+#[test]
+fn a_thousand_repetitions_become_a_report() {
+    let home = Home::new();
+    let sweep = ["workload.users=100..1000 step 100", "run.repetitions=50"];
+    let made = record("study-latency-users", &sweep, |point, k| {
+        Some(Made { seconds: 3, ..as_the_study(point, k) })
+    });
+    report(&home, &[one(&home, &made)], &[]).ends(0);
+    let tidy = rows(&home.path("out").join("repetitions.csv"));
+    assert_eq!(tidy.len(), 1_000);
+    let points = rows(&home.path("out").join("figure-11.csv"));
+    assert_eq!(points.len(), 2 * 10);
+    assert!(points.iter().all(|point| point["n"] == "50"), "{points:?}");
+}
+
 #[test]
 fn records_of_one_backend_are_told_apart_and_unreadable_ones_are_named() {
     let home = Home::new();
