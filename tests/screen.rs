@@ -220,6 +220,67 @@ fn without_a_terminal_the_command_without_a_screen_is_named() {
     assert!(!terminal.seen().bytes.contains(&0x1b), "a dumb terminal is sent no codes");
 }
 
+#[test]
+fn a_blocked_terminal_holds_up_neither_the_run_nor_its_end() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::running(&folders);
+    terminal.hold(true);
+    // Far more than the line between takes: every frame is another one.
+    for _ in 0..200 {
+        terminal.press("v");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    terminal.signal(Signal::SIGTERM);
+    assert_eq!(terminal.exit(), 130);
+    assert_eq!(folders.record().status, Status::Partial);
+    assert!(folders.record().points[0].repetitions[0].ledger.delivered > 0);
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_but_not_while_a_run_is_on() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::screen(&folders, 80, 24);
+    let count = |terminal: &Terminal, code: &[u8]| {
+        terminal.seen().bytes.windows(code.len()).filter(|there| *there == code).count()
+    };
+    terminal.press("\x1a");
+    // No shell watches this process, so that it goes on at once.
+    terminal.until("it comes back", |_| count(&terminal, b"\x1b[?1049h") == 2);
+    assert_eq!(count(&terminal, b"\x1b[?1049l"), 1);
+    terminal.wait("q quit");
+    terminal.signal(Signal::SIGSTOP);
+    terminal.signal(Signal::SIGCONT);
+    terminal.until("all is drawn anew", |_| count(&terminal, b"\x1b[?1049h") == 3);
+    terminal.press(LAST_PROFILE);
+    terminal.press("\r");
+    terminal.wait_for_messages();
+    terminal.press("\x1a");
+    terminal.wait("no ctrl-z while a run is on");
+    assert_eq!(count(&terminal, b"\x1b[?1049l"), 1);
+    terminal.press("qn");
+    assert_eq!(terminal.exit(), 130);
+    assert!(terminal.restored());
+}
+
+/// Most bytes that a second of the live screen may send.
+const MOST: f64 = 20_000.0;
+
+#[test]
+fn a_run_sends_the_terminal_no_more_than_a_slow_line_takes() {
+    let folders = Folders::new(MANY);
+    let mut terminal = Terminal::screen(&folders, 120, 40);
+    terminal.press(LAST_PROFILE);
+    terminal.press("\r");
+    terminal.wait_for_messages();
+    let (began, before) = (std::time::Instant::now(), terminal.seen().bytes.len());
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    let rate = (terminal.seen().bytes.len() - before) as f64 / began.elapsed().as_secs_f64();
+    println!("{rate:.0} bytes per second at 120x40");
+    assert!(rate > 0.0 && rate < MOST, "{rate:.0} bytes per second");
+    terminal.press("qn");
+    assert_eq!(terminal.exit(), 130);
+}
+
 const PANIC: &str = "HUBMARK_TEST_PANIC";
 
 /// Fails on the screen's own thread.

@@ -9,7 +9,9 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_util::StreamExt;
+use nix::sys::signal::Signal;
 use tokio::{
+    signal::unix::{SignalKind, signal},
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::{MissedTickBehavior, interval},
 };
@@ -17,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     mailbox::{Mail, Mailbox},
-    model::{Catalog, Model, Screen},
+    model::{Catalog, Model, Pace, Screen, Slow},
     msg::{Effect, Msg},
     outside::{Controller, Inputs, Outcome, Planner, Shelf, Started, Told, Wish},
+    pipe::Pipe,
     terminal::ScreenTerminal,
     view,
 };
@@ -28,6 +31,10 @@ use super::{
 const FRAME: Duration = Duration::from_millis(100);
 /// Shortest time between two frames for what the operator does.
 const FRAME_FOR_KEYS: Duration = Duration::from_millis(30);
+/// How many times longer than a frame takes to leave nothing is drawn after it.
+const REST: u32 = 4;
+/// Longest time between two frames, however slow the terminal.
+const LONGEST: Duration = Duration::from_secs(2);
 /// How often times are counted down.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -48,8 +55,8 @@ pub enum TuiError {
 
 /// Shows the screen until the operator leaves.
 ///
-/// A terminal that blocks blocks only this future: the run and its events go on. Panic hooks
-/// installed before the call see a restored terminal.
+/// A terminal that blocks holds up nothing but itself. Panic hooks installed before the call see a
+/// restored terminal.
 pub async fn run(inputs: Inputs, controller: impl Controller) -> Result<Outcome, TuiError> {
     if !ScreenTerminal::is_there() {
         return Err(TuiError::NoTerminal);
@@ -71,6 +78,8 @@ struct App<C> {
     run: Option<Running>,
     began: Instant,
     drawn: Instant,
+    /// When the terminal's bytes were counted last, and how many there were.
+    counted: (Instant, u64),
     /// When the next frame is due, if something changed.
     due: Option<Instant>,
     quit: bool,
@@ -89,6 +98,7 @@ enum Woken {
     Mail(Mail),
     Told(Told),
     Tick,
+    Continued,
     Frame,
 }
 
@@ -109,6 +119,7 @@ impl<C: Controller> App<C> {
             run: None,
             began: Instant::now(),
             drawn: Instant::now(),
+            counted: (Instant::now(), 0),
             due: None,
             quit: false,
         };
@@ -125,9 +136,11 @@ impl<C: Controller> App<C> {
             self.apply(Msg::Terminate, FRAME);
         }
         let mut terminating = false;
+        let mut continued = signal(SignalKind::from_raw(Signal::SIGCONT as i32)).ok();
         while !self.quit {
             let due = self.due;
             let live = matches!(self.model.screen, Screen::Live(_));
+            let pipe = self.terminal.as_ref().map(|(terminal, _)| terminal.pipe());
             // Keys and events that wait are all taken before a frame is drawn.
             let woken = tokio::select! {
                 biased;
@@ -135,7 +148,8 @@ impl<C: Controller> App<C> {
                 event = next(self.terminal.as_mut()) => Woken::Terminal(event),
                 mail = mail(self.run.as_ref()) => Woken::Mail(mail),
                 Some(told) = self.told.1.recv() => Woken::Told(told),
-                () = at(due), if self.terminal.is_some() => Woken::Frame,
+                () = continuation(continued.as_mut()) => Woken::Continued,
+                () = frame(due, pipe) => Woken::Frame,
                 _ = ticks.tick(), if live => Woken::Tick,
             };
             self.model.update(Msg::Tick(self.began.elapsed()));
@@ -147,7 +161,11 @@ impl<C: Controller> App<C> {
                 Woken::Terminal(event) => self.input(event),
                 Woken::Mail(mail) => self.mail(mail),
                 Woken::Told(told) => self.apply(Msg::Shelf(Box::new(told)), FRAME_FOR_KEYS),
-                Woken::Tick => self.changed(FRAME),
+                Woken::Tick => {
+                    self.count();
+                    self.changed(FRAME);
+                }
+                Woken::Continued => self.again(),
                 Woken::Frame => self.draw(),
             }
         }
@@ -189,8 +207,41 @@ impl<C: Controller> App<C> {
         self.changed(frame);
     }
 
+    /// Tells the model what the terminal takes.
+    fn count(&mut self) {
+        let Some((terminal, _)) = &self.terminal else { return };
+        let (speed, (since, before)) = (terminal.speed(), self.counted);
+        let seconds = since.elapsed().as_secs_f64();
+        if seconds < 1.0 {
+            return;
+        }
+        self.counted = (Instant::now(), speed.bytes);
+        let each = rest(speed.last);
+        let takes = speed.piece as f64 / speed.last.as_secs_f64();
+        let pace = Pace {
+            bytes_per_second: Some((speed.bytes - before) as f64 / seconds),
+            slow: (each > FRAME).then_some(Slow { each, takes }),
+        };
+        self.model.update(Msg::Pace(pace));
+    }
+
+    /// Somebody continued this process: nobody knows what the terminal shows.
+    fn again(&mut self) {
+        if let Some((terminal, _)) = &mut self.terminal
+            && terminal.again().is_err()
+        {
+            return self.lost();
+        }
+        self.apply(Msg::Redraw, FRAME_FOR_KEYS);
+    }
+
     fn changed(&mut self, frame: Duration) {
-        let due = self.drawn + frame;
+        // A terminal that is slow gets fewer frames of what the run tells, not older ones.
+        let last = match &self.terminal {
+            Some((terminal, _)) if frame >= FRAME => terminal.speed().last,
+            _ => Duration::ZERO,
+        };
+        let due = self.drawn + frame.max(rest(last));
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
     }
 
@@ -214,15 +265,23 @@ impl<C: Controller> App<C> {
                 tokio::task::spawn_blocking(move || sender.send(disk.answer(&ask)));
             }
             Effect::Copy(text) => {
-                if self.terminal.is_some() {
+                if let Some((terminal, _)) = &self.terminal {
                     let coded = BASE64_STANDARD.encode(text);
-                    ScreenTerminal::send(&format!("\x1b]52;c;{coded}\x07"));
+                    terminal.send(&format!("\x1b]52;c;{coded}\x07"));
                 }
             }
             Effect::Bell => {
-                if self.terminal.is_some() {
-                    ScreenTerminal::send("\x07");
+                if let Some((terminal, _)) = &self.terminal {
+                    terminal.send("\x07");
                 }
+            }
+            Effect::Suspend => {
+                if let Some((terminal, _)) = &mut self.terminal
+                    && terminal.suspend().is_err()
+                {
+                    self.lost();
+                }
+                self.changed(FRAME_FOR_KEYS);
             }
             Effect::Quit => self.quit = true,
         }
@@ -270,9 +329,28 @@ async fn mail(run: Option<&Running>) -> Mail {
     }
 }
 
-async fn at(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
+/// How long nothing is drawn after a frame that took so long to leave; nothing where it was quick.
+fn rest(last: Duration) -> Duration {
+    let rest = last.saturating_mul(REST).min(LONGEST);
+    if rest > FRAME { rest } else { Duration::ZERO }
+}
+
+/// Waits until a frame is due and the one before has left.
+async fn frame(due: Option<Instant>, pipe: Option<Pipe>) {
+    match (due, pipe) {
+        (Some(due), Some(pipe)) => {
+            tokio::time::sleep_until(due.into()).await;
+            pipe.idle().await;
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+async fn continuation(signals: Option<&mut tokio::signal::unix::Signal>) {
+    match signals {
+        Some(signals) => {
+            signals.recv().await;
+        }
         None => std::future::pending().await,
     }
 }

@@ -1,9 +1,8 @@
 //! Between the run and the screen: holds what the screen has not seen yet, without growing with
 //! snapshots.
 //!
-//! A terminal may block for hours (Ctrl-S, a suspended laptop), and with it the screen's thread.
-//! The run never waits for it: its events are taken at once, and of consecutive snapshots only
-//! the newest is kept.
+//! The screen may be busy, or stopped (Ctrl-Z). The run never waits for it: its events are taken at
+//! once, and of consecutive snapshots only the newest is kept.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

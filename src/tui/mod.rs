@@ -12,6 +12,7 @@ mod mailbox;
 mod model;
 mod msg;
 mod outside;
+mod pipe;
 mod preferences;
 mod symbols;
 mod terminal;

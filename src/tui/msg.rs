@@ -5,7 +5,7 @@ use std::time::Duration;
 use tui_input::InputRequest;
 
 use super::{
-    model::Panel,
+    model::{Pace, Panel},
     outside::{Ask, Export, PlanPreview, Problem, Request, Stop, Told},
 };
 use crate::event::Event;
@@ -109,6 +109,10 @@ pub enum Msg {
     OpenRecord,
     /// What came of [`Effect::Shelf`].
     Shelf(Box<Told>),
+    /// What the terminal takes.
+    Pace(Pace),
+    /// Stop this process until its shell continues it.
+    Suspend,
     /// Open the command palette.
     Commands,
     /// The next theme.
@@ -159,6 +163,8 @@ pub enum Effect {
     Shelf(Ask),
     /// Put a text into the clipboard of the operator's terminal.
     Copy(String),
+    /// Give the terminal back to the shell until it continues this process.
+    Suspend,
     /// Ring the terminal's bell.
     Bell,
     /// End the screen.

@@ -97,6 +97,8 @@ pub struct Seen {
     frames: Vec<String>,
     /// Nobody looks any more.
     gone: bool,
+    /// Whether nothing more is taken for now.
+    held: bool,
 }
 
 /// A terminal with a program in it.
@@ -128,6 +130,7 @@ impl Terminal {
             bytes: Vec::new(),
             frames: Vec::new(),
             gone: false,
+            held: false,
         }));
         let output = pair.master.try_clone_reader().unwrap();
         let reader = thread::spawn({
@@ -163,6 +166,11 @@ impl Terminal {
             let delivered = frame.split_once("delivered").map_or("", |(_, rest)| rest.trim_start());
             delivered.starts_with(|first| matches!(first, '1'..='9'))
         });
+    }
+
+    /// Takes nothing more of what the program writes, as a terminal after Ctrl-S, or goes on.
+    pub fn hold(&self, held: bool) {
+        self.seen().held = held;
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -252,14 +260,19 @@ impl Terminal {
 /// Reads all that the program writes, until it ends or nobody looks any more.
 fn look(mut output: impl Read, seen: &Mutex<Seen>) {
     let mut piece = [0; 1 << 12];
+    let held = || seen.lock().unwrap().held;
     while let Ok(length @ 1..) = output.read(&mut piece) {
-        let mut seen = seen.lock().unwrap();
-        seen.bytes.extend(&piece[..length]);
-        seen.parser.process(&piece[..length]);
-        let frame = seen.parser.screen().contents();
-        seen.frames.push(frame);
-        if seen.gone {
+        let mut seen_now = seen.lock().unwrap();
+        seen_now.bytes.extend(&piece[..length]);
+        seen_now.parser.process(&piece[..length]);
+        let frame = seen_now.parser.screen().contents();
+        seen_now.frames.push(frame);
+        if seen_now.gone {
             break;
+        }
+        drop(seen_now);
+        while held() {
+            thread::sleep(Duration::from_millis(10));
         }
     }
 }

@@ -92,6 +92,7 @@ macro_rules! actions {
 pub const ACTIONS: &[Action] = actions! {
     Everywhere "help" ["?", "F1"] "keys and words explained" => Msg::Help;
     Everywhere "commands" [":", "ctrl-p"] "find a command by its name" => Msg::Commands;
+    Everywhere "suspend" ["ctrl-z"] "back to the shell, until fg" => Msg::Suspend;
     Everywhere "quit" ["q"] "leave" => Msg::Quit;
     Everywhere "theme" ["ctrl-t"] "next theme" => Msg::NextTheme;
     Move "up" ["up", "k"] "up" => Msg::Up;

@@ -64,6 +64,8 @@ pub struct Live {
     pub record: Option<PathBuf>,
     /// What the way to the hub costs by itself, once it was measured.
     pub path: Option<PathCost>,
+    /// What was asked and cannot be done.
+    pub refused: Option<&'static str>,
     /// Repetitions finished in this run.
     pub done: Vec<Done>,
     /// When the run began.
@@ -95,6 +97,7 @@ impl Live {
             plan: request.preview.plan.clone(),
             record: None,
             path: None,
+            refused: None,
             done: Vec::new(),
             began: now,
             left: (request.preview.seconds, now),

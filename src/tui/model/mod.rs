@@ -148,6 +148,24 @@ pub enum Place {
 /// Most repetitions that are added at once.
 const MOST_ADDED: u32 = 99;
 
+/// What the terminal takes of the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pace {
+    /// Bytes per second, over the last second or so; `None` until that is known.
+    pub bytes_per_second: Option<f64>,
+    /// What is known of a terminal that is too slow for the usual frames.
+    pub slow: Option<Slow>,
+}
+
+/// A slow terminal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slow {
+    /// Time between two frames.
+    pub each: Duration,
+    /// Bytes per second that it took while the last frame was written.
+    pub takes: f64,
+}
+
 /// Whether a crossed threshold is heard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Bell {
@@ -181,6 +199,8 @@ pub struct Model {
     pub bell: Bell,
     /// The time since the screen's start.
     pub now: Duration,
+    /// What the terminal takes.
+    pub pace: Pace,
     /// What the screen will hand back.
     pub outcome: Outcome,
 }
@@ -202,6 +222,7 @@ impl Model {
             keys: preferences.keys,
             bell: preferences.bell,
             now: Duration::ZERO,
+            pace: Pace::default(),
             outcome: Outcome::default(),
         };
         (model, effects)
@@ -257,6 +278,11 @@ impl Model {
             Msg::QuitAfter(stop) => self.quit_after(stop),
             Msg::Abandon => vec![Effect::Quit],
             Msg::Shelf(told) => self.told(*told),
+            Msg::Pace(pace) => {
+                self.pace = pace;
+                Vec::new()
+            }
+            Msg::Suspend => self.suspend(),
             Msg::Help => {
                 self.overlay = match self.overlay {
                     Some(Overlay::Help(_)) => None,
@@ -386,7 +412,10 @@ impl Model {
                     Bell::Rings => Bell::Silent,
                 };
             }
-            (msg, Screen::Live(live)) => live.update(msg),
+            (msg, Screen::Live(live)) => {
+                live.refused = None;
+                live.update(msg);
+            }
             _ => {}
         }
         Vec::new()
@@ -572,6 +601,17 @@ impl Model {
             Told::Exported(Err(problem)) => self.shelf.word = Some(Err(problem)),
         }
         Vec::new()
+    }
+
+    /// The load is played by this very process: stopped with it, it would be late.
+    fn suspend(&mut self) -> Vec<Effect> {
+        match &mut self.screen {
+            Screen::Live(live) => {
+                live.refused = Some("no ctrl-z while a run is on: the load would stop, too");
+                Vec::new()
+            }
+            _ => vec![Effect::Suspend],
+        }
     }
 
     fn start(&mut self, request: Request) -> Vec<Effect> {

@@ -94,6 +94,13 @@ pub fn alone(scene: &Scene, frame: &mut Frame, area: Rect) {
             ])
         })
         .collect();
+    if let Some(rate) = scene.model.pace.bytes_per_second {
+        lines.push(Line::from(vec![
+            Span::styled(format!("{:<13}", "this screen"), theme.label()),
+            Span::raw(format!("{:>13}   ", format::rate(Some(rate)))),
+            Span::styled("sent to the terminal", theme.label()),
+        ]));
+    }
     lines.push(Line::default());
     let rest = usize::from(inner.height).saturating_sub(lines.len());
     lines.extend(verdict(scene, width, rest));

@@ -114,6 +114,11 @@ pub fn keys_of(live: &Live) -> Vec<(&'static str, &'static str)> {
 /// What is unusual, at the right of the keys: frozen, stopping.
 fn state(live: &Live, model: &Model, frame: &mut Frame, area: Rect) {
     let mut words = Vec::new();
+    words.extend(live.refused.map(str::to_owned));
+    if let Some(slow) = model.pace.slow {
+        let (takes, each) = (format::rate(Some(slow.takes)), format::three(slow.each.as_secs_f64()));
+        words.push(format!("slow terminal ({takes}): a frame each {each} s"));
+    }
     if model.bell == Bell::Rings {
         words.push("bell".to_owned());
     }
