@@ -1,15 +1,18 @@
 //! The state of the screen, and how it changes. Pure: what shall be done leaves as [`Effect`]s.
 
+mod choosing;
 mod done;
 mod field;
 mod live;
 mod look;
 mod opened;
 mod palette;
+mod reading;
 mod setup;
 mod shelf;
 mod travel;
 mod watch;
+mod watching;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,17 +31,12 @@ pub use watch::{Note, Progress, Watch};
 use super::{
     keys::Keymap,
     msg::{Effect, Msg},
-    outside::{
-        Ask, BackendOption, Export, Outcome, PlanPreview, ProfileEntry, Request, RunEnd, Stop, Told,
-    },
+    outside::{Ask, BackendOption, Outcome, ProfileEntry},
     preferences::Preferences,
     symbols::Symbols,
     theme::Theme,
 };
-use crate::{
-    event::{End, Event},
-    record::Status,
-};
+use crate::event::End;
 
 /// What can be chosen.
 #[derive(Debug, Clone)]
@@ -205,8 +203,7 @@ pub struct Model {
     pub outcome: Outcome,
 }
 
-impl Model {
-    /// The first state, and what has to be done for it.
+impl Model {    /// The first state, and what has to be done for it.
     pub fn new(catalog: Catalog, preferences: Preferences) -> (Self, Vec<Effect>) {
         let catalog = Arc::new(catalog);
         let setup = Setup::new(Arc::clone(&catalog));
@@ -386,325 +383,5 @@ impl Model {
             _ => {}
         }
         Vec::new()
-    }
-
-    fn choose(&mut self, msg: &Msg) -> Vec<Effect> {
-        self.setup.word = None;
-        match msg {
-            Msg::Records => return self.records(),
-            Msg::Save | Msg::SaveAs | Msg::Rename | Msg::AskRemove => return self.keep(msg),
-            Msg::CheckHub => return self.check(),
-            _ => {}
-        }
-        if matches!(msg, Msg::Start) {
-            let request = self.setup.request();
-            return request.map_or_else(Vec::new, |request| self.start(request));
-        }
-        self.setup.update(msg).into_iter().collect()
-    }
-
-    fn watch(&mut self, msg: &Msg) -> Vec<Effect> {
-        match (msg, &mut self.screen) {
-            (Msg::AskStop, _) => self.overlay = Some(Overlay::Stop),
-            (Msg::ToggleBell, _) => {
-                self.bell = match self.bell {
-                    Bell::Silent => Bell::Rings,
-                    Bell::Rings => Bell::Silent,
-                };
-            }
-            (msg, Screen::Live(live)) => {
-                live.refused = None;
-                live.update(msg);
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn skip(&mut self) -> Vec<Effect> {
-        let Screen::Live(live) = &mut self.screen else { return Vec::new() };
-        let Some(point) = live.skippable() else { return Vec::new() };
-        live.skipped.insert(point);
-        vec![Effect::Skip(point)]
-    }
-
-    fn add(&mut self, count: u32) -> Vec<Effect> {
-        let Screen::Live(live) = &mut self.screen else { return Vec::new() };
-        live.added += count;
-        vec![Effect::Add(count)]
-    }
-
-    fn read(&mut self, msg: &Msg) -> Vec<Effect> {
-        let Screen::Finished(finished) = &mut self.screen else { return Vec::new() };
-        match msg {
-            Msg::Up => finished.select(-1),
-            Msg::Down => finished.select(1),
-            Msg::Line(point) => finished.selected = *point,
-            Msg::Start => {
-                let request = Request { resume: None, ..finished.request.clone() };
-                return self.start(request);
-            }
-            Msg::OpenRecord => {
-                let path = finished.record.clone();
-                return path.map(|path| Effect::Shelf(Ask::Open(path))).into_iter().collect();
-            }
-            Msg::Accept | Msg::Back => {
-                self.screen = Screen::Setup;
-                return self.setup.ask().into_iter().collect();
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    /// Keeps, renames or deletes the chosen profile.
-    fn keep(&mut self, msg: &Msg) -> Vec<Effect> {
-        let Some(entry) = self.setup.entry() else { return Vec::new() };
-        let (name, own) = (entry.name.clone(), entry.own);
-        let blank = || Input::new(if own { name.clone() } else { String::new() });
-        match (msg, own) {
-            (Msg::Save, true) if self.setup.is_changed(self.setup.profile) => {
-                return self.save(name.clone(), true);
-            }
-            (Msg::Save, true) => self.setup.word = Some(Ok("nothing was changed".to_owned())),
-            (Msg::Save, false) | (Msg::SaveAs, _) => {
-                self.overlay = Some(Overlay::Name(Naming::SaveAs, blank()));
-            }
-            (Msg::Rename, true) => self.overlay = Some(Overlay::Name(Naming::Rename, blank())),
-            (Msg::AskRemove, true) => self.overlay = Some(Overlay::Remove),
-            _ => {
-                let text = "a built-in profile stays as it is: S keeps a copy under another name";
-                self.setup.word = Some(Err(text.to_owned()));
-            }
-        }
-        Vec::new()
-    }
-
-    fn save(&self, name: String, replace: bool) -> Vec<Effect> {
-        let Some(entry) = self.setup.entry() else { return Vec::new() };
-        let (text, overrides) = (entry.text.clone(), self.setup.overrides());
-        vec![Effect::Shelf(Ask::Keep { name, text, overrides, replace })]
-    }
-
-    fn named(&mut self, naming: Naming, name: &str) -> Vec<Effect> {
-        let Some(entry) = self.setup.entry() else { return Vec::new() };
-        match naming {
-            _ if name.is_empty() => Vec::new(),
-            Naming::SaveAs => self.save(name.to_owned(), false),
-            Naming::Rename => {
-                let from = entry.name.clone();
-                vec![Effect::Shelf(Ask::Rename { from, to: name.to_owned() })]
-            }
-        }
-    }
-
-    /// Asks whether everything is ready for the form's plan.
-    fn check(&mut self) -> Vec<Effect> {
-        let Some(plan) = self.setup.plan.clone() else { return Vec::new() };
-        self.screen = Screen::Record(Box::new(Opened::check(None)));
-        vec![Effect::Shelf(Ask::Check(Box::new(plan)))]
-    }
-
-    fn records(&mut self) -> Vec<Effect> {
-        self.screen = Screen::Records;
-        vec![Effect::Shelf(Ask::List)]
-    }
-
-    fn browse(&mut self, msg: &Msg) -> Vec<Effect> {
-        match msg {
-            Msg::Back if self.shelf.typing.is_none() => {
-                self.screen = Screen::Setup;
-                return self.setup.ask().into_iter().collect();
-            }
-            Msg::AskRemove if self.shelf.selected().is_some() => {
-                self.overlay = Some(Overlay::Remove);
-            }
-            Msg::Start | Msg::Resume | Msg::AskExport => {
-                self.shelf.word = Some(Err("open the record first: enter".to_owned()));
-            }
-            msg => return self.shelf.update(msg).map(Effect::Shelf).into_iter().collect(),
-        }
-        Vec::new()
-    }
-
-    fn leaf(&mut self, msg: &Msg) -> Vec<Effect> {
-        let Screen::Record(opened) = &mut self.screen else { return Vec::new() };
-        self.shelf.word = None;
-        match (msg, &opened.record) {
-            (Msg::Back, _) if opened.is_check() => {
-                self.screen = Screen::Setup;
-                return self.setup.ask().into_iter().collect();
-            }
-            (Msg::Back, _) => return self.records(),
-            (Msg::AskExport, Some(_)) => self.overlay = Some(Overlay::Export),
-            (Msg::Start, Some(record)) => {
-                let request = again(record, None);
-                return self.start(request);
-            }
-            (Msg::Resume, Some(record)) if record.status == Status::Partial => {
-                let request = again(record, Some(record.path.clone()));
-                return self.start(request);
-            }
-            (Msg::Resume, Some(_)) => {
-                self.shelf.word = Some(Err("it is complete: r runs it again".to_owned()));
-            }
-            (msg, _) => opened.update(msg),
-        }
-        Vec::new()
-    }
-
-    fn export(&self, export: Export) -> Vec<Effect> {
-        let Screen::Record(opened) = &self.screen else { return Vec::new() };
-        let path = opened.record.as_ref().map(|record| record.path.clone());
-        path.map(|path| Effect::Shelf(Ask::Export(path, export))).into_iter().collect()
-    }
-
-    /// Takes what came of a question to the records on disk.
-    fn told(&mut self, told: Told) -> Vec<Effect> {
-        match told {
-            Told::Listed(Ok(heads)) => self.shelf.listed(heads),
-            // Nobody waits for it any more where a run is on.
-            Told::Opened(_) if matches!(self.screen, Screen::Live(_)) => {}
-            Told::Opened(Ok(opened)) => {
-                self.shelf.word = None;
-                self.screen = Screen::Record(opened);
-            }
-            Told::Exported(Ok(path)) => {
-                let path = path.display().to_string();
-                self.shelf.word = Some(Ok(format!("written, and its place copied: {path}")));
-                return vec![Effect::Copy(path)];
-            }
-            Told::Listed(Err(problem)) => {
-                self.shelf.heads.get_or_insert_default();
-                self.shelf.word = Some(Err(problem));
-            }
-            Told::Opened(Err(problem)) => {
-                self.shelf.word = Some(Err(problem));
-                if !matches!(self.screen, Screen::Records) {
-                    return self.records();
-                }
-            }
-            Told::Checked(checks) => {
-                if let Screen::Record(opened) = &mut self.screen
-                    && opened.is_check()
-                {
-                    **opened = Opened::check(Some(&checks));
-                }
-            }
-            Told::Profiles(Ok((profiles, chosen))) => {
-                let backends = self.catalog.backends.clone();
-                self.catalog = Arc::new(Catalog { profiles, backends });
-                let ask = self.setup.reload(Arc::clone(&self.catalog), &chosen);
-                return ask.into_iter().collect();
-            }
-            Told::Profiles(Err(problem)) => self.setup.word = Some(Err(problem)),
-            Told::Exported(Err(problem)) => self.shelf.word = Some(Err(problem)),
-        }
-        Vec::new()
-    }
-
-    /// The load is played by this very process: stopped with it, it would be late.
-    fn suspend(&mut self) -> Vec<Effect> {
-        match &mut self.screen {
-            Screen::Live(live) => {
-                live.refused = Some("no ctrl-z while a run is on: the load would stop, too");
-                Vec::new()
-            }
-            _ => vec![Effect::Suspend],
-        }
-    }
-
-    fn start(&mut self, request: Request) -> Vec<Effect> {
-        self.overlay = None;
-        self.screen = Screen::Live(Box::new(Live::new(request.clone(), self.now)));
-        vec![Effect::Start(Box::new(request))]
-    }
-
-    fn stop(&mut self, stop: Stop) -> Vec<Effect> {
-        match &mut self.screen {
-            Screen::Live(live) => {
-                live.ending = live.ending.asked(stop);
-                vec![Effect::Stop(stop)]
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn quit(&mut self) -> Vec<Effect> {
-        match (&self.screen, &self.overlay) {
-            (Screen::Live(_), Some(Overlay::Quit)) => self.quit_after(Stop::Now),
-            (Screen::Live(_), _) => {
-                self.overlay = Some(Overlay::Quit);
-                Vec::new()
-            }
-            _ => vec![Effect::Quit],
-        }
-    }
-
-    fn quit_after(&mut self, stop: Stop) -> Vec<Effect> {
-        self.overlay = None;
-        let Screen::Live(live) = &mut self.screen else { return vec![Effect::Quit] };
-        live.ending = Ending::Leave(stop);
-        vec![Effect::Stop(stop)]
-    }
-
-    fn terminate(&mut self) -> Vec<Effect> {
-        self.outcome.terminated = true;
-        self.quit_after(Stop::Now)
-    }
-
-    fn engine(&mut self, event: Event) -> Vec<Effect> {
-        let Screen::Live(live) = &mut self.screen else { return Vec::new() };
-        if let Event::Ended { end, record } = event {
-            live.record = Some(record);
-            return self.end(end);
-        }
-        let before = live.alarms();
-        live.apply(event, self.now);
-        let rings = self.bell == Bell::Rings && live.alarms() > before;
-        if rings { vec![Effect::Bell] } else { Vec::new() }
-    }
-
-    fn engine_gone(&mut self) -> Vec<Effect> {
-        match self.screen {
-            Screen::Live(_) => self.end(End::Failed {
-                error: "the run ended without saying why; its record holds what was finished"
-                    .to_owned(),
-            }),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The run is over: on to its results, or out.
-    fn end(&mut self, end: End) -> Vec<Effect> {
-        let Screen::Live(live) = &self.screen else { return Vec::new() };
-        let finished = Finished::of(live, end, self.now);
-        self.outcome.last = Some(RunEnd {
-            end: finished.end.clone(),
-            record: finished.record.clone(),
-            undelivered: finished.undelivered(),
-            crossed: finished.crossed(),
-        });
-        let leave = matches!(live.ending, Ending::Leave(_));
-        self.overlay = self.overlay.take().filter(|overlay| matches!(overlay, Overlay::Help(_)));
-        self.screen = Screen::Finished(Box::new(finished));
-        if leave { vec![Effect::Quit] } else { Vec::new() }
-    }
-}
-
-/// What is asked for when a record's plan shall be executed again, or gone on with.
-fn again(record: &OneRecord, resume: Option<std::path::PathBuf>) -> Request {
-    let plan = record.plan.clone();
-    let seconds = plan.estimate().as_secs_f64();
-    Request {
-        profile: ProfileEntry {
-            name: plan.profile.clone(),
-            description: String::new(),
-            text: record.profile.clone(),
-            own: false,
-        },
-        overrides: Vec::new(),
-        preview: PlanPreview { plan, lines: Vec::new(), seconds },
-        resume,
     }
 }

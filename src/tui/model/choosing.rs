@@ -1,0 +1,74 @@
+//! What happens on the setup screen.
+
+use tui_input::Input;
+
+use super::{Model, Naming, Opened, Overlay, Screen};
+use crate::tui::{
+    msg::{Effect, Msg},
+    outside::Ask,
+};
+
+impl Model {
+    pub(super) fn choose(&mut self, msg: &Msg) -> Vec<Effect> {
+        self.setup.word = None;
+        match msg {
+            Msg::Records => return self.records(),
+            Msg::Save | Msg::SaveAs | Msg::Rename | Msg::AskRemove => return self.keep(msg),
+            Msg::CheckHub => return self.check(),
+            _ => {}
+        }
+        if matches!(msg, Msg::Start) {
+            let request = self.setup.request();
+            return request.map_or_else(Vec::new, |request| self.start(request));
+        }
+        self.setup.update(msg).into_iter().collect()
+    }
+
+    /// Keeps, renames or deletes the chosen profile.
+    pub(super) fn keep(&mut self, msg: &Msg) -> Vec<Effect> {
+        let Some(entry) = self.setup.entry() else { return Vec::new() };
+        let (name, own) = (entry.name.clone(), entry.own);
+        let blank = || Input::new(if own { name.clone() } else { String::new() });
+        match (msg, own) {
+            (Msg::Save, true) if self.setup.is_changed(self.setup.profile) => {
+                return self.save(name.clone(), true);
+            }
+            (Msg::Save, true) => self.setup.word = Some(Ok("nothing was changed".to_owned())),
+            (Msg::Save, false) | (Msg::SaveAs, _) => {
+                self.overlay = Some(Overlay::Name(Naming::SaveAs, blank()));
+            }
+            (Msg::Rename, true) => self.overlay = Some(Overlay::Name(Naming::Rename, blank())),
+            (Msg::AskRemove, true) => self.overlay = Some(Overlay::Remove),
+            _ => {
+                let text = "a built-in profile stays as it is: S keeps a copy under another name";
+                self.setup.word = Some(Err(text.to_owned()));
+            }
+        }
+        Vec::new()
+    }
+
+    pub(super) fn save(&self, name: String, replace: bool) -> Vec<Effect> {
+        let Some(entry) = self.setup.entry() else { return Vec::new() };
+        let (text, overrides) = (entry.text.clone(), self.setup.overrides());
+        vec![Effect::Shelf(Ask::Keep { name, text, overrides, replace })]
+    }
+
+    pub(super) fn named(&mut self, naming: Naming, name: &str) -> Vec<Effect> {
+        let Some(entry) = self.setup.entry() else { return Vec::new() };
+        match naming {
+            _ if name.is_empty() => Vec::new(),
+            Naming::SaveAs => self.save(name.to_owned(), false),
+            Naming::Rename => {
+                let from = entry.name.clone();
+                vec![Effect::Shelf(Ask::Rename { from, to: name.to_owned() })]
+            }
+        }
+    }
+
+    /// Asks whether everything is ready for the form's plan.
+    pub(super) fn check(&mut self) -> Vec<Effect> {
+        let Some(plan) = self.setup.plan.clone() else { return Vec::new() };
+        self.screen = Screen::Record(Box::new(Opened::check(None)));
+        vec![Effect::Shelf(Ask::Check(Box::new(plan)))]
+    }
+}
