@@ -37,6 +37,10 @@ pub struct ScreenArgs {
     /// Leave the mouse to the terminal, for its own selection of text
     #[arg(long)]
     pub no_mouse: bool,
+    /// Let a run go on when the screen is gone: a lost connection does not end it, and `hubmark
+    /// attach` shows it again
+    #[arg(long)]
+    pub keep: bool,
 }
 
 const EXIT_STATUS: &str = "\
@@ -52,6 +56,8 @@ HUBMARK_STATE_DIR override. HUBMARK_LOG sets what is logged (for example debug).
 pub enum Command {
     /// Execute a profile without a screen: progress on stderr, the result on stdout
     Run(Run),
+    /// Bring the screen back to a run that was started with --keep
+    Attach(Attach),
     /// What a backend costs by itself: image, cold start, idling, connections, bytes, recovery
     Footprint(Footprint),
     /// Built-in and saved profiles
@@ -84,6 +90,9 @@ pub enum Command {
     /// Runs a program that ends when this one does: started by the local hub
     #[command(hide = true)]
     Guard(Guard),
+    /// A run that is a process of its own: started by the screen with --keep
+    #[command(hide = true)]
+    Keep,
 }
 
 /// `hubmark run`.
@@ -111,6 +120,20 @@ pub struct Run {
     /// No progress on stderr
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `hubmark attach`.
+#[derive(Debug, Args)]
+pub struct Attach {
+    /// The run's process, as `--list` names it; not needed where only one is on
+    #[arg(value_name = "PROCESS")]
+    pub run: Option<u32>,
+    /// List the runs that are on
+    #[arg(long)]
+    pub list: bool,
+    /// How the screen looks.
+    #[command(flatten)]
+    pub look: ScreenArgs,
 }
 
 /// `hubmark footprint`: the profile of that name, for these backends on that hub.

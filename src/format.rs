@@ -48,7 +48,7 @@ pub fn optional(value: Option<f64>) -> String {
 }
 
 /// Unit of a latency on the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Unit {
     /// Microseconds.
     #[default]

@@ -234,6 +234,7 @@ fn this_test_sees() {
 #[test]
 fn no_duration_is_taken_from_the_system_clock() {
     const TELLING: &[&str] = &[
+        "commands/kept/runner.rs",
         "commands/launch.rs",
         "engine/repetition.rs",
         "engine/resume.rs",

@@ -251,14 +251,43 @@ fn ctrl_z_gives_the_terminal_back_but_not_while_a_run_is_on() {
     terminal.signal(Signal::SIGSTOP);
     terminal.signal(Signal::SIGCONT);
     terminal.until("all is drawn anew", |_| count(&terminal, b"\x1b[?1049h") == 3);
-    terminal.press(LAST_PROFILE);
-    terminal.press("\r");
-    terminal.wait_for_messages();
+    terminal.start();
     terminal.press("\x1a");
     terminal.wait("no ctrl-z while a run is on");
     assert_eq!(count(&terminal, b"\x1b[?1049l"), 1);
     terminal.press("qn");
     assert_eq!(terminal.exit(), 130);
+    assert!(terminal.restored());
+}
+
+#[test]
+fn a_shell_gets_its_terminal_on_ctrl_z_and_gives_it_back_on_fg() {
+    let folders = Folders::new(FEW);
+    let mut command = CommandBuilder::new("bash");
+    command.args(["--norc", "--noprofile", "-i"]);
+    command.env("PS1", "shell> ");
+    for (variable, folder) in folders.variables() {
+        command.env(variable, folder);
+    }
+    let mut terminal = Terminal::open(command, 80, 24);
+    terminal.wait("shell> ");
+    terminal.press(&format!("{}\n", env!("CARGO_BIN_EXE_hubmark")));
+    terminal.wait("q quit");
+    terminal.press("\x1a");
+    terminal.wait("Stopped");
+    assert!(!terminal.seen().parser.screen().alternate_screen());
+    // What is typed is seen again: the shell's own modes are back.
+    terminal.press("echo $((6 * 7))\n");
+    terminal.wait("42");
+    terminal.press("fg\n");
+    terminal.wait("q quit");
+    terminal.press("j?");
+    terminal.wait("Keys here");
+    terminal.press("q");
+    terminal.press("q");
+    terminal.wait("42");
+    terminal.press("exit\n");
+    assert_eq!(terminal.exit(), 0);
     assert!(terminal.restored());
 }
 
@@ -269,9 +298,7 @@ const MOST: f64 = 20_000.0;
 fn a_run_sends_the_terminal_no_more_than_a_slow_line_takes() {
     let folders = Folders::new(MANY);
     let mut terminal = Terminal::screen(&folders, 120, 40);
-    terminal.press(LAST_PROFILE);
-    terminal.press("\r");
-    terminal.wait_for_messages();
+    terminal.start();
     let (began, before) = (std::time::Instant::now(), terminal.seen().bytes.len());
     std::thread::sleep(std::time::Duration::from_secs(8));
     let rate = (terminal.seen().bytes.len() - before) as f64 / began.elapsed().as_secs_f64();
@@ -323,6 +350,7 @@ async fn panicking_screen() {
             backends: Vec::new(),
             planner,
             preferences,
+            attached: None,
             terminate,
         };
         let _ = run(inputs, Failing).await;

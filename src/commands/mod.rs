@@ -1,7 +1,9 @@
 //! The commands of the command line, each ending in an exit status.
 
+mod controller;
 mod doctor;
 mod images;
+mod kept;
 mod launch;
 pub mod profiles;
 mod records;
@@ -77,7 +79,9 @@ pub fn execute(cli: Cli) -> Result<Exit> {
         .build()
         .wrap_err("starting the runtime")?;
     let exit = match command {
-        None => screen::open(&runtime, &cli.screen),
+        None => screen::open(&runtime, &cli.screen, None),
+        Some(Command::Attach(args)) => kept::attach(&runtime, &args),
+        Some(Command::Keep) => kept::keep(&runtime),
         Some(Command::Run(args)) => runtime.block_on(run::run(args)),
         Some(Command::Footprint(args)) => runtime.block_on(run::run(args.into())),
         Some(Command::Profiles(command)) => profiles::execute(&command),

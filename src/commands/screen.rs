@@ -3,39 +3,44 @@
 use std::{fs, io, sync::Arc};
 
 use color_eyre::eyre::Result;
-use tokio::{runtime::Runtime, sync::mpsc};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Exit, complain,
-    launch::{self, Launch},
+    controller::EngineController,
+    kept::{self, KeptController},
     shelf::Outside,
     signals::Signals,
 };
 use crate::{
     backend,
     cli::ScreenArgs,
-    engine::{self, control::Control},
-    event::{End, Event},
+    engine,
+    event::End,
     paths,
     plan::BackendChoice,
     profile::{self, Library, Override, Profile},
-    record::store,
     tui::{
-        self, BackendOption, Controller, Inputs, Mouse, PlanPreview, Planner, Preferences, Problem,
-        ProfileEntry, Request, Started, Stop, Symbols, Theme, TuiError, Wish,
+        self, Attached, BackendOption, Inputs, Mouse, PlanPreview, Planner, Preferences, Problem,
+        ProfileEntry, Runs, Symbols, Theme, TuiError,
     },
 };
 
-/// Opens the screen and stays until the operator leaves it.
-pub fn open(runtime: &Runtime, look: &ScreenArgs) -> Result<Exit> {
-    let preferences = match preferences(look) {
+/// Opens the screen, on a run that is on already where there is one, and stays until the operator
+/// leaves it.
+pub fn open(runtime: &Runtime, look: &ScreenArgs, attached: Option<Attached>) -> Result<Exit> {
+    let mut preferences = match preferences(look) {
         Ok(preferences) => preferences,
         Err(problem) => {
             complain(problem);
             return Ok(Exit::Usage);
         }
     };
+    if attached.is_some() {
+        preferences.runs = Runs::Kept;
+    }
+    let runs = preferences.runs;
     let terminate = CancellationToken::new();
     runtime.spawn(terminate_on_signal(terminate.clone()));
     let inputs = Inputs {
@@ -44,10 +49,15 @@ pub fn open(runtime: &Runtime, look: &ScreenArgs) -> Result<Exit> {
         backends: backends(),
         planner: Arc::new(FormPlanner),
         preferences,
+        attached,
         terminate,
     };
-    let controller = EngineController { runtime: runtime.handle().clone(), control: None };
-    let outcome = match runtime.block_on(tui::run(inputs, controller)) {
+    let handle = runtime.handle().clone();
+    let shown = match runs {
+        Runs::Screens => runtime.block_on(tui::run(inputs, EngineController::new(handle))),
+        Runs::Kept => runtime.block_on(tui::run(inputs, KeptController::new(handle))),
+    };
+    let outcome = match shown {
         Ok(outcome) => outcome,
         Err(error @ TuiError::NoTerminal) => {
             complain(error);
@@ -55,6 +65,9 @@ pub fn open(runtime: &Runtime, look: &ScreenArgs) -> Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
+    if outcome.runs_on {
+        complain(kept::RUNS_ON);
+    }
     Ok(match outcome.last {
         _ if outcome.terminated => Exit::Interrupted,
         None => Exit::Well,
@@ -93,6 +106,9 @@ fn preferences(look: &ScreenArgs) -> Result<Preferences, String> {
     }
     if look.no_mouse {
         preferences.mouse = Mouse::Terminal;
+    }
+    if look.keep {
+        preferences.runs = Runs::Kept;
     }
     Ok(preferences)
 }
@@ -193,68 +209,6 @@ fn listed(value: &str) -> String {
         })
         .collect();
     format!("[{}]", items.join(", "))
-}
-
-/// Starts runs in the background.
-struct EngineController {
-    runtime: tokio::runtime::Handle,
-    control: Option<Control>,
-}
-
-impl Controller for EngineController {
-    fn start(&mut self, request: &Request) -> Result<Started, String> {
-        let profile = parse(&request.profile.text, &request.overrides).map_err(|problems| {
-            problems.into_iter().map(|problem| problem.text).collect::<Vec<_>>().join("\n")
-        })?;
-        let resume = match &request.resume {
-            Some(path) => Some(store::load(path).map_err(|error| error.to_string())?),
-            None => None,
-        };
-        let plan = resume.as_ref().map_or_else(|| profile.plan(), |record| record.plan.clone());
-        let path = match &request.resume {
-            Some(path) => path.clone(),
-            None => launch::record_path(&plan).map_err(|error| error.to_string())?,
-        };
-        let (launch, mut told) = Launch::new();
-        let control = launch.control.clone();
-        self.control = Some(control.clone());
-        let (sender, events) = mpsc::unbounded_channel();
-        let run = engine::Request { plan, profile: profile.to_toml(), path: path.clone(), resume };
-        let relay = sender.clone();
-        self.runtime.spawn(async move {
-            while let Some(event) = told.recv().await {
-                let _ = relay.send(event);
-            }
-        });
-        self.runtime.spawn(async move {
-            // A run that could not begin has told nothing yet.
-            if let Err(error) = launch.run(run).await {
-                let end = match error {
-                    engine::EngineError::Stopped => End::Stopped,
-                    error => End::Failed { error: error.to_string() },
-                };
-                let _ = sender.send(Event::Ended { end, record: path });
-            }
-        });
-        Ok(Started {
-            events,
-            steer: Box::new(move |wish| match wish {
-                Wish::Stop(Stop::AfterRepetition) => control.stop_after_repetition(),
-                Wish::Stop(Stop::Now) => control.stop_now(),
-                Wish::Skip(point) => control.skip_point(point),
-                Wish::Add(count) => control.add_repetitions(count),
-            }),
-        })
-    }
-}
-
-impl Drop for EngineController {
-    /// The screen has ended, whatever the reason: so does the run.
-    fn drop(&mut self) {
-        if let Some(control) = &self.control {
-            control.stop_now();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,13 @@ impl Signals {
         }
     }
 
+    /// As [`Signals::take`], but a hangup means nothing.
+    pub fn without_hangup() -> Self {
+        let signals = Self::take();
+        // Taken and never asked about, which is not inherited as an ignored one would be.
+        Self { hangup: None, ..signals }
+    }
+
     /// Waits for the next of them.
     pub async fn next(&mut self) {
         async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {

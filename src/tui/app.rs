@@ -21,7 +21,7 @@ use super::{
     mailbox::{Mail, Mailbox},
     model::{Catalog, Model, Pace, Screen, Slow},
     msg::{Effect, Msg},
-    outside::{Controller, Inputs, Outcome, Planner, Shelf, Started, Told, Wish},
+    outside::{Attached, Controller, Inputs, Outcome, Planner, Shelf, Started, Told, Wish},
     pipe::Pipe,
     terminal::ScreenTerminal,
     view,
@@ -91,6 +91,12 @@ struct Running {
     steer: Box<dyn Fn(Wish) + Send>,
 }
 
+impl Running {
+    fn of(Started { events, steer }: Started) -> Self {
+        Self { mailbox: Mailbox::filled_from(events), steer }
+    }
+}
+
 /// What the loop woke up for.
 enum Woken {
     Terminate,
@@ -104,8 +110,16 @@ enum Woken {
 
 impl<C: Controller> App<C> {
     fn new(inputs: Inputs, controller: C, mut terminal: ScreenTerminal) -> Self {
-        let Inputs { shelf, profiles, backends, planner, preferences, terminate } = inputs;
-        let (model, effects) = Model::new(Catalog { profiles, backends }, preferences);
+        let Inputs { shelf, profiles, backends, planner, preferences, attached, terminate } = inputs;
+        let (mut model, effects) = Model::new(Catalog { profiles, backends }, preferences);
+        let mut began = Instant::now();
+        let run = attached.map(|Attached { live, age, started }| {
+            // The screen's clock is the run's.
+            began = began.checked_sub(age).unwrap_or(began);
+            model.update(Msg::Tick(age));
+            model.attach(live);
+            Running::of(started)
+        });
         // The first frame comes before anything that may take time.
         let drawn = terminal.draw(|frame| view::view(&model, frame)).is_ok();
         let mut app = Self {
@@ -116,8 +130,8 @@ impl<C: Controller> App<C> {
             controller,
             terminate,
             terminal: drawn.then(|| (terminal, EventStream::new())),
-            run: None,
-            began: Instant::now(),
+            run,
+            began,
             drawn: Instant::now(),
             counted: (Instant::now(), 0),
             due: None,
@@ -252,9 +266,7 @@ impl<C: Controller> App<C> {
                 self.apply(Msg::Previewed(Box::new(answer)), FRAME_FOR_KEYS);
             }
             Effect::Start(request) => match self.controller.start(&request) {
-                Ok(Started { events, steer }) => {
-                    self.run = Some(Running { mailbox: Mailbox::filled_from(events), steer });
-                }
+                Ok(started) => self.run = Some(Running::of(started)),
                 Err(error) => self.apply(Msg::Refused(error), FRAME_FOR_KEYS),
             },
             Effect::Stop(stop) => self.steer(Wish::Stop(stop)),

@@ -64,7 +64,8 @@ impl Mailbox {
         Mail { events: std::mem::take(&mut held.events), closed: held.closed }
     }
 
-    fn put(&self, mut event: Event) {
+    /// Puts an event in.
+    pub fn put(&self, mut event: Event) {
         let mut held = self.held();
         let replaces =
             matches!((&event, held.events.last()), (Event::Snapshot(_), Some(Event::Snapshot(_))));
@@ -80,7 +81,8 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
-    fn close(&self) {
+    /// Says that no more will come.
+    pub fn close(&self) {
         self.held().closed = true;
         self.arrived.notify_one();
     }

@@ -26,12 +26,13 @@ mod fixture;
 mod tests;
 
 pub use app::{TuiError, run};
-pub use model::{Model, Opened};
+pub use mailbox::{Mail, Mailbox};
+pub use model::{Live, Model, Opened};
 pub use msg::{Effect, Msg};
 pub use outside::{
-    Ask, BackendOption, Controller, Export, Inputs, Outcome, PlanPreview, Planner, Problem,
+    Ask, Attached, BackendOption, Controller, Export, Inputs, Outcome, PlanPreview, Planner, Problem,
     ProfileEntry, Request, RunEnd, Shelf, Started, Stop, Told, Wish,
 };
-pub use preferences::{Mouse, Preferences};
+pub use preferences::{Mouse, Preferences, Runs};
 pub use symbols::Symbols;
 pub use theme::Theme;

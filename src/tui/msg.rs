@@ -123,6 +123,8 @@ pub enum Msg {
     Quit,
     /// Stop the run as said, then leave.
     QuitAfter(Stop),
+    /// Leave a run that goes on by itself.
+    Detach,
     /// Leave at once, although the run has not ended in order.
     Abandon,
     /// A signal, or a lost terminal: stop the run in order, then leave.

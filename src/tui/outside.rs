@@ -1,13 +1,15 @@
 //! What the screen needs from the rest of the program, and what it hands back.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::model::Opened;
-
-use super::preferences::Preferences;
+use super::{
+    model::{Live, Opened},
+    preferences::Preferences,
+};
 use crate::{
     engine::doctor::Check,
     event::{End, Event},
@@ -28,12 +30,15 @@ pub struct Inputs {
     pub planner: Arc<dyn Planner>,
     /// How this operator wants the screen.
     pub preferences: Preferences,
-    /// Cancelled on SIGTERM and SIGHUP: a run in progress is stopped, then the screen ends.
+    /// A run that is on already, to begin with.
+    pub attached: Option<Attached>,
+    /// Cancelled on SIGTERM and SIGHUP: a run in progress is stopped, unless it is a process of
+    /// its own, then the screen ends.
     pub terminate: CancellationToken,
 }
 
 /// A profile to choose.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileEntry {
     /// Its name.
     pub name: String,
@@ -86,7 +91,7 @@ pub trait Planner: Send + Sync {
 }
 
 /// What would happen if the run were started.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanPreview {
     /// The plan.
     pub plan: Plan,
@@ -188,7 +193,7 @@ pub trait Controller {
 }
 
 /// What the operator wants to run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The profile that was chosen.
     pub profile: ProfileEntry,
@@ -208,8 +213,19 @@ pub struct Started {
     pub steer: Box<dyn Fn(Wish) + Send>,
 }
 
+/// A run that was on before this screen.
+pub struct Attached {
+    /// What it has come to.
+    pub live: Box<Live>,
+    /// Its age now, by the clock of `live`.
+    pub age: Duration,
+    /// What it tells from now on.
+    pub started: Started,
+}
+
 /// What an operator wants of a run in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wish {
     /// That it stops.
     Stop(Stop),
@@ -220,7 +236,8 @@ pub enum Wish {
 }
 
 /// How a run shall stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// When the repetition in progress is finished and saved.
     AfterRepetition,
@@ -235,6 +252,8 @@ pub struct Outcome {
     pub last: Option<RunEnd>,
     /// Whether a signal or a lost terminal ended the screen.
     pub terminated: bool,
+    /// Whether a run goes on without the screen.
+    pub runs_on: bool,
 }
 
 /// How a run ended.

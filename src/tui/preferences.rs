@@ -1,4 +1,4 @@
-//! How this operator wants the screen: theme, symbols, bell, keys. Read from `screen.toml` in
+//! How this operator wants the screen: theme, symbols, bell, keys, whose the runs are. Read from `screen.toml` in
 //! the configuration's folder, changed by flags.
 
 use std::collections::BTreeMap;
@@ -18,8 +18,20 @@ pub struct Preferences {
     pub bell: Bell,
     /// Whether the mouse is the screen's.
     pub mouse: Mouse,
+    /// Whose the runs are.
+    pub runs: Runs,
     /// The keys.
     pub keys: Keymap,
+}
+
+/// Whose the runs are that are started here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Runs {
+    /// The screen's: they end with it.
+    #[default]
+    Screens,
+    /// Their own: each is a process that goes on without the screen.
+    Kept,
 }
 
 /// Whose the mouse is.
@@ -40,6 +52,7 @@ struct File {
     ascii: Option<bool>,
     bell: bool,
     mouse: Option<bool>,
+    keep: bool,
     keys: BTreeMap<String, Vec<String>>,
 }
 
@@ -63,6 +76,7 @@ impl Preferences {
             symbols,
             bell: if file.bell { Bell::Rings } else { Bell::Silent },
             mouse: if file.mouse == Some(false) { Mouse::Terminal } else { Mouse::Screen },
+            runs: if file.keep { Runs::Kept } else { Runs::Screens },
             keys: Keymap::changed(&file.keys)?,
         })
     }
@@ -83,10 +97,11 @@ mod tests {
 
     #[test]
     fn everything_can_be_chosen() {
-        let text = "theme = \"light\"\nascii = true\nbell = true\nmouse = false\n[keys]\nfreeze = [\"z\"]\n";
+        let text = "theme = \"light\"\nascii = true\nbell = true\nmouse = false\nkeep = true\n[keys]\nfreeze = [\"z\"]\n";
         let chosen = read(text).unwrap();
         assert_eq!((chosen.theme, chosen.symbols), (Theme::Light, Symbols::Ascii));
         assert_eq!((chosen.bell, chosen.mouse), (Bell::Rings, Mouse::Terminal));
+        assert_eq!(chosen.runs, Runs::Kept);
         assert_eq!(chosen.keys.key("freeze"), "z");
     }
 

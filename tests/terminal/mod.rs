@@ -1,5 +1,7 @@
 //! A terminal that a test can look at, type into and close, with a program in it.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::{
     fs,
     io::{Read, Write},
@@ -37,6 +39,11 @@ pub struct Folders(TempDir);
 
 impl Folders {
     pub fn new(messages: u32) -> Self {
+        Self::with(5, "250 ms", "50 ms", messages)
+    }
+
+    /// With a profile of so many users, each with a message every `mean`.
+    pub fn with(users: u32, mean: &str, deviation: &str, messages: u32) -> Self {
         let folders = Self(tempfile::tempdir().unwrap());
         for folder in ["config/profiles", "records", "state", "tmp"] {
             fs::create_dir_all(folders.0.path().join(folder)).unwrap();
@@ -49,10 +56,10 @@ backend = "builtin"
 kind = "local"
 [workload]
 kind = "latency"
-users = 5
+users = {users}
 payload = "100 B"
 messages = {messages}
-arrival = {{ distribution = "normal", mean = "250 ms", deviation = "50 ms" }}
+arrival = {{ distribution = "normal", mean = "{mean}", deviation = "{deviation}" }}
 warmup = "0 s"
 drain = "2 s"
 [run]
@@ -75,6 +82,16 @@ server_warmup = "0 s"
         .map(|(variable, folder)| (variable, self.0.path().join(folder)))
     }
 
+    /// Processes of the runs that are kept, and where each listens.
+    pub fn kept(&self) -> Vec<(i32, PathBuf)> {
+        let entries = fs::read_dir(self.0.path().join("state/runs")).into_iter().flatten();
+        let sockets = entries.filter_map(|entry| {
+            let path = entry.ok()?.path();
+            Some((path.file_stem()?.to_str()?.parse().ok()?, path))
+        });
+        sockets.collect()
+    }
+
     pub fn records(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.0.path().join("records")).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
@@ -95,6 +112,8 @@ pub struct Seen {
     pub bytes: Vec<u8>,
     /// The screen after each piece of output, so that nothing is missed between two looks.
     frames: Vec<String>,
+    /// When each of them was there.
+    times: Vec<Instant>,
     /// Nobody looks any more.
     gone: bool,
     /// Whether nothing more is taken for now.
@@ -129,6 +148,7 @@ impl Terminal {
             parser: vt100::Parser::new(cells(rows), cells(columns), 0),
             bytes: Vec::new(),
             frames: Vec::new(),
+            times: Vec::new(),
             gone: false,
             held: false,
         }));
@@ -153,11 +173,37 @@ impl Terminal {
     /// Opens the screen and starts the saved profile.
     pub fn running(folders: &Folders) -> Self {
         let mut terminal = Self::screen(folders, 160, 45);
-        terminal.press(LAST_PROFILE);
-        terminal.press("\r");
-        terminal.wait_for_messages();
+        terminal.start();
         assert_ne!(terminal.servers(), 0, "a run has a server");
         terminal
+    }
+
+    /// Starts the saved profile.
+    pub fn start(&mut self) {
+        self.press(LAST_PROFILE);
+        self.press("\r");
+        self.wait_for_messages();
+    }
+
+    /// When a frame of which `holds` is true was first there, not before `since`.
+    pub fn first(&self, since: Instant, holds: impl Fn(&str) -> bool) -> Option<Instant> {
+        let seen = self.seen();
+        let mut frames = seen.frames.iter().zip(&seen.times).rev();
+        let mut first = None;
+        while let Some((frame, at)) = frames.next().filter(|(_, at)| **at >= since) {
+            if holds(frame) {
+                first = Some(*at);
+            }
+        }
+        first
+    }
+
+    /// Messages delivered, as the screen shows them.
+    pub fn delivered(&self) -> Option<u64> {
+        let frame = self.frame();
+        let (_, rest) = frame.split_once("delivered")?;
+        let digits = rest.trim_start().chars().take_while(|symbol| !symbol.is_whitespace());
+        digits.filter(char::is_ascii_digit).collect::<String>().parse().ok()
     }
 
     /// Waits until the repetition on the screen has delivered something.
@@ -219,7 +265,8 @@ impl Terminal {
         self.ends = None;
     }
 
-    fn id(&self) -> i32 {
+    /// The program's process.
+    pub fn id(&self) -> i32 {
         self.child.process_id().unwrap().try_into().unwrap()
     }
 
@@ -267,6 +314,7 @@ fn look(mut output: impl Read, seen: &Mutex<Seen>) {
         seen_now.parser.process(&piece[..length]);
         let frame = seen_now.parser.screen().contents();
         seen_now.frames.push(frame);
+        seen_now.times.push(Instant::now());
         if seen_now.gone {
             break;
         }

@@ -172,6 +172,7 @@ pub const ACTIONS: &[Action] = actions! {
     Add "fewer" ["down", "left", "j", "h", "-"] "fewer" => Msg::Down;
     Add "add-them" ["enter"] "add them" => Msg::Accept;
     Add "add-none" ["g", "esc"] "go on without" => Msg::Back;
+    Quit "detach" ["d"] "leave, the run goes on (--keep)" => Msg::Detach;
     Quit "leave-after" ["a"] "stop after this repetition" => Msg::QuitAfter(Stop::AfterRepetition);
     Quit "leave-now" ["n"] "stop now" => Msg::QuitAfter(Stop::Now);
     Quit "abandon" ["x"] "leave at once" => Msg::Abandon;

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::live::Live;
 use crate::{
     event::End,
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// A repetition that is over, without what only the record needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Done {
     /// Which one.
     pub step: Step,
@@ -21,7 +23,7 @@ pub struct Done {
     /// Its messages.
     pub ledger: Ledger,
     /// Figures by name, in microseconds, bytes per second, cores.
-    pub figures: BTreeMap<&'static str, f64>,
+    pub figures: BTreeMap<String, f64>,
     /// Limits that were crossed.
     pub crossed: Vec<String>,
 }
@@ -30,9 +32,9 @@ impl Done {
     /// The part of `repetition` that the screen shows.
     pub fn of(step: Step, repetition: &Repetition) -> Self {
         let mut figures = BTreeMap::new();
-        let mut put = |name, value: Option<f64>| {
+        let mut put = |name: &str, value: Option<f64>| {
             if let Some(value) = value {
-                figures.insert(name, value);
+                figures.insert(name.to_owned(), value);
             }
         };
         let latency = &repetition.latency;

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     done::Done,
     look::{Look, Panel, Size},
@@ -20,12 +22,12 @@ use crate::{
     record::Capacity,
     tui::{
         msg::Msg,
-        outside::{Request, Stop},
+        outside::{Request, Stop, Wish},
     },
 };
 
 /// What the operator wants to come after the repetition in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// The next repetition.
     GoOn,
@@ -53,8 +55,8 @@ impl Ending {
     }
 }
 
-/// A run in progress.
-#[derive(Debug)]
+/// A run in progress. It can be written down, so that another screen can go on with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Live {
     /// What was asked.
     pub request: Request,
@@ -65,6 +67,7 @@ pub struct Live {
     /// What the way to the hub costs by itself, once it was measured.
     pub path: Option<PathCost>,
     /// What was asked and cannot be done.
+    #[serde(skip)]
     pub refused: Option<&'static str>,
     /// Repetitions finished in this run.
     pub done: Vec<Done>,
@@ -81,6 +84,7 @@ pub struct Live {
     /// What the display shows instead of the present.
     travel: Travel,
     /// How the operator looks at it.
+    #[serde(skip)]
     pub look: Look,
     /// Points that the operator skipped.
     pub skipped: BTreeSet<usize>,
@@ -189,6 +193,30 @@ impl Live {
             }
             _ => {}
         }
+    }
+
+    /// Looks at the present, as a screen that has followed from the start does.
+    pub fn look_at_present(&mut self) {
+        if let Some(step) = self.current.step {
+            self.look.cell = (step.point, step.repetition as usize);
+        }
+    }
+
+    /// Keeps what the operator wants of the run.
+    pub fn wished(&mut self, wish: Wish) {
+        match wish {
+            Wish::Stop(stop) => self.ending = self.ending.asked(stop),
+            Wish::Skip(point) => {
+                self.skipped.insert(point);
+            }
+            Wish::Add(count) => self.added += count,
+        }
+    }
+
+    /// Repetitions done, repetitions in all, and what is done now.
+    pub fn progress(&self) -> (usize, usize, &'static str) {
+        let phase = self.current.phase.map_or("starting", |(phase, ..)| phase.title());
+        (self.done.len(), self.plan.schedule.len(), phase)
     }
 
     /// The point that is shown.

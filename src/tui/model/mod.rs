@@ -32,7 +32,7 @@ use super::{
     keys::Keymap,
     msg::{Effect, Msg},
     outside::{Ask, BackendOption, Outcome, ProfileEntry},
-    preferences::Preferences,
+    preferences::{Preferences, Runs},
     symbols::Symbols,
     theme::Theme,
 };
@@ -197,6 +197,8 @@ pub struct Model {
     pub bell: Bell,
     /// The time since the screen's start.
     pub now: Duration,
+    /// Whose the runs are.
+    pub runs: Runs,
     /// What the terminal takes.
     pub pace: Pace,
     /// What the screen will hand back.
@@ -219,6 +221,7 @@ impl Model {    /// The first state, and what has to be done for it.
             keys: preferences.keys,
             bell: preferences.bell,
             now: Duration::ZERO,
+            runs: preferences.runs,
             pace: Pace::default(),
             outcome: Outcome::default(),
         };
@@ -273,6 +276,8 @@ impl Model {    /// The first state, and what has to be done for it.
             Msg::Terminate => self.terminate(),
             Msg::Quit => self.quit(),
             Msg::QuitAfter(stop) => self.quit_after(stop),
+            Msg::Detach => self.detach(),
+            Msg::Abandon if self.runs == Runs::Kept => self.detach(),
             Msg::Abandon => vec![Effect::Quit],
             Msg::Shelf(told) => self.told(*told),
             Msg::Pace(pace) => {

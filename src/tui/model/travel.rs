@@ -1,6 +1,8 @@
 //! Looking back while the run goes on: freezing the display, going through the seconds of a
 //! repetition, and through the repetitions.
 
+use serde::{Deserialize, Serialize};
+
 use super::watch::Watch;
 use crate::plan::Step;
 
@@ -32,9 +34,10 @@ enum Why {
 }
 
 /// The repetitions that can be looked at.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Travel {
     earlier: Vec<Watch>,
+    #[serde(skip)]
     held: Option<Box<Held>>,
 }
 

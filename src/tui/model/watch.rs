@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     event::{Level, Phase, Snapshot},
     format::Unit,
@@ -21,7 +23,7 @@ const KEPT_FRAMES: usize = 3_600;
 const KEPT_FRAMES_EARLIER: usize = 128;
 
 /// A line of the log.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
     /// Seconds since the run's start.
     pub at: f64,
@@ -34,7 +36,7 @@ pub struct Note {
 }
 
 /// Seconds between two pictures.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Spacing(u32);
 
 impl Default for Spacing {
@@ -44,7 +46,7 @@ impl Default for Spacing {
 }
 
 /// The repetition in progress.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Watch {
     /// Which one.
     pub step: Option<Step>,
@@ -72,6 +74,7 @@ pub struct Watch {
     /// What the log told during this repetition's load.
     pub notes: Vec<Note>,
     /// The repetition's pictures, one for each [`Watch::spacing`] seconds.
+    #[serde(with = "pictures")]
     pub frames: Vec<Arc<Snapshot>>,
     /// Seconds between two pictures.
     pub(super) spacing: Spacing,
@@ -255,6 +258,29 @@ impl Watch {
             _ => None,
         };
         Progress { elapsed, expected, share: share.map(|share| share.clamp(0.0, 1.0)) }
+    }
+}
+
+/// Pictures as they are written down.
+mod pictures {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Snapshot;
+
+    pub fn serialize<S: Serializer>(
+        pictures: &[Arc<Snapshot>],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(pictures.iter().map(AsRef::as_ref))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Arc<Snapshot>>, D::Error> {
+        let pictures = Vec::<Snapshot>::deserialize(deserializer)?;
+        Ok(pictures.into_iter().map(Arc::new).collect())
     }
 }
 

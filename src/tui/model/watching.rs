@@ -1,11 +1,11 @@
 //! What happens while a run is on: the operator's wishes, what the engine tells, and the ways out.
 
-use super::{Bell, Ending, Finished, Live, Model, Overlay, Screen};
+use super::{Bell, Ending, Finished, Live, Model, Overlay, Runs, Screen};
 use crate::{
     event::{End, Event},
     tui::{
         msg::{Effect, Msg},
-        outside::{Request, RunEnd, Stop},
+        outside::{Request, RunEnd, Stop, Wish},
     },
 };
 
@@ -28,10 +28,10 @@ impl Model {
         Vec::new()
     }
 
-    /// The load is played by this very process: stopped with it, it would be late.
+    /// Where the load is played by this very process it would stop with it.
     pub(super) fn suspend(&mut self) -> Vec<Effect> {
         match &mut self.screen {
-            Screen::Live(live) => {
+            Screen::Live(live) if self.runs == Runs::Screens => {
                 live.refused = Some("no ctrl-z while a run is on: the load would stop, too");
                 Vec::new()
             }
@@ -42,13 +42,13 @@ impl Model {
     pub(super) fn skip(&mut self) -> Vec<Effect> {
         let Screen::Live(live) = &mut self.screen else { return Vec::new() };
         let Some(point) = live.skippable() else { return Vec::new() };
-        live.skipped.insert(point);
+        live.wished(Wish::Skip(point));
         vec![Effect::Skip(point)]
     }
 
     pub(super) fn add(&mut self, count: u32) -> Vec<Effect> {
         let Screen::Live(live) = &mut self.screen else { return Vec::new() };
-        live.added += count;
+        live.wished(Wish::Add(count));
         vec![Effect::Add(count)]
     }
 
@@ -61,7 +61,7 @@ impl Model {
     pub(super) fn stop(&mut self, stop: Stop) -> Vec<Effect> {
         match &mut self.screen {
             Screen::Live(live) => {
-                live.ending = live.ending.asked(stop);
+                live.wished(Wish::Stop(stop));
                 vec![Effect::Stop(stop)]
             }
             _ => Vec::new(),
@@ -70,6 +70,7 @@ impl Model {
 
     pub(super) fn quit(&mut self) -> Vec<Effect> {
         match (&self.screen, &self.overlay) {
+            (Screen::Live(_), Some(Overlay::Quit)) if self.runs == Runs::Kept => self.detach(),
             (Screen::Live(_), Some(Overlay::Quit)) => self.quit_after(Stop::Now),
             (Screen::Live(_), _) => {
                 self.overlay = Some(Overlay::Quit);
@@ -88,7 +89,29 @@ impl Model {
 
     pub(super) fn terminate(&mut self) -> Vec<Effect> {
         self.outcome.terminated = true;
-        self.quit_after(Stop::Now)
+        match self.runs {
+            Runs::Screens => self.quit_after(Stop::Now),
+            Runs::Kept => self.detach(),
+        }
+    }
+
+    /// Leaves, and leaves a run alone that is a process of its own.
+    pub(super) fn detach(&mut self) -> Vec<Effect> {
+        match (&self.screen, self.runs) {
+            (Screen::Live(_), Runs::Screens) => Vec::new(),
+            (Screen::Live(_), Runs::Kept) => {
+                self.outcome.runs_on = true;
+                vec![Effect::Quit]
+            }
+            _ => vec![Effect::Quit],
+        }
+    }
+
+    /// Shows a run that was on before this screen.
+    pub fn attach(&mut self, mut live: Box<Live>) {
+        live.look_at_present();
+        self.runs = Runs::Kept;
+        self.screen = Screen::Live(live);
     }
 
     pub(super) fn engine(&mut self, event: Event) -> Vec<Effect> {

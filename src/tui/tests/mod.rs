@@ -3,6 +3,7 @@
 mod chaos;
 mod finished;
 mod habits;
+mod kept;
 mod live;
 mod profiles;
 mod setup;

@@ -13,6 +13,7 @@ use super::{panel, title, words};
 use crate::format;
 use crate::tui::{
     model::{Model, Naming, Screen},
+    preferences::Runs,
     theme::Theme,
 };
 
@@ -113,12 +114,18 @@ pub fn export(model: &Model, frame: &mut Frame, area: Rect) {
 
 /// Asks whether to leave while a run is on.
 pub fn quit(model: &Model, frame: &mut Frame, area: Rect) {
-    let lines = vec![
+    let mut lines = vec![
         choice("leave-now", "stop now, remove the servers, then leave", model),
         choice("leave-after", &format!("{}, then leave", after(model)), model),
         choice("abandon", "leave at once; hubmark clean removes the servers", model),
         choice("stay", "go on", model),
     ];
+    if model.runs == Runs::Kept {
+        // The run's own process removes its servers, whatever becomes of the screen.
+        lines.remove(2);
+        let detach = "leave; the run goes on, and hubmark attach shows it again";
+        lines.insert(0, choice("detach", detach, model));
+    }
     draw("a run is on. Leave?", lines, model.theme, frame, area);
 }
 

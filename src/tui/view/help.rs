@@ -169,7 +169,7 @@ fn rows(model: &Model) -> Vec<Row> {
     explain(
         &mut rows,
         "ctrl-c",
-        "leave from everywhere; twice while a run is on: stop now and leave",
+        "leave from everywhere; twice while a run is on: stop now (--keep: let it go on), leave",
     );
     let here = match model.screen {
         Screen::Setup => Where::Setup,
