@@ -94,6 +94,32 @@ fn a_run_is_chosen_changed_watched_read_and_repeated() {
 }
 
 #[test]
+fn a_profile_that_was_kept_on_the_screen_is_run_without_it() {
+    let folders = Folders::new(FEW);
+    let mut terminal = Terminal::screen(&folders, 80, 24);
+    terminal.press(LAST_PROFILE);
+    terminal.press("\tjjj\r");
+    terminal.press(CTRL_U);
+    terminal.press("7\r");
+    terminal.wait("21 messages");
+    terminal.press("S");
+    terminal.wait("under which name?");
+    terminal.press(CTRL_U);
+    terminal.press("other\r");
+    terminal.wait("▸other");
+    terminal.press("q");
+    assert_eq!(terminal.exit(), 0);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hubmark"));
+    let run = command.envs(folders.variables()).args(["run", "other", "--quiet"]).output().unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stderr));
+    let record = folders.record();
+    assert_eq!(
+        (record.plan.profile.as_str(), record.plan.points[0].workload.users()),
+        ("other", 7)
+    );
+}
+
+#[test]
 fn a_run_that_is_stopped_leaves_a_partial_record_and_the_screen_stays() {
     let folders = Folders::new(MANY);
     let mut terminal = Terminal::running(&folders);
@@ -320,7 +346,7 @@ impl Planner for Failing {
 }
 
 impl Shelf for Failing {
-    fn answer(&self, _: &Ask) -> Told {
+    fn answer(&self, _: &Ask, _: &dyn Fn(Told)) -> Told {
         Told::Listed(Err("not part of this test".to_owned()))
     }
 }

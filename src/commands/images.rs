@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The run that looks after images has no containers.
-const NO_RUN: &str = "none";
+pub const NO_RUN: &str = "none";
 
 /// Executes `hubmark images`.
 pub async fn execute(command: Images) -> Result<Exit> {

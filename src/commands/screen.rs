@@ -168,15 +168,31 @@ impl Planner for FormPlanner {
         toml_text: &str,
         overrides: &[(String, String)],
     ) -> Result<PlanPreview, Vec<Problem>> {
-        let plan = parse(toml_text, overrides)?.plan();
+        let profile = parse(toml_text, overrides)?;
+        let plan = profile.plan();
         let seconds = plan.estimate().as_secs_f64();
         let mut lines = vec![plan.conditions()];
         // The same check that a start begins with: what is needed, and what there is.
         if let Err(error) = engine::check(&plan) {
             lines.insert(0, format!("! {}", error.to_string().replace('\n', " ")));
         }
-        Ok(PlanPreview { plan, lines, seconds })
+        Ok(PlanPreview { plan, lines, seconds, usual: usual(&profile) })
     }
+}
+
+/// What the keys of a profile of this kind come to where nobody gives them.
+fn usual(profile: &Profile) -> Vec<(String, String)> {
+    let given = ["backend", "workload.kind"];
+    let given: Vec<_> = given
+        .into_iter()
+        .filter_map(|key| Override::new(key, &listed(&profile.text(key)?)).ok())
+        .collect();
+    // A kind that asks for more has no defaults of its own to tell.
+    let Ok(bare) = Profile::parse_with("name = \"bare\"", &given, &backend::catalogue()) else {
+        return Vec::new();
+    };
+    let keys = profile::keys::KEYS.iter().filter(|key| key.path != "name");
+    keys.filter_map(|key| Some((key.path.to_owned(), bare.text(key.path)?))).collect()
 }
 
 /// The form's changes as the profile reads them.

@@ -6,15 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    images::NO_RUN,
     run::render,
     screen::{changes, parse, profiles},
 };
 use crate::{
     cli::Format,
-    engine::doctor::{self, Check, Question},
+    engine::{
+        self,
+        doctor::{self, Check, Question},
+    },
+    hub::{self, HubError, docker},
     paths,
     plan::Plan,
     profile::{self, Library},
@@ -24,7 +30,8 @@ use crate::{
         compare::{self, Side},
         folder,
     },
-    tui::{Ask, Export, Opened, ProfileEntry, Shelf, Told},
+    server::HubKind,
+    tui::{Ask, Export, HubPlace, Opened, ProfileEntry, Shelf, Told},
 };
 
 /// The records folder, with the index of heads among this program's own state; the operator's own
@@ -35,7 +42,7 @@ pub struct Outside {
 }
 
 impl Shelf for Outside {
-    fn answer(&self, ask: &Ask) -> Told {
+    fn answer(&self, ask: &Ask, tell: &dyn Fn(Told)) -> Told {
         match ask {
             Ask::List => Told::Listed(list()),
             Ask::Open(path) => Told::Opened(open(path).map(Box::new)),
@@ -49,6 +56,8 @@ impl Shelf for Outside {
                     .and_then(|()| list()),
             ),
             Ask::Remove(path) => Told::Listed(remove(path).and_then(|()| list())),
+            Ask::Hubs => Told::Hubs(hubs()),
+            Ask::Build(plan) => Told::Built(self.build(plan, tell)),
             Ask::Check(plan) => Told::Checked(self.check(plan)),
             Ask::Keep { name, text, overrides, replace } => {
                 Told::Profiles(keep(name, text, overrides, *replace))
@@ -61,6 +70,30 @@ impl Shelf for Outside {
 }
 
 impl Outside {
+    /// Makes a plan's images on its hub, one after the other; their names.
+    fn build(&self, plan: &Plan, tell: &dyn Fn(Told)) -> Result<Vec<String>, String> {
+        let images = engine::images(plan).map_err(|error| error.to_string())?;
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let made = async {
+            let hub = hub::open(plan, NO_RUN).await?;
+            for image in &images {
+                let (sender, mut steps) = mpsc::unbounded_channel();
+                let relay = async {
+                    while let Some(step) = steps.recv().await {
+                        tell(Told::Image(step));
+                    }
+                };
+                let cancel = CancellationToken::new();
+                tokio::join!(hub.provide(image, sender, cancel), relay).0?;
+            }
+            Ok::<_, HubError>(())
+        };
+        self.runtime.block_on(made).map_err(|error| error.to_string())?;
+        Ok(images.iter().map(|image| image.reference().to_owned()).collect())
+    }
+
     fn check(&self, plan: &Plan) -> Vec<Check> {
         let folders = [
             ("records", paths::records().ok()),
@@ -73,6 +106,23 @@ impl Outside {
         let question = Question { hub: plan.hub.clone(), plan: Some(plan.clone()), folders };
         self.runtime.block_on(doctor::examine(&question))
     }
+}
+
+/// The engines that are known here, and this machine without one.
+fn hubs() -> Vec<HubPlace> {
+    let engines = docker::known().into_iter().map(|known| HubPlace {
+        kind: HubKind::Docker,
+        engine: known.address,
+        certificates: known.certificates.map(|folder| folder.display().to_string()),
+        title: known.source,
+    });
+    let here = HubPlace {
+        kind: HubKind::Local,
+        engine: None,
+        certificates: None,
+        title: "this machine, without containers".to_owned(),
+    };
+    engines.chain([here]).collect()
 }
 
 /// All profiles, and the one to choose.

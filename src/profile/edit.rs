@@ -1,7 +1,7 @@
 //! Changes in a profile's text: everything that is not changed stays as its author wrote it,
 //! comments included.
 
-use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::{Override, set};
 
@@ -29,6 +29,11 @@ pub fn edited(text: &str, name: Option<&str>, changes: &[Override]) -> Result<St
 fn put(table: &mut dyn TableLike, path: &[String], value: Value) {
     let [key, rest @ ..] = path else { return };
     if rest.is_empty() {
+        if let Some(wanted) = value.as_inline_table()
+            && let Some(there) = table.get_mut(key).and_then(Item::as_table_like_mut)
+        {
+            return refill(there, wanted);
+        }
         let mut value = value;
         if let Some(old) = table.get(key).and_then(Item::as_value) {
             // What stands around it: spaces, and the comment at the line's end.
@@ -47,6 +52,19 @@ fn put(table: &mut dyn TableLike, path: &[String], value: Value) {
     }
     if let Some(inner) = table.get_mut(key).and_then(Item::as_table_like_mut) {
         put(inner, rest, value);
+    }
+}
+
+/// Gives a table other entries; those that stay keep what stands around them.
+fn refill(table: &mut dyn TableLike, wanted: &InlineTable) {
+    let there: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
+    for key in there.iter().filter(|key| !wanted.contains_key(key)) {
+        table.remove(key);
+    }
+    for (key, value) in wanted {
+        let mut value = value.clone();
+        value.decor_mut().clear();
+        put(table, &[key.to_owned()], value);
     }
 }
 
@@ -81,5 +99,20 @@ mod tests {
         assert_eq!(whole["hub"]["limits"]["cpus"].as_str(), Some("0.5 cpus"));
         assert_eq!(edited(text, None, &[]).unwrap(), text);
         assert!(edited("= no", None, &[]).is_err());
+    }
+
+    #[test]
+    fn a_table_gets_other_entries_and_keeps_its_comments() {
+        let text = "[thresholds] # what must hold\n\"ack.p99\" = \"5 ms\" # soon\nlost = 0 # all\n";
+        let change = r#"{ "ack.p99" = "6 ms", "delivery.p50" = "9 ms" }"#;
+        let new = edited(text, None, &[Override::new("thresholds", change).unwrap()]).unwrap();
+        let expected = "[thresholds] # what must hold\n\"ack.p99\" = \"6 ms\" # soon\n";
+        assert!(new.starts_with(expected), "{new}");
+        let whole: toml::Table = toml::from_str(&new).unwrap();
+        let thresholds = whole["thresholds"].as_table().unwrap();
+        assert_eq!(thresholds.len(), 2);
+        assert_eq!(thresholds["delivery.p50"].as_str(), Some("9 ms"));
+        let none = edited(text, None, &[Override::new("thresholds", "{}").unwrap()]).unwrap();
+        assert_eq!(none, "[thresholds] # what must hold\n");
     }
 }

@@ -110,7 +110,8 @@ enum Woken {
 
 impl<C: Controller> App<C> {
     fn new(inputs: Inputs, controller: C, mut terminal: ScreenTerminal) -> Self {
-        let Inputs { shelf, profiles, backends, planner, preferences, attached, terminate } = inputs;
+        let Inputs { shelf, profiles, backends, planner, preferences, attached, terminate } =
+            inputs;
         let (mut model, effects) = Model::new(Catalog { profiles, backends }, preferences);
         let mut began = Instant::now();
         let run = attached.map(|Attached { live, age, started }| {
@@ -274,7 +275,13 @@ impl<C: Controller> App<C> {
             Effect::Add(count) => self.steer(Wish::Add(count)),
             Effect::Shelf(ask) => {
                 let (disk, sender) = (Arc::clone(&self.shelf), self.told.0.clone());
-                tokio::task::spawn_blocking(move || sender.send(disk.answer(&ask)));
+                tokio::task::spawn_blocking(move || {
+                    // Nobody hears it when the screen has ended.
+                    let tell = |told| {
+                        let _ = sender.send(told);
+                    };
+                    tell(disk.answer(&ask, &tell));
+                });
             }
             Effect::Copy(text) => {
                 if let Some((terminal, _)) = &self.terminal {

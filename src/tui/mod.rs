@@ -30,8 +30,8 @@ pub use mailbox::{Mail, Mailbox};
 pub use model::{Live, Model, Opened};
 pub use msg::{Effect, Msg};
 pub use outside::{
-    Ask, Attached, BackendOption, Controller, Export, Inputs, Outcome, PlanPreview, Planner, Problem,
-    ProfileEntry, Request, RunEnd, Shelf, Started, Stop, Told, Wish,
+    Ask, Attached, BackendOption, Controller, Export, HubPlace, Inputs, Outcome, PlanPreview,
+    Planner, Problem, ProfileEntry, Request, RunEnd, Shelf, Started, Stop, Told, Wish,
 };
 pub use preferences::{Mouse, Preferences, Runs};
 pub use symbols::Symbols;

@@ -81,6 +81,10 @@ pub enum Msg {
     Rename,
     /// Ask whether everything is ready for the plan.
     CheckHub,
+    /// Make the images of the form's plan, or show how far they are.
+    Images,
+    /// Show what the form changes of the profile's file.
+    Changes,
     /// Show the records on disk.
     Records,
     /// So many lines further.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     engine::doctor::Check,
-    event::{End, Event},
+    event::{End, Event, ImageStep},
     plan::{BackendChoice, Plan},
     record::{index::Head, label::Label},
     server::HubKind,
@@ -73,6 +73,19 @@ impl BackendOption {
     }
 }
 
+/// A place that can be a hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubPlace {
+    /// The kind of hub that it is.
+    pub kind: HubKind,
+    /// Its engine's address; `None` where none has to be named.
+    pub engine: Option<String>,
+    /// The folder with certificates of its own, if it has one.
+    pub certificates: Option<String>,
+    /// What it is, and where it is known from.
+    pub title: String,
+}
+
 /// Turns a profile into a plan. Called on the screen's own thread at each change of the form, so
 /// it answers within milliseconds.
 pub trait Planner: Send + Sync {
@@ -99,6 +112,9 @@ pub struct PlanPreview {
     pub lines: Vec<String>,
     /// How long it is expected to take, in seconds.
     pub seconds: f64,
+    /// What keys of the profile come to where they are not given: keys and values.
+    #[serde(skip)]
+    pub usual: Vec<(String, String)>,
 }
 
 /// Something wrong with a profile or with a value of the form.
@@ -112,8 +128,8 @@ pub struct Problem {
 
 /// Records, saved profiles and the hub. Asked on a thread of its own, so that it may take its time.
 pub trait Shelf: Send + Sync {
-    /// Does what is asked, and says what came of it.
-    fn answer(&self, ask: &Ask) -> Told;
+    /// Does what is asked, and says what came of it; `tell` hears what can be said before.
+    fn answer(&self, ask: &Ask, tell: &dyn Fn(Told)) -> Told;
 }
 
 /// What the disk and the hub are asked.
@@ -133,6 +149,10 @@ pub enum Ask {
     Export(PathBuf, Export),
     /// Whether everything is ready for a plan.
     Check(Box<Plan>),
+    /// The places that can be a hub.
+    Hubs,
+    /// That a plan's images are made on its hub; each step is told.
+    Build(Box<Plan>),
     /// That a profile is kept under a name, with the form's changes.
     Keep {
         /// The name.
@@ -177,6 +197,12 @@ pub enum Told {
     Exported(Result<PathBuf, String>),
     /// What is ready and what is missing.
     Checked(Vec<Check>),
+    /// The places that can be a hub, the usual one first.
+    Hubs(Vec<HubPlace>),
+    /// How far an image is.
+    Image(ImageStep),
+    /// The images of a plan are there, by their names; or why not.
+    Built(Result<Vec<String>, String>),
     /// All profiles, and the one to choose.
     Profiles(Result<(Vec<ProfileEntry>, String), String>),
 }

@@ -32,8 +32,9 @@ pub struct Choice {
 }
 
 /// What the choice depends on beside the request; a value, so that tests need no environment.
-struct Surroundings<'a> {
-    variable: &'a dyn Fn(&str) -> Option<OsString>,
+pub(super) struct Surroundings<'a> {
+    /// The value of a variable of the environment.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
 }
 
 /// The engine that is asked for, or that Docker's own tools would take.
@@ -50,7 +51,7 @@ impl Surroundings<'_> {
         (self.variable)(name).map(|value| value.to_string_lossy().into_owned())
     }
 
-    fn choose(&self, request: &HubRequest) -> Result<Choice, HubError> {
+    pub fn choose(&self, request: &HubRequest) -> Result<Choice, HubError> {
         let named = request.certificates.as_ref().map(PathBuf::from);
         let usual = (self.variable)("DOCKER_CERT_PATH").map(PathBuf::from);
         let certificates = named.clone().or(usual).unwrap_or_else(|| self.configuration());
@@ -75,7 +76,7 @@ impl Surroundings<'_> {
     }
 
     /// The folder of Docker's own configuration.
-    fn configuration(&self) -> PathBuf {
+    pub fn configuration(&self) -> PathBuf {
         (self.variable)("DOCKER_CONFIG").map_or_else(
             || (self.variable)("HOME").map_or_else(PathBuf::new, PathBuf::from).join(".docker"),
             PathBuf::from,
@@ -118,7 +119,12 @@ impl Surroundings<'_> {
             .map_err(|error| bad(format!("{} cannot be read: {error}", file.display())))?;
         let host = meta["Endpoints"]["docker"]["Host"].as_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| bad("it names no Docker engine".to_owned()))?;
-        Ok((Address::parse(host)?, contexts.join("tls").join(id).join("docker")))
+        Ok((Address::parse(host)?, self.certificates_of(name)))
+    }
+
+    /// The folder with a context's certificates, whether or not it is there.
+    pub fn certificates_of(&self, name: &str) -> PathBuf {
+        self.configuration().join("contexts/tls").join(identity(name)).join("docker")
     }
 
     /// This machine's socket: Docker's, unless only another is there.
@@ -127,12 +133,21 @@ impl Surroundings<'_> {
     }
 
     fn socket_but(&self, usual: &Path) -> PathBuf {
+        self.sockets_but(usual).into_iter().next().unwrap_or_else(|| usual.to_owned())
+    }
+
+    /// Sockets of engines on this machine, the one that is taken first.
+    pub fn sockets(&self) -> Vec<PathBuf> {
+        self.sockets_but(Path::new(DEFAULT_SOCKET))
+    }
+
+    fn sockets_but(&self, usual: &Path) -> Vec<PathBuf> {
         let runtime = (self.variable)("XDG_RUNTIME_DIR").map(PathBuf::from);
         let own = |name: &str| runtime.as_ref().map(|runtime| runtime.join(name));
         let others =
             [own("docker.sock"), own("podman/podman.sock"), Some("/run/podman/podman.sock".into())];
-        let mut all = std::iter::once(usual.to_owned()).chain(others.into_iter().flatten());
-        all.find(|path| is_socket(path)).unwrap_or_else(|| usual.to_owned())
+        let all = std::iter::once(usual.to_owned()).chain(others.into_iter().flatten());
+        all.filter(|path| is_socket(path)).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The docker hub: each server in a clean container of a Docker engine.
 //!
-//! - `choose`: which engine is meant; [`connect`]: addresses, and what is wrong when none answers.
+//! - `choose`: which engine is meant; `known`: which others can be named; [`connect`]: addresses,
+//!   and what is wrong when none answers.
 //! - `ssh`, `tls`: the ways to an engine of another machine; `wire` carries its calls.
 //! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
 //! - `container`, `request`, `refusal`, `placeholder`: one clean container, asked for, started and
@@ -35,6 +36,7 @@ mod foreign;
 mod helper;
 mod image;
 mod inside;
+mod known;
 mod leftovers;
 mod link;
 mod network;
@@ -68,6 +70,7 @@ pub use self::{
     examine::{ClockOffset, Examination, ImageState},
     foreign::Foreign,
     image::OwnImage,
+    known::{Known, known},
     tools::tools,
 };
 use super::{

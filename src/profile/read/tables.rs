@@ -217,6 +217,10 @@ impl Reader<'_> {
 
 fn engine(node: &Node) -> Read<Option<String>> {
     let address = values::line(node)?;
+    // A form that takes an address away can only make it empty.
+    if address.is_empty() {
+        return Ok(None);
+    }
     if address.contains("://") {
         return Ok(Some(address));
     }

@@ -32,7 +32,7 @@ impl Default for Keymap {
 pub const PLACES: [(Place, &str); 13] = [
     (Place::Profiles, "the list of profiles"),
     (Place::Form, "the form"),
-    (Place::Choices, "the list of backends"),
+    (Place::Choices, "a list of choices"),
     (Place::Live, "a run"),
     (Place::Finished, "the results"),
     (Place::Records, "the list of records"),

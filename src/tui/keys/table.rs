@@ -129,6 +129,8 @@ pub const ACTIONS: &[Action] = actions! {
     Live "last" ["end"] "the last second" => Msg::Seek(isize::MAX);
     Live "bell" ["b"] "bell on crossed thresholds" => Msg::ToggleBell;
     Setup "check" ["c"] "is the hub ready? what is missing?" => Msg::CheckHub;
+    Setup "images" ["i"] "make the images of this run on its hub" => Msg::Images;
+    Setup "changes" ["="] "what differs from the profile's file" => Msg::Changes;
     Setup "save" ["ctrl-s"] "keep the changes in the profile" => Msg::Save;
     Setup "save-as" ["S"] "keep the profile under another name" => Msg::SaveAs;
     Setup "rename" ["N"] "another name for the profile" => Msg::Rename;

@@ -15,6 +15,8 @@ impl Model {
             Msg::Records => return self.records(),
             Msg::Save | Msg::SaveAs | Msg::Rename | Msg::AskRemove => return self.keep(msg),
             Msg::CheckHub => return self.check(),
+            Msg::Changes => return self.changes(),
+            Msg::Images => return self.make_images(),
             _ => {}
         }
         if matches!(msg, Msg::Start) {
@@ -44,6 +46,35 @@ impl Model {
                 self.setup.word = Some(Err(text.to_owned()));
             }
         }
+        Vec::new()
+    }
+
+    /// Makes the images of the form's plan on its hub; while that goes on, shows how far it is.
+    fn make_images(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if !self.images.are_made() {
+            let Some(plan) = self.setup.plan.clone() else { return Vec::new() };
+            self.images.begin();
+            effects.push(Effect::Shelf(Ask::Build(Box::new(plan))));
+        }
+        self.screen = Screen::Record(Box::new(self.images.page()));
+        effects
+    }
+
+    /// Shows what the form changes of the profile's file.
+    fn changes(&mut self) -> Vec<Effect> {
+        let Some(entry) = self.setup.entry() else { return Vec::new() };
+        let said = |value: String| if value.is_empty() { "none".to_owned() } else { value };
+        let unknown = || crate::format::MISSING.to_owned();
+        let changes: Vec<_> = self
+            .setup
+            .differences()
+            .into_iter()
+            .map(|(field, file, here)| {
+                (field.key().to_owned(), file.map_or_else(unknown, said), said(here))
+            })
+            .collect();
+        self.screen = Screen::Record(Box::new(Opened::changes(&entry.name, &changes)));
         Vec::new()
     }
 

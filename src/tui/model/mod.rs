@@ -3,6 +3,7 @@
 mod choosing;
 mod done;
 mod field;
+mod images;
 mod live;
 mod look;
 mod opened;
@@ -20,6 +21,7 @@ use tui_input::Input;
 
 pub use done::{Done, Finished, Range};
 pub use field::{Field, FieldKind, durability, exact_bytes};
+use images::Images;
 pub use live::{Cell, Ending, Live, alarm_text};
 pub use look::{Panel, Size, View};
 pub use opened::{Content, OneRecord, Opened, Page, Row, Tone};
@@ -181,6 +183,8 @@ pub struct Model {
     pub catalog: Arc<Catalog>,
     /// The form.
     pub setup: Setup,
+    /// Images that are made from the form.
+    images: Images,
     /// The list of records.
     pub shelf: Shelf,
     /// The screen that is shown.
@@ -205,7 +209,8 @@ pub struct Model {
     pub outcome: Outcome,
 }
 
-impl Model {    /// The first state, and what has to be done for it.
+impl Model {
+    /// The first state, and what has to be done for it.
     pub fn new(catalog: Catalog, preferences: Preferences) -> (Self, Vec<Effect>) {
         let catalog = Arc::new(catalog);
         let setup = Setup::new(Arc::clone(&catalog));
@@ -213,6 +218,7 @@ impl Model {    /// The first state, and what has to be done for it.
         let model = Self {
             catalog,
             setup,
+            images: Images::default(),
             shelf: Shelf::default(),
             screen: Screen::Setup,
             overlay: None,

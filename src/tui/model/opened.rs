@@ -19,6 +19,10 @@ use crate::{
 
 /// The page of a hub check.
 const CHECK: &str = "hub check";
+/// The page of what the form changes.
+const CHANGES: &str = "changes";
+/// The page of images that are made.
+const IMAGES: &str = "images";
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -92,7 +96,7 @@ pub struct Row {
     pub text: String,
 }
 
-fn row(tone: Tone, text: impl Into<String>) -> Row {
+pub(super) fn row(tone: Tone, text: impl Into<String>) -> Row {
     Row { tone, text: text.into() }
 }
 
@@ -177,6 +181,48 @@ impl Opened {
         }
         let pages = vec![page(CHECK, Content::Prose(rows))];
         Self { name: "is everything ready?".to_owned(), record: None, pages, page: 0 }
+    }
+
+    /// The page of what the form changes of a profile's file: name, value in the file, value here.
+    pub fn changes(profile: &str, changes: &[(String, String, String)]) -> Self {
+        let width = |of: fn(&(String, String, String)) -> &String, head: &str| {
+            let widest = changes.iter().map(|change| of(change).chars().count()).max();
+            widest.unwrap_or(0).max(head.len())
+        };
+        let (name, file) =
+            (width(|change| &change.0, "key"), width(|change| &change.1, "in the file"));
+        let line = |a: &str, b: &str, c: &str| format!("{a:<name$}  {b:<file$}  {c}");
+        let mut rows = vec![row(Tone::Head, line("key", "in the file", "in the form"))];
+        rows.extend(changes.iter().map(|(a, b, c)| row(Tone::Plain, line(a, b, c))));
+        if changes.is_empty() {
+            rows = vec![row(Tone::Plain, "the form is as the file")];
+        }
+        Self {
+            name: profile.to_owned(),
+            record: None,
+            pages: vec![page(CHANGES, Content::Table(rows))],
+            page: 0,
+        }
+    }
+
+    /// The page of images that are made, or were.
+    pub fn images(rows: Vec<Row>) -> Self {
+        Self {
+            name: IMAGES.to_owned(),
+            record: None,
+            pages: vec![page(IMAGES, Content::Prose(rows))],
+            page: 0,
+        }
+    }
+
+    /// Whether it is that page.
+    pub fn is_images(&self) -> bool {
+        self.pages.first().is_some_and(|page| page.name == IMAGES)
+    }
+
+    /// Whether it belongs to the form: a hub check, what was changed, images.
+    pub fn is_of_form(&self) -> bool {
+        self.pages.first().is_some_and(|page| [CHECK, CHANGES, IMAGES].contains(&page.name))
     }
 
     /// Whether it is a hub check.

@@ -61,7 +61,7 @@ impl Model {
         let Screen::Record(opened) = &mut self.screen else { return Vec::new() };
         self.shelf.word = None;
         match (msg, &opened.record) {
-            (Msg::Back, _) if opened.is_check() => {
+            (Msg::Back, _) if opened.is_of_form() => {
                 self.screen = Screen::Setup;
                 return self.setup.ask().into_iter().collect();
             }
@@ -127,8 +127,16 @@ impl Model {
                 let ask = self.setup.reload(Arc::clone(&self.catalog), &chosen);
                 return ask.into_iter().collect();
             }
+            Told::Image(step) => self.images.step(step),
+            Told::Built(end) => self.images.end(end),
+            Told::Hubs(hubs) => self.setup.hubs = Some(hubs),
             Told::Profiles(Err(problem)) => self.setup.word = Some(Err(problem)),
             Told::Exported(Err(problem)) => self.shelf.word = Some(Err(problem)),
+        }
+        if let Screen::Record(opened) = &mut self.screen
+            && opened.is_images()
+        {
+            **opened = self.images.page();
         }
         Vec::new()
     }
@@ -146,7 +154,7 @@ fn again(record: &OneRecord, resume: Option<std::path::PathBuf>) -> Request {
             own: false,
         },
         overrides: Vec::new(),
-        preview: PlanPreview { plan, lines: Vec::new(), seconds },
+        preview: PlanPreview { plan, lines: Vec::new(), seconds, usual: Vec::new() },
         resume,
     }
 }

@@ -33,7 +33,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         KeyCode::F(5),
     ]);
     let letters = prop::sample::select(
-        ":wfs?qangxrkvVme[]/!b+h0123456 ,µ字RotcdyjlPSND".chars().collect::<Vec<_>>(),
+        ":wfs?qangxrkvVme[]/!b+h0123456 ,µ字RotcdyjlPSND=i".chars().collect::<Vec<_>>(),
     );
     prop_oneof![
         4 => keys.prop_map(Happening::Key),

@@ -73,9 +73,12 @@ impl Stage {
                     self.say(Msg::Previewed(Box::new(answer)));
                 }
                 Effect::Shelf(ask) => {
-                    let told = FixtureShelf.answer(&ask);
+                    let before = std::cell::RefCell::new(Vec::new());
+                    let told = FixtureShelf.answer(&ask, &|told| before.borrow_mut().push(told));
                     self.asked.push(ask);
-                    self.say(Msg::Shelf(Box::new(told)));
+                    for told in before.into_inner().into_iter().chain([told]) {
+                        self.say(Msg::Shelf(Box::new(told)));
+                    }
                 }
                 other => self.effects.push(other),
             }

@@ -116,7 +116,8 @@ fn state(live: &Live, model: &Model, frame: &mut Frame, area: Rect) {
     let mut words = Vec::new();
     words.extend(live.refused.map(str::to_owned));
     if let Some(slow) = model.pace.slow {
-        let (takes, each) = (format::rate(Some(slow.takes)), format::three(slow.each.as_secs_f64()));
+        let (takes, each) =
+            (format::rate(Some(slow.takes)), format::three(slow.each.as_secs_f64()));
         words.push(format!("slow terminal ({takes}): a frame each {each} s"));
     }
     if model.bell == Bell::Rings {

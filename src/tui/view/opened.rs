@@ -33,7 +33,7 @@ pub fn keys_of(opened: &Opened) -> Vec<(&'static str, &'static str)> {
             keys.push(("resume", "resume"));
         }
     }
-    let back = if opened.is_check() { "setup" } else { "records" };
+    let back = if opened.is_of_form() { "setup" } else { "records" };
     keys.extend([("back", back), ("help", "help")]);
     keys
 }

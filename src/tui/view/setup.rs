@@ -48,7 +48,10 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     what_will_happen(model, frame, happen);
     explanation(model, frame, help);
     if let Editing::Choices(line) = model.setup.editing {
-        backends(line, model, frame, form);
+        match model.setup.selected() {
+            Field::Engine => hubs(line, model, frame, form),
+            _ => backends(line, model, frame, form),
+        }
     }
     word_or_keys(model.setup.word.as_ref(), keys_of(model), model, frame, keys);
 }
@@ -212,11 +215,12 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
     }
     let value = match (setup.value(field), field) {
         (Some(_), Field::Engine)
-            if setup.value(Field::Hub).as_deref() == Some(HubKind::Local.word()) =>
+            if setup.value(Field::Hub).is_some_and(|hub| hub != HubKind::Docker.word()) =>
         {
             "not used".to_owned()
         }
-        (Some(value), Field::Engine) if value.is_empty() => "the default".to_owned(),
+        (Some(value), Field::Engine) if value.is_empty() => "the usual one".to_owned(),
+        (Some(value), _) if value.is_empty() => "none".to_owned(),
         (Some(value), _) => value,
         (None, _) => format::MISSING.to_owned(),
     };
@@ -230,8 +234,17 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
         let room = width.saturating_sub(VALUE_WITH_PROBLEM + 3);
         spans.push(Span::styled(format!(" ✗ {}", format::fit(problem, room)), theme.warn()));
     } else {
-        let remark = words::remark(field, setup.plan.as_ref());
-        let value = format::fit(&value, width.saturating_sub(remark.len() + 2));
+        let file = setup.in_file(field).filter(|_| setup.is_field_changed(field));
+        let word = words::remark(field, setup.plan.as_ref());
+        let remark = match file {
+            Some(file) => {
+                let file = if file.is_empty() { "none" } else { &file };
+                format!("{word}  file: {file}").trim_start().to_owned()
+            }
+            None => word.to_owned(),
+        };
+        let remark = format::fit(&remark, width.saturating_sub(VALUE_WITH_PROBLEM));
+        let value = format::fit(&value, width.saturating_sub(remark.chars().count() + 2));
         spans.push(Span::styled(value, style));
         spans.push(Span::styled(format!("  {remark}"), theme.label()));
     }
@@ -275,38 +288,73 @@ fn explanation(model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let setup = &model.setup;
     let (name, text) = match setup.pane {
-        Pane::Profiles => setup
-            .entry()
-            .map_or(("", String::new()), |entry| (entry.name.as_str(), entry.description.clone())),
+        Pane::Profiles => setup.entry().map_or((String::new(), String::new()), |entry| {
+            (entry.name.clone(), entry.description.clone())
+        }),
         Pane::Form => {
             let field = setup.selected();
-            let text = setup
-                .problem(field)
-                .map_or_else(|| field.help().to_owned(), |problem| format!("✗ {problem}"));
-            (field.label(), text)
+            let text = match setup.problem(field) {
+                Some(problem) => format!("✗ {problem}"),
+                None => meaning(field),
+            };
+            let usual = setup.usual(field).map_or_else(String::new, |it| format!(" (usual: {it})"));
+            (format!("{}{usual}", field.label()), text)
         }
     };
-    let block = panel(theme, title(theme, name));
+    let block = panel(theme, title(theme, &name));
     let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), inner);
 }
 
+/// What a field means and what it may be.
+fn meaning(field: Field) -> String {
+    match (field.allowed(), field.kind()) {
+        (Some(allowed), FieldKind::Text) => format!("{} It may be {allowed}.", field.help()),
+        _ => field.help().to_owned(),
+    }
+}
+
 fn backends(line: usize, model: &Model, frame: &mut Frame, form: Rect) {
-    let theme = model.theme;
     let chosen = model.setup.backends();
-    let options = &model.catalog.backends;
-    let height = (options.len() as u16 + 2).min(form.height);
+    let lines = model.catalog.backends.iter().map(|option| {
+        let sign = if chosen.contains(&option) { "[x]" } else { "[ ]" };
+        format!("{sign} {}", option.title)
+    });
+    choices("backends", &lines.collect::<Vec<_>>(), line, model, frame, form);
+}
+
+fn hubs(line: usize, model: &Model, frame: &mut Frame, form: Rect) {
+    let found = model.setup.hubs.iter().flatten().map(|place| match &place.engine {
+        Some(engine) => format!("{engine}  ({})", place.title),
+        None => place.title.clone(),
+    });
+    let mut lines: Vec<String> = found.collect();
+    let looking = if lines.is_empty() { "looking around…  " } else { "" };
+    lines.push(format!("{looking}another: type its address"));
+    choices("where the servers run", &lines, line, model, frame, form);
+}
+
+/// A list over the form.
+fn choices(
+    name: &str,
+    lines: &[String],
+    line: usize,
+    model: &Model,
+    frame: &mut Frame,
+    form: Rect,
+) {
+    let theme = model.theme;
+    let height = (lines.len() as u16 + 2).min(form.height);
     let area = Rect { height, ..form }.inner(Margin::new(2, 0));
     let area = Rect { y: form.y + 1, height: height.min(form.height - 1), ..area };
     frame.render_widget(Clear, area);
-    let block = panel(theme, title(theme, "backends")).border_style(theme.accent());
+    let block = panel(theme, title(theme, name)).border_style(theme.accent());
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let first = (line + 1).saturating_sub(usize::from(inner.height));
-    for ((place, option), row) in options.iter().enumerate().skip(first).zip(inner.rows()) {
-        let sign = if chosen.contains(&option) { "[x]" } else { "[ ]" };
-        let text = format::fit(&format!(" {sign} {}", option.title), usize::from(row.width));
+    for ((place, text), row) in lines.iter().enumerate().skip(first).zip(inner.rows()) {
+        let text = format::fit(&format!(" {text}"), usize::from(row.width));
         let style = if place == line { theme.selected() } else { ratatui::style::Style::new() };
         let text = format!("{text:<width$}", width = usize::from(row.width));
         frame.render_widget(Line::from(text).style(style), row);

@@ -3,9 +3,9 @@
 use crate::format;
 use crate::{
     plan::{Arrival, Order, Plan, Point, Scenario, Workload},
-    server::{BlockSource, Limits},
+    server::BlockSource,
     tui::model::{Field, durability, exact_bytes},
-    units::{Bytes, human_duration},
+    units::Bytes,
 };
 
 /// What tells a point from others: backend, users, payload, scenario, durability.
@@ -132,16 +132,6 @@ fn arrival(arrival: Arrival) -> String {
     }
 }
 
-fn limits(limits: &Limits) -> String {
-    let mut words = Vec::new();
-    words.extend(limits.cpus.map(|cpus| format!("{} cpus", cpus.0)));
-    words.extend(limits.memory.map(|memory| format!("{} memory", exact_bytes(memory.0))));
-    words.extend(limits.disk_write.map(|rate| format!("{} writes", format::rate(Some(rate.0)))));
-    words.extend(limits.link.map(|rate| format!("{} link", format::rate(Some(rate.0)))));
-    words.extend(limits.delay.map(|time| format!("{} longer each way", human_duration(time))));
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
-}
-
 fn different(values: impl Iterator<Item = String>) -> String {
     let mut seen: Vec<String> = Vec::new();
     for value in values {
@@ -178,20 +168,6 @@ pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
     let mut lines = vec![("Workload".to_owned(), workload)];
     lines.push(("Phases".to_owned(), phases));
     lines.push(("Order".to_owned(), format!("{order}, seed {}", plan.seed)));
-    let thresholds: Vec<String> = plan
-        .thresholds
-        .iter()
-        .map(|threshold| {
-            let limit = if threshold.metric == "lost" {
-                format::three(threshold.at_most)
-            } else {
-                format!("{} ms", format::three(threshold.at_most / 1_000.0))
-            };
-            format!("{} ≤ {limit}", threshold.metric)
-        })
-        .collect();
-    let limits = std::iter::once(format!("hub {}", limits(&plan.hub.limits))).chain(thresholds);
-    lines.push(("Limits".to_owned(), limits.collect::<Vec<_>>().join(", ")));
     for (name, settings) in &plan.settings {
         let text: Vec<String> =
             settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();

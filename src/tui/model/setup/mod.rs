@@ -1,5 +1,7 @@
 //! The form: a profile, and what the operator changes of it.
 
+mod pick;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use tui_input::Input;
@@ -10,10 +12,9 @@ use super::{
 };
 use crate::{
     plan::Plan,
-    server::HubKind,
     tui::{
         msg::{Effect, Msg},
-        outside::{BackendOption, PlanPreview, Problem, ProfileEntry, Request},
+        outside::{Ask, BackendOption, HubPlace, PlanPreview, Problem, ProfileEntry, Request},
     },
 };
 
@@ -38,7 +39,7 @@ pub enum Editing {
     Nothing,
     /// The selected field's text.
     Text(Input),
-    /// The list of backends, with the line that has the keys.
+    /// The list of backends or of places, with the line that has the keys.
     Choices(usize),
 }
 
@@ -71,6 +72,10 @@ pub struct Setup {
     pub preview: Preview,
     /// The last plan of this profile that was right, for the values that nobody changed.
     pub plan: Option<Plan>,
+    /// The plans of the profiles as their files have them, once they are known.
+    files: Vec<Option<Plan>>,
+    /// The places that can be a hub, once they are known.
+    pub hubs: Option<Vec<HubPlace>>,
     /// What there is to say: a failure to keep a profile.
     pub word: Option<Result<String, String>>,
 }
@@ -80,6 +85,8 @@ impl Setup {
     pub fn new(catalog: Arc<Catalog>) -> Self {
         Self {
             changes: vec![BTreeMap::new(); catalog.profiles.len()],
+            files: vec![None; catalog.profiles.len()],
+            hubs: None,
             catalog,
             profile: 0,
             pane: Pane::Profiles,
@@ -106,6 +113,8 @@ impl Setup {
             changes.map(|changes| (*changes).clone()).unwrap_or_default()
         });
         self.changes = changes.collect();
+        // Files that are not chosen may have changed as well.
+        self.files = vec![None; catalog.profiles.len()];
         let place = catalog.profiles.iter().position(|entry| entry.name == chosen);
         self.profile = place.unwrap_or(0);
         self.catalog = catalog;
@@ -140,11 +149,29 @@ impl Setup {
         self.changes.get(self.profile).is_some_and(|changes| changes.contains_key(&field))
     }
 
+    /// A field's value in the profile's file, where it is known.
+    pub fn in_file(&self, field: Field) -> Option<String> {
+        self.files.get(self.profile)?.as_ref().map(|plan| field.of(plan))
+    }
+
+    /// What the operator changed: the field, its value in the file where it is known, and here.
+    pub fn differences(&self) -> Vec<(Field, Option<String>, String)> {
+        let changes = self.changes.get(self.profile).into_iter().flatten();
+        changes.map(|(field, value)| (*field, self.in_file(*field), value.clone())).collect()
+    }
+
+    /// What a field comes to where the profile does not give it.
+    pub fn usual(&self, field: Field) -> Option<&str> {
+        let Preview::Plan(preview) = &self.preview else { return None };
+        let usual = preview.usual.iter().find(|(key, _)| key == field.key());
+        usual.map(|(_, value)| value.as_str())
+    }
+
     /// What is wrong with a field's value.
     pub fn problem(&self, field: Field) -> Option<&str> {
         self.problems()
             .iter()
-            .find(|problem| problem.key.as_deref() == Some(field.key()))
+            .find(|problem| problem.key.as_deref().is_some_and(|key| field.holds(key)))
             .map(|problem| problem.text.as_str())
     }
 
@@ -194,10 +221,15 @@ impl Setup {
     pub fn overrides(&self) -> Vec<(String, String)> {
         let changes = self.changes.get(self.profile).into_iter().flatten();
         changes
-            // An empty engine is the absence of one.
-            .filter(|(field, value)| **field != Field::Engine || !value.is_empty())
-            .map(|(field, value)| (field.key().to_owned(), value.clone()))
+            .filter(|(field, value)| self.is_given(**field, value))
+            .map(|(field, value)| (field.key().to_owned(), field.written(value)))
             .collect()
+    }
+
+    /// Whether a value is one: no address is only a change where the file has one.
+    fn is_given(&self, field: Field, value: &str) -> bool {
+        let optional = matches!(field, Field::Engine | Field::Certificates);
+        !(optional && value.is_empty() && self.in_file(field).is_none_or(|file| file.is_empty()))
     }
 
     /// Takes the planner's answer.
@@ -207,6 +239,10 @@ impl Setup {
                 // What is still typed is no value yet.
                 if !matches!(self.editing, Editing::Text(_)) {
                     self.plan = Some(preview.plan.clone());
+                    let unchanged = self.overrides().is_empty();
+                    if let Some(file) = self.files.get_mut(self.profile).filter(|_| unchanged) {
+                        *file = Some(preview.plan.clone());
+                    }
                 }
                 Preview::Plan(Box::new(preview))
             }
@@ -218,6 +254,7 @@ impl Setup {
     pub fn update(&mut self, msg: &Msg) -> Option<Effect> {
         match self.editing {
             Editing::Text(_) => self.typing(msg),
+            Editing::Choices(line) if self.selected() == Field::Engine => self.placing(line, msg),
             Editing::Choices(line) => self.choosing(line, msg),
             Editing::Nothing => self.moving(msg),
         }
@@ -253,6 +290,9 @@ impl Setup {
                 let field = self.selected();
                 let changes = self.changes.get_mut(self.profile)?;
                 changes.remove(&field)?;
+                if field == Field::Engine {
+                    changes.remove(&Field::Certificates);
+                }
                 return self.ask();
             }
             _ => {}
@@ -289,6 +329,10 @@ impl Setup {
                 self.editing = Editing::Choices(0);
                 None
             }
+            FieldKind::Place => {
+                self.editing = Editing::Choices(0);
+                Some(Effect::Shelf(Ask::Hubs))
+            }
         }
     }
 
@@ -302,7 +346,7 @@ impl Setup {
                 });
                 self.change(field, (*words.get(next)?).to_owned())
             }
-            FieldKind::Text | FieldKind::Backends => None,
+            FieldKind::Text | FieldKind::Backends | FieldKind::Place => None,
         }
     }
 
@@ -318,7 +362,7 @@ impl Setup {
             Msg::Type(request) => {
                 input.handle(*request);
                 let typed = input.value().trim().to_owned();
-                self.try_out(typed)
+                self.try_out(&typed)
             }
             Msg::Accept => {
                 let value = input.value().trim().to_owned();
@@ -338,59 +382,14 @@ impl Setup {
     }
 
     /// Asks what a text would come to while it is still typed.
-    fn try_out(&self, typed: String) -> Option<Effect> {
+    fn try_out(&self, typed: &str) -> Option<Effect> {
         let entry = self.entry()?;
-        let key = self.selected().key();
+        let field = self.selected();
         let mut overrides = self.overrides();
-        overrides.retain(|(other, _)| other != key);
-        if self.selected() != Field::Engine || !typed.is_empty() {
-            overrides.push((key.to_owned(), typed));
+        overrides.retain(|(other, _)| other != field.key());
+        if self.is_given(field, typed) {
+            overrides.push((field.key().to_owned(), field.written(typed)));
         }
         Some(Effect::Preview { text: entry.text.clone(), overrides })
-    }
-
-    fn choosing(&mut self, line: usize, msg: &Msg) -> Option<Effect> {
-        let last = self.catalog.backends.len().saturating_sub(1);
-        match msg {
-            Msg::Up => self.editing = Editing::Choices(line.saturating_sub(1)),
-            Msg::Down => self.editing = Editing::Choices((line + 1).min(last)),
-            Msg::Toggle => return self.toggle_backend(line),
-            Msg::Accept => {
-                self.editing = Editing::Nothing;
-                if self.backends().is_empty() {
-                    return self.toggle_backend(line);
-                }
-            }
-            Msg::Back => self.editing = Editing::Nothing,
-            _ => {}
-        }
-        None
-    }
-
-    /// Adds or removes a backend, and moves to a hub on which all the chosen ones can run.
-    fn toggle_backend(&mut self, line: usize) -> Option<Effect> {
-        let catalog = Arc::clone(&self.catalog);
-        let toggled = catalog.backends.get(line)?;
-        let chosen = self.backends();
-        let removed = chosen.contains(&toggled);
-        let chosen: Vec<&BackendOption> = catalog
-            .backends
-            .iter()
-            .filter(|option| if *option == toggled { !removed } else { chosen.contains(option) })
-            .collect();
-        let values: Vec<String> = chosen.iter().map(|option| option.value()).collect();
-        let runs_on = |kind: HubKind| chosen.iter().all(|option| option.hubs.contains(&kind));
-        let present = self.value(Field::Hub);
-        let fits = HubKind::ALL
-            .into_iter()
-            .filter(|kind| runs_on(*kind))
-            .map(HubKind::word)
-            .collect::<Vec<_>>();
-        if let (Some(first), Some(present)) = (fits.first(), present)
-            && !fits.contains(&present.as_str())
-        {
-            self.changes.get_mut(self.profile)?.insert(Field::Hub, (*first).to_owned());
-        }
-        self.change(Field::Backend, values.join(", "))
     }
 }
