@@ -9,6 +9,7 @@ mod profiles;
 mod setup;
 mod shelf;
 mod steer;
+mod stories;
 mod travel;
 
 use std::time::Duration;
