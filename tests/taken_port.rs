@@ -132,5 +132,6 @@ async fn where_every_port_is_taken_it_is_said_and_nothing_is_left() {
     let error = port.unwrap_err();
     assert!(error.contains("server did not start"), "{error}");
     assert!(error.contains("port is already allocated"), "{error}");
+    assert!(error.contains("end what holds its ports"), "{error}");
     assert_eq!(asked.removed, asked.ports.len());
 }

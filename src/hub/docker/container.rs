@@ -63,6 +63,8 @@ impl Engine {
             return Err(failed("the docker hub starts containers, not processes".to_owned()));
         };
         self.check_limits(limits).map_err(failed)?;
+        // The server before this one may have ended with the engine.
+        self.wait_until_back().await;
         let servers = self.inside_addresses(earlier).await?;
         let entry = self.entry(container).await?;
         let mut left_out = self.left_out();
@@ -100,7 +102,7 @@ impl Engine {
                 _ => break,
             }
         }
-        Err(failed(last))
+        Err(failed(Refusal::explained(last)))
     }
 
     /// Limits the link of a container that has just started, and leads the way to it through the

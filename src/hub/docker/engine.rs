@@ -5,14 +5,18 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bollard::Docker;
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep},
+};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    call::{ASK, failed, within},
+    call::{ASK, failed, status, within},
     choose::{Choice, choose},
     connect::{self, Address},
     disk::Disk,
@@ -28,6 +32,11 @@ use crate::{
     plan::HubRequest,
     units::Bytes,
 };
+
+/// How long an engine that is away is waited for: a small box boots in less.
+const AWAY: Duration = Duration::from_mins(1);
+/// How often it is asked meanwhile.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// A reached engine and what is known of it.
 #[derive(Debug)]
@@ -54,6 +63,8 @@ pub struct Engine {
     pub(super) ways: Mutex<HashMap<String, Way>>,
     /// The folder under which the engine keeps its data.
     pub(super) root: PathBuf,
+    /// Since when it does not answer, where it was waited for.
+    away: Mutex<Option<Instant>>,
     /// The starts in progress.
     pub(super) starts: TaskTracker,
     /// The run's own network, once it was asked for.
@@ -129,6 +140,7 @@ impl Engine {
             cut: Mutex::default(),
             ways: Mutex::default(),
             root: info.docker_root_dir.map_or_else(helper::usual_root, PathBuf::from),
+            away: Mutex::default(),
             starts: TaskTracker::new(),
             network: OnceCell::new(),
             client,
@@ -145,6 +157,29 @@ impl Engine {
         let ways = self.ways();
         let way = ways.get(container)?;
         Some((way.link, *way.direct.get(&port)?))
+    }
+
+    /// Waits until an engine that was there and is away answers again: it is restarted, or its hub
+    /// reboots. One that is gone for good is waited for once.
+    pub(super) async fn wait_until_back(&self) {
+        loop {
+            // An engine's refusal is an answer, too.
+            let answers = match within(ASK, self.client.ping()).await {
+                Ok(_) => true,
+                Err(error) => status(&error).is_some(),
+            };
+            let over = {
+                let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+                if answers {
+                    *away = None;
+                }
+                !answers && away.get_or_insert_with(Instant::now).elapsed() > AWAY
+            };
+            if answers || over {
+                return;
+            }
+            sleep(GLANCE).await;
+        }
     }
 
     pub(super) fn left_out(&self) -> BTreeSet<Refusable> {

@@ -29,6 +29,7 @@ impl Engine {
     pub(super) async fn abandon(&self) -> Result<(), HubError> {
         self.starts.close();
         self.starts.wait().await;
+        self.wait_until_back().await;
         let label = format!("{}={}", owner::RUN, self.run);
         loop {
             let left = self.labelled(&label).await.map_err(failed("looking for servers"))?;

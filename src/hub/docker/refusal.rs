@@ -26,6 +26,7 @@ impl Refusable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     PortTaken,
+    ImageGone,
     Option(Refusable),
     Other,
 }
@@ -37,6 +38,8 @@ impl Refusal {
         let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
         if says(&["port is already allocated", "address already in use"]) {
             Self::PortTaken
+        } else if says(&["no such image"]) {
+            Self::ImageGone
         } else if says(&["rlimit"]) {
             Self::Option(Refusable::OpenFiles)
         } else if says(&["blkio", "throttle", "io.max"]) {
@@ -44,6 +47,22 @@ impl Refusal {
         } else {
             Self::Other
         }
+    }
+
+    /// The engine's words, with what to do where they do not say it.
+    pub(super) fn explained(message: String) -> String {
+        let advice = match Self::of(&message) {
+            Self::PortTaken => {
+                "every port that was tried is in use on the hub: end what holds its ports from \
+                 20000 to 32767"
+            }
+            Self::ImageGone => {
+                "it was there when the run began: find out who removes images on that hub; \
+                 hubmark images build PROFILE makes it again"
+            }
+            Self::Option(_) | Self::Other => return message,
+        };
+        format!("{message}\n  {advice}")
     }
 }
 
@@ -112,6 +131,7 @@ mod tests {
                 "failed to write \"254:0 wbps=1\" to io.max: no such file",
                 Refusal::Option(Refusable::BlockCounting),
             ),
+            ("No such image: hubmark/mariadb:10.11", Refusal::ImageGone),
             ("exec: \"nonsense\": executable file not found in $PATH", Refusal::Other),
         ];
         for (message, expected) in cases {

@@ -46,9 +46,21 @@ impl Engine {
         all[all.len().saturating_sub(lines)..].to_vec()
     }
 
-    /// Removes a container with its anonymous volumes; succeeds when it is already gone.
+    /// Removes a container with its anonymous volumes; succeeds when it is already gone. Where the
+    /// engine went away meanwhile, it is asked once more when it is back.
     pub(super) async fn remove(&self, id: &str) -> Result<(), EngineError> {
         self.ways().remove(id);
+        match self.remove_once(id).await {
+            Err(error) if status(&error).is_none() => {
+                tracing::warn!("removing {id}: {}: it is tried again", words(&error));
+                self.wait_until_back().await;
+                self.remove_once(id).await
+            }
+            other => other,
+        }
+    }
+
+    async fn remove_once(&self, id: &str) -> Result<(), EngineError> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match within(WORK, self.client.remove_container(id, Some(options))).await {
             // 409: somebody else is at it.
