@@ -2,6 +2,7 @@
 
 use std::{
     sync::{Arc, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -52,6 +53,23 @@ pub(super) struct KafkaSession {
     pub broker_id: i32,
     /// The cluster's identity, where it has one: by it the broker is known again.
     pub cluster: Option<String>,
+}
+
+impl Drop for KafkaSession {
+    /// Ending, the client waits for a thread of its own, which waits by the system's clock: where
+    /// that was set back by an hour, for an hour. Nobody here waits with it.
+    fn drop(&mut self) {
+        let control = Arc::clone(&self.control);
+        let ending = thread::Builder::new().name("kafka-ending".into()).spawn(move || {
+            while Arc::strong_count(&control) > 1 {
+                thread::sleep(PAUSE);
+            }
+            drop(control);
+        });
+        if let Err(error) = ending {
+            tracing::debug!(target: "hubmark::kafka", "the client ends here: {error}");
+        }
+    }
 }
 
 /// A broker that has answered: the client that asked, the broker's number and its cluster.
