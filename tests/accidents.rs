@@ -24,7 +24,7 @@ use hubmark::record::{Record, Repetition};
 use nix::sys::signal::Signal;
 use support_faults::{
     Bench,
-    engine::containers,
+    engine::{begin, containers},
     program,
     strike::{self, Others, SmallDisk},
     until,
@@ -39,7 +39,6 @@ const LOAD: &[&str] = &[
     "workload.arrival={ distribution = \"constant\", mean = \"100 ms\" }",
     "workload.drain=\"12 s\"",
     "run.baseline=\"1 s\"",
-    "run.repetitions=1",
     "run.retries=0",
 ];
 
@@ -116,22 +115,14 @@ impl Scene {
     fn on(bench: Bench, what: &str, system: System, sets: &[&str], change: Option<Change>) -> Self {
         let gate = Gate::open_to_the_dead(&bench.path(""), system.look, change);
         let mut command = bench.command(program());
-        command.env_remove("DOCKER_HOST").args(["run", "study-latency-users-quick"]);
-        let backend = format!("backend=\"{}\"", system.backend);
+        command.env_remove("DOCKER_HOST");
         let engine = format!("hub.engine=\"{}\"", gate.engine());
         // A line of progress every five seconds tells the middle of the load.
         let length =
             if full() { "workload.duration=\"12 s\"" } else { "workload.duration=\"6 s\"" };
         let seed = format!("run.seed={}", seed());
-        let sets = [LOAD, &[&backend, &engine, length, &seed], sets].concat();
-        command.args(sets.iter().flat_map(|set| ["--set", set]));
-        let mut going = bench.going(command);
-        until("the run has a record", || {
-            let begun = bench.record_file().is_some();
-            assert!(begun || !going.over(), "it has ended: {}", going.stderr());
-            begun
-        });
-        let run = bench.record().run;
+        let sets = [LOAD, &[&engine, length, &seed], sets].concat();
+        let (going, run) = begin(&bench, command, system.backend, &sets);
         Self { bench, gate, going, run, what: what.to_owned(), system }
     }
 

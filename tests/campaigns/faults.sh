@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that can go wrong, by plan and by accident, on every server at every moment, on a Docker engine;
+# Everything that can go wrong, by plan and by accident, on every server at every moment, on a Docker engine and on a rehearsed hub;
 # about an hour and a half. A row that fails does not keep the others from being played.
 #
 # Usage: tests/long.sh faults [SEED, default random]
@@ -9,7 +9,7 @@ seed=${1:-$RANDOM}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-for table in fault_table accidents; do
+for table in fault_table accidents accidents_remote; do
   HUBMARK_FAULT_TABLE=full HUBMARK_FAULT_SEED=$seed cargo test --locked --no-fail-fast --test "$table" -- \
     --ignored --nocapture --test-threads=1 2>&1 | tee -a "$log" || status=1
 done

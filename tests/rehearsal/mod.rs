@@ -6,10 +6,11 @@
 use std::{
     ffi::OsString,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::Mutex,
 };
 
 /// The rehearsed hub. It is gone a moment after this process is, however that ends.
@@ -17,9 +18,14 @@ pub struct Remote {
     /// Where it is reached.
     pub address: String,
     folder: PathBuf,
-    /// It lives as long as its standard input is open.
-    _script: Child,
+    /// It lives as long as its standard input is open, and takes orders there.
+    script: Mutex<Script>,
     _keep: tempfile::TempDir,
+}
+
+struct Script {
+    child: Child,
+    said: BufReader<ChildStdout>,
 }
 
 impl Remote {
@@ -35,9 +41,11 @@ impl Remote {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(script.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut said = BufReader::new(script.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("ready ").expect("a rehearsed hub").to_owned();
-        let remote = Self { address, folder, _script: script, _keep: keep };
+        let script = Mutex::new(Script { child: script, said });
+        let remote = Self { address, folder, script, _keep: keep };
         remote.configure();
         remote
     }
@@ -122,6 +130,61 @@ impl Remote {
             .expect("the docker program");
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Ends the engine there in order and starts it again; returns when it answers.
+    pub fn restart_engine(&self) {
+        self.order("restart-engine");
+    }
+
+    /// Kills everything there at once and starts it anew; returns when it answers.
+    pub fn reboot(&self) {
+        self.order("reboot");
+    }
+
+    fn order(&self, word: &str) {
+        let mut script = self.script.lock().unwrap();
+        writeln!(script.child.stdin.as_mut().unwrap(), "{word}").unwrap();
+        let mut line = String::new();
+        script.said.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "done", "{word}");
+    }
+
+    /// Has every connection to a port there refused, or no longer.
+    pub fn bar(&self, port: u16, barred: bool) {
+        let rule = if barred { "-I" } else { "-D" };
+        let done = self
+            .inside_its_network()
+            .args(["iptables", rule, "INPUT", "-p", "tcp", "--dport", &port.to_string()])
+            .args(["-j", "REJECT", "--reject-with", "tcp-reset"])
+            .status();
+        assert!(done.unwrap().success());
+    }
+
+    fn inside_its_network(&self) -> Command {
+        let number = self.address.split('.').nth(2).unwrap();
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/hubmark-pi{number}"));
+        command
+    }
+
+    /// Takes so many ports there from 20000 on, until the process is killed.
+    pub fn take_ports(&self, count: u32) -> Child {
+        let take = format!(
+            "use IO::Socket::INET; for my $port (20000 .. 20000 + {count} - 1) {{ \
+             push @all, IO::Socket::INET->new(LocalPort => $port, Listen => 1, ReuseAddr => 1) }} \
+             $| = 1; print \"taken\\n\"; sleep 600;"
+        );
+        let mut child = self
+            .inside_its_network()
+            .args(["bash", "-c", "ulimit -n 20000; exec \"$@\"", "take", "perl", "-e", &take])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "taken");
+        child
     }
 
     /// Carries images from this machine's engine to the one there.

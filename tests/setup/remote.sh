@@ -5,6 +5,9 @@
 #
 # Usage: remote.sh DIR      DIR gets the data and the keys; it must be empty or of an earlier rehearsal
 #
+# Lines on its standard input, each answered by `done` when the hub is up again:
+#   restart-engine           the engine is ended in order and started again, as an upgrade of it does
+#   reboot                   every process of the hub is killed at once, as by a power cut; then it starts anew
 # Prints one line when it is ready:  ready ADDRESS
 #   ssh -i DIR/ssh/id -o UserKnownHostsFile=DIR/ssh/known root@ADDRESS      ports 22 and 2222; also as guest, who may
 #                                                                           not use the engine
@@ -147,25 +150,60 @@ inside='
   iptables -A INPUT -p tcp --dport 9 -j DROP
   "$(command -v sshd)" -D -e -f /dev/null -p 22 -p 2222 -o HostKey="$1/ssh/host" -o AuthorizedKeysFile='"$authorized"' -o PidFile=none \
     -o StrictModes=no -o UsePAM=no -o PermitRootLogin=prohibit-password -o PasswordAuthentication=no -o UseDNS=no </dev/null >"$1/sshd.log" 2>&1 &
-  exec dockerd -H unix:///var/run/docker.sock -H tcp://0.0.0.0:2376 --tlsverify --tlscacert "$1/tls/ours.pem" \
-    --tlscert "$1/tls/engine.pem" --tlskey "$1/tls/engine-key.pem" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/run/docker.pid" </dev/null >"$1/dockerd.log" 2>&1
+  # an engine that ends is started again, as the system of a hub would
+  while :; do
+    dockerd -H unix:///var/run/docker.sock -H tcp://0.0.0.0:2376 --tlsverify --tlscacert "$1/tls/ours.pem" \
+      --tlscert "$1/tls/engine.pem" --tlskey "$1/tls/engine-key.pem" --data-root "$1/data" --exec-root "$1/exec" \
+      --pidfile "$1/run/docker.pid" </dev/null >>"$1/dockerd.log" 2>&1 || true
+    sleep 0.5
+  done
 '
-nsenter --net="/run/netns/$name" unshare --mount --uts --pid --fork --kill-child --mount-proc \
-  bash -c "$inside" inside "$dir" </dev/null 2>/dev/null &
-outer=$!
-for _ in $(seq 300); do
-  kill -0 "$outer" 2>/dev/null || fail "it did not come up: $(tail -n 5 "$dir/dockerd.log" "$dir/sshd.log" 2>&1)"
-  if [ ! -f "$state/$name/inside" ] && pid=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null) && [ -n "$pid" ]; then
-    readlink "/proc/${pid%% *}/ns/net" >"$state/$name/space" && echo "${pid%% *}" >"$state/$name/inside"
-  fi
-  if docker -H "unix://$dir/run/docker.sock" version >/dev/null 2>&1 &&
-    (exec 3<>"/dev/tcp/$far/22") 2>/dev/null; then
-    # whoever asked for it through sudo
-    [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir/ssh" "$dir/tls" "$dir/run/docker.sock"
-    echo "ready $far"
-    cat >/dev/null
-    exit 0
-  fi
-  sleep 0.1
+boot() {
+  rm -rf "$dir/exec" "$dir/run"/docker* "$state/$name/inside"
+  mkdir -p "$dir/exec"
+  nsenter --net="/run/netns/$name" unshare --mount --uts --pid --fork --kill-child --mount-proc \
+    bash -c "$inside" inside "$dir" </dev/null 2>/dev/null &
+  outer=$!
+}
+# up: waits until engine and sshd answer
+up() {
+  for _ in $(seq 300); do
+    kill -0 "$outer" 2>/dev/null || fail "it did not come up: $(tail -n 5 "$dir/dockerd.log" "$dir/sshd.log" 2>&1)"
+    if [ ! -f "$state/$name/inside" ] && pid=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null) && [ -n "$pid" ]; then
+      readlink "/proc/${pid%% *}/ns/net" >"$state/$name/space" && echo "${pid%% *}" >"$state/$name/inside"
+    fi
+    if docker -H "unix://$dir/run/docker.sock" version >/dev/null 2>&1 &&
+      (exec 3<>"/dev/tcp/$far/22") 2>/dev/null; then
+      # whoever asked for it through sudo
+      [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir/ssh" "$dir/tls" "$dir/run/docker.sock"
+      return
+    fi
+    sleep 0.1
+  done
+  fail "the engine there does not answer: $(tail -n 5 "$dir/dockerd.log")"
+}
+boot
+up
+echo "ready $far"
+while read -r word; do
+  first=$(cat "$state/$name/inside")
+  case $word in
+    restart-engine)
+      engine=$(cat "$dir/run/docker.pid")
+      nsenter --target "$first" --pid --mount bash -c "kill -TERM $engine"
+      for _ in $(seq 300); do
+        [ "$(cat "$dir/run/docker.pid" 2>/dev/null || echo "$engine")" = "$engine" ] || break
+        sleep 0.1
+      done
+      ;;
+    reboot)
+      kill -KILL "$first"
+      wait "$outer" 2>/dev/null || true
+      boot
+      ;;
+    *) fail "no such word: $word" ;;
+  esac
+  up
+  echo "done"
 done
-fail "the engine there does not answer: $(tail -n 5 "$dir/dockerd.log")"
+exit 0

@@ -39,6 +39,23 @@ pub fn docker(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Starts a run of `backend` in a study's workload, changed by `sets`, with a `command` that finds
+/// its engine; returns it and its identity once it has a record.
+pub fn begin(bench: &Bench, mut command: Command, backend: &str, sets: &[&str]) -> (Going, String) {
+    let backend = format!("backend=\"{backend}\"");
+    let all = [&[backend.as_str(), "run.repetitions=1"], sets].concat();
+    command.args(["run", "study-latency-users-quick"]);
+    command.args(all.iter().flat_map(|set| ["--set", set]));
+    let mut going = bench.going(command);
+    until("the run has a record", || {
+        let begun = bench.record_file().is_some();
+        assert!(begun || !going.over(), "it has ended: {}", going.stderr());
+        begun
+    });
+    let run = bench.record().run;
+    (going, run)
+}
+
 /// A run on the engine, and the folders that it has to itself.
 pub struct OnEngine {
     pub bench: Bench,
@@ -52,17 +69,8 @@ impl OnEngine {
     pub fn start(backend: &str, sets: &[&str]) -> Self {
         let bench = Bench::new();
         let mut command = bench.command(program());
-        command.env_remove("DOCKER_HOST").args(["run", "study-latency-users-quick"]);
-        let backend = format!("backend=\"{backend}\"");
-        let all = [&[backend.as_str(), "run.repetitions=1"], sets].concat();
-        command.args(all.iter().flat_map(|set| ["--set", set]));
-        let mut going = bench.going(command);
-        until("the run has a record", || {
-            let begun = bench.record_file().is_some();
-            assert!(begun || !going.over(), "it has ended: {}", going.stderr());
-            begun
-        });
-        let run = bench.record().run;
+        command.env_remove("DOCKER_HOST");
+        let (going, run) = begin(&bench, command, backend, sets);
         Self { bench, going, run }
     }
 
