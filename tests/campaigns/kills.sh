@@ -9,26 +9,18 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-count=${1:-200}
-seed=${2:-$RANDOM}
-RANDOM=$seed
 # Most moments of a run of short repetitions: its start, and a few of its repetitions.
 longest=2500
-hubmark=${CARGO_TARGET_DIR:-target}/debug/hubmark
+# shellcheck source=tests/setup/kills.sh
+source tests/setup/kills.sh
+export DOCKER_HOST=unix:///nonexistent/engine.sock
 
-die() { echo "kills.sh: $*" >&2; exit 1; }
-
-cargo build --quiet --locked || die "it does not build"
-bench=$(mktemp -d)
 living=
 finish() {
   [ -z "$living" ] || { kill -TERM "$living" && wait "$living"; } 2>/dev/null
   rm -rf "$bench"
 }
 trap finish EXIT
-mkdir "$bench/tmp" "$bench/records"
-export HUBMARK_TMP=$bench/tmp HUBMARK_RECORDS_DIR=$bench/records HUBMARK_STATE_DIR=$bench/state
-export HUBMARK_CONFIG_DIR=$bench/config DOCKER_HOST=unix:///nonexistent/engine.sock
 
 load=(--set workload.users=5 --set run.baseline='"0 s"'
   --set workload.arrival='{ distribution = "constant", mean = "20 ms" }')
@@ -55,42 +47,14 @@ grep -q ': load ' "$bench/living.out" || die "the living run does not start: $(c
 spared_folders=$(folders)
 spared_processes=$(processes)
 
-seconds() { echo "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
-
 # The finished repetitions of a record, a line each.
 finished() { "$hubmark" records show --format csv "$1" 2>"$bench/why" | grep -E ',(valid|suspect),' | sort; }
 
-declare -A sent=()
-failures=0 repetitions=0 unbegun=0 swept=0 resumed=0
-fail() {
-  failures=$((failures + 1))
-  echo "kill $kill ($signal after $delay ms): $*"
-}
-
+resumed=0
 for ((kill = 1; kill <= count; kill++)); do
-  signals=(KILL INT TERM HUP)
-  signal=${signals[kill % ${#signals[@]}]}
-  delay=$((RANDOM % longest))
-  sent[$signal]=$((${sent[$signal]:-0} + 1))
-  record=$HUBMARK_RECORDS_DIR/$kill.json
-  timeout --foreground --preserve-status --signal "$signal" "$(seconds "$delay")" \
-    "$hubmark" run first-look "${load[@]}" --set workload.messages=3 --set run.repetitions=500 --out "$record" \
-    >/dev/null 2>"$bench/told"
-  status=$?
-
-  told=$(grep -c -E '^\[.* · (valid|suspect)' "$bench/told")
-  if [ -e "$record" ]; then
-    if rows=$("$hubmark" records show --format csv "$record" 2>"$bench/why"); then
-      kept=$(grep -c -E ',(valid|suspect),' <<<"$rows")
-      repetitions=$((repetitions + kept))
-      [ "$kept" -ge "$told" ] || fail "$told repetitions were finished, the record holds $kept"
-    else
-      fail "the record is not valid: $(cat "$bench/why")"
-    fi
-  else
-    unbegun=$((unbegun + 1))
-    [ "$told" = 0 ] || fail "$told repetitions were finished, and there is no record"
-  fi
+  killed first-look "${load[@]}" --set workload.messages=3 --set run.repetitions=500
+  # Without a record there is nothing to keep.
+  kept || true
   case $signal:$status in
     KILL:137 | INT:130 | TERM:130 | HUP:130) ;;
     # Before the run has taken its signals they do what they always do.
@@ -124,9 +88,5 @@ unfinished=$(find "$HUBMARK_RECORDS_DIR" -name '.hubmark-*' -printf x -exec touc
 "$hubmark" clean >/dev/null 2>&1
 [ -z "$(find "$HUBMARK_RECORDS_DIR" -name '.hubmark-*')" ] || { signal=KILL delay=any; fail "unfinished saves are left"; }
 
-for signal in "${!sent[@]}"; do printf '%s × %s, ' "${sent[$signal]}" "$signal"; done
-echo "seed $seed"
-echo "$resumed further repetitions after going on,"
-echo "$repetitions repetitions kept, $unbegun runs killed before their record began, $swept leftovers swept, $unfinished saves cut short"
-echo "$((count - failures)) of $count kills without a fault"
-[ "$failures" = 0 ]
+ended "$resumed further repetitions after going on," \
+  "$repetitions repetitions kept, $unbegun runs killed before their record began, $swept leftovers swept, $unfinished saves cut short"

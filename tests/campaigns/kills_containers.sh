@@ -7,50 +7,24 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-count=${1:-200}
-seed=${2:-$RANDOM}
-RANDOM=$seed
 # Most moments of two short repetitions: image check, start, baseline, load, drain, removal.
 longest=16000
-hubmark=${CARGO_TARGET_DIR:-target}/debug/hubmark
 backends=(mariadb kafka:4.4.0 kafka:2.8.0)
-
-die() { echo "kills_containers.sh: $*" >&2; exit 1; }
-
-cargo build --quiet --locked || die "it does not build"
-bench=$(mktemp -d)
+# shellcheck source=tests/setup/kills.sh
+source tests/setup/kills.sh
 trap 'rm -rf "$bench"' EXIT
-mkdir "$bench/tmp" "$bench/records"
-export HUBMARK_TMP=$bench/tmp HUBMARK_RECORDS_DIR=$bench/records HUBMARK_STATE_DIR=$bench/state
-export HUBMARK_CONFIG_DIR=$bench/config
 load=(--set workload.users=5 --set workload.messages=20 --set run.baseline='"500 ms"' --set run.repetitions=5
   --set workload.arrival='{ distribution = "constant", mean = "50 ms" }')
 
-seconds() { echo "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
 # Containers and networks of a run.
 left() {
   docker ps --all --quiet --filter "label=hubmark.run=$1"
   docker network ls --quiet --filter "name=hubmark-$1"
 }
 
-declare -A sent=()
-failures=0 repetitions=0 unbegun=0 swept=0
-fail() {
-  failures=$((failures + 1))
-  echo "kill $kill ($signal after $delay ms on $backend): $*"
-}
 for ((kill = 1; kill <= count; kill++)); do
-  signals=(KILL INT TERM HUP)
-  signal=${signals[kill % ${#signals[@]}]}
   backend=${backends[RANDOM % ${#backends[@]}]}
-  delay=$((RANDOM % longest))
-  sent[$signal]=$((${sent[$signal]:-0} + 1))
-  record=$HUBMARK_RECORDS_DIR/$kill.json
-  timeout --foreground --preserve-status --signal "$signal" "$(seconds "$delay")" \
-    "$hubmark" run study-latency-users-quick --set backend="\"$backend\"" "${load[@]}" --out "$record" \
-    >"$bench/out" 2>"$bench/told"
-  status=$?
-  told=$(grep -c -E '^\[.* · (valid|suspect)' "$bench/told")
+  killed study-latency-users-quick --set backend="\"$backend\"" "${load[@]}"
   case $signal:$status in
     # A run that was faster than the signal.
     *:0) ;;
@@ -59,19 +33,7 @@ for ((kill = 1; kill <= count; kill++)); do
     TERM:143 | HUP:129) [ ! -e "$record" ] || fail "it ended with status $status" ;;
     *) fail "it ended with status $status: $(tail -n 3 "$bench/told")" ;;
   esac
-  if [ ! -e "$record" ]; then
-    unbegun=$((unbegun + 1))
-    [ "$told" = 0 ] || fail "$told repetitions were finished, and there is no record"
-    continue
-  fi
-  if rows=$("$hubmark" records show --format csv "$record" 2>"$bench/why"); then
-    kept=$(grep -c -E ',(valid|suspect),' <<<"$rows")
-    repetitions=$((repetitions + kept))
-    [ "$kept" -ge "$told" ] || fail "$told repetitions were finished, the record holds $kept"
-  else
-    fail "the record is not valid: $(cat "$bench/why")"
-    continue
-  fi
+  kept || continue
   run=$(grep -o -m 1 '"run": *"[^"]*"' "$record" | cut -d'"' -f4)
   [ -n "$run" ] || die "no run in $record"
   if [ "$signal" != KILL ]; then
@@ -83,8 +45,4 @@ for ((kill = 1; kill <= count; kill++)); do
     [ -z "$(left "$run")" ] || fail "after clean there is $(left "$run")"
   fi
 done
-for signal in "${!sent[@]}"; do printf '%s × %s, ' "${sent[$signal]}" "$signal"; done
-echo "seed $seed"
-echo "$repetitions repetitions kept, $unbegun runs killed before their record began, $swept times leftovers swept"
-echo "$((count - failures)) of $count kills without a fault"
-[ "$failures" = 0 ]
+ended "$repetitions repetitions kept, $unbegun runs killed before their record began, $swept times leftovers swept"
