@@ -8,11 +8,14 @@ mod rehearsal;
 use std::{
     process::{Command, Stdio},
     sync::LazyLock,
+    time::Duration,
 };
 
 use common::{Home, Said, eventually};
 use hubmark::{
+    hub::{Hub, docker::DockerHub},
     measure::Judgement,
+    plan::HubRequest,
     record::{Record, Status},
 };
 use nix::{
@@ -346,6 +349,24 @@ fn the_three_studies_run_over_tls_with_what_the_profile_names() {
         }
         assert!(record.path.is_some(), "{profile}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Docker engine"]
+async fn a_question_over_tls_is_asked_again_while_the_engine_is_away() {
+    let request = HubRequest {
+        certificates: Some(REMOTE.path("tls/good").display().to_string()),
+        ..HubRequest::docker(Some(format!("tcp://{}:2376", REMOTE.address)))
+    };
+    let hub = DockerHub::reach(&request, "none").await.unwrap();
+    REMOTE.bar(2376, true);
+    let asking = hub.clone();
+    let asked = tokio::spawn(async move { asking.facts().await });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let waits = !asked.is_finished();
+    REMOTE.bar(2376, false);
+    assert!(waits, "{:?}", asked.await);
+    assert!(asked.await.unwrap().unwrap().cores.is_some());
 }
 
 #[test]

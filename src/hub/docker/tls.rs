@@ -5,7 +5,10 @@ use std::{
     error::Error,
     fmt, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -16,9 +19,13 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     server::WebPkiClientVerifier,
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use super::wire::PAUSE;
 use crate::hub::HubError;
 
 /// Longest wait for one connection.
@@ -33,6 +40,8 @@ pub struct Tls {
     roots: Arc<RootCertStore>,
     own: Vec<CertificateDer<'static>>,
     connector: TlsConnector,
+    /// Whether the engine has answered: from then on a connection that breaks is no refusal.
+    proven: AtomicBool,
 }
 
 /// The three files.
@@ -103,12 +112,36 @@ impl Tls {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| useless(&files.authority, format!("cannot be held against {host}")))?;
         let connector = TlsConnector::from(Arc::new(config));
-        Ok(Self { host: host.to_owned(), port, name, files, roots, own, connector })
+        let proven = AtomicBool::new(false);
+        Ok(Self { host: host.to_owned(), port, name, files, roots, own, connector, proven })
+    }
+
+    /// The engine has answered.
+    pub fn prove(&self) {
+        self.proven.store(true, Relaxed);
+    }
+
+    /// Whether the engine has ever answered.
+    pub fn is_proven(&self) -> bool {
+        self.proven.load(Relaxed)
     }
 
     /// Connects and agrees on keys. That the engine refuses our certificate may show only with its
-    /// first answer.
-    pub async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
+    /// first answer. One that has answered before is tried for so long: nothing was sent yet.
+    pub async fn connect(&self, patience: Duration) -> io::Result<TlsStream<TcpStream>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.dial().await {
+                Err(error) if self.is_proven() && Instant::now() + PAUSE < deadline => {
+                    tracing::debug!("{}:{} is away: {error}", self.host, self.port);
+                    sleep(PAUSE).await;
+                }
+                dialled => return dialled,
+            }
+        }
+    }
+
+    async fn dial(&self) -> io::Result<TlsStream<TcpStream>> {
         let dial = async {
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
             stream.set_nodelay(true)?;

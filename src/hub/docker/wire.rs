@@ -14,7 +14,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use super::{ssh::tunnel::Tunnel, tls::Tls};
@@ -25,6 +25,8 @@ use crate::hub::HubError;
 const ASK: Duration = Duration::from_secs(15);
 /// The same of what makes the engine work: a container that could not be removed stays.
 const WORK: Duration = Duration::from_secs(75);
+/// Pause before an engine that answered before is tried again.
+pub const PAUSE: Duration = Duration::from_millis(250);
 /// What stands for the engine's name; no engine looks at it.
 const NAME: HeaderValue = HeaderValue::from_static("engine");
 
@@ -71,7 +73,13 @@ impl Wire {
         let patience = deadline.saturating_duration_since(Instant::now());
         match self {
             Self::Tunnel(tunnel) => send(tunnel.connect(patience).await?, request).await,
-            Self::Tls(tls) => send(tls.connect().await?, request).await,
+            Self::Tls(tls) => {
+                let answer = send(tls.connect(patience).await?, request).await;
+                if answer.is_ok() {
+                    tls.prove();
+                }
+                answer
+            }
         }
     }
 
@@ -83,11 +91,18 @@ impl Wire {
         }
     }
 
-    /// Whether the way breaks down just now.
+    /// Whether the way broke down just now, so that it may carry the same question in a moment.
     async fn breaks(&self) -> bool {
         match self {
             Self::Tunnel(tunnel) => tunnel.goes_down().await,
-            Self::Tls(_) => false,
+            // Before its first answer it may have hung up for want of a certificate that it likes.
+            Self::Tls(tls) => {
+                let proven = tls.is_proven();
+                if proven {
+                    sleep(PAUSE).await;
+                }
+                proven
+            }
         }
     }
 }
