@@ -91,8 +91,10 @@ fn choose(runs: &[Kept]) -> Result<Option<&Kept>> {
 
 /// A line for each run.
 fn listed(runs: &[Kept]) -> String {
+    let widths = runs.iter().map(|run| run.hello.profile.chars().count());
+    let width = widths.max().unwrap_or_default().max("profile".len());
     let line = |process: &str, began: &str, profile: &str, progress: &str| {
-        format!("{process:<7}  {began:<20}  {profile:<24}  {progress}\n")
+        format!("{process:<7}  {began:<20}  {profile:<width$}  {progress}\n")
     };
     let lines = runs.iter().map(|Kept { hello, .. }| {
         let began = hello.began.strftime("%Y-%m-%d %H:%M UTC").to_string();
