@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     broker::{self, lies::Lies},
+    server::HubKind,
     units::Bytes,
 };
 
@@ -101,6 +102,10 @@ pub struct Run {
     /// A built-in or saved profile's name, or a file; with --resume the record's own
     #[arg(required_unless_present = "resume")]
     pub profile: Option<String>,
+    /// Where the servers run: docker, local, external (the profile names servers that run already),
+    /// or the address of a Docker engine [default: the profile's]
+    #[arg(long, value_name = "HUB")]
+    pub hub: Option<String>,
     /// Change one setting of the profile, by the profile's own keys; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -136,6 +141,28 @@ pub struct Attach {
     pub look: ScreenArgs,
 }
 
+impl Run {
+    /// What is changed of the profile, each `KEY=VALUE`; the later of two counts.
+    pub fn changes(&self) -> Vec<String> {
+        let hub = self.hub.iter().flat_map(|hub| hub_changes(hub));
+        hub.chain(self.set.iter().cloned()).collect()
+    }
+}
+
+/// A hub, by the word for its kind or by its engine's address, as changes of a profile.
+pub fn hub_changes(hub: &str) -> Vec<String> {
+    if is_hub_kind(hub) {
+        return vec![format!("hub.kind={hub}")];
+    }
+    let docker = HubKind::Docker.word();
+    vec![format!("hub.kind={docker}"), format!("hub.engine={hub}")]
+}
+
+/// Whether `hub` is the word for a kind of hub.
+pub fn is_hub_kind(hub: &str) -> bool {
+    HubKind::ALL.iter().any(|kind| kind.word() == hub)
+}
+
 /// `hubmark footprint`: the profile of that name, for these backends on that hub.
 #[derive(Debug, Args)]
 pub struct Footprint {
@@ -164,6 +191,7 @@ impl From<Footprint> for Run {
         set.extend(asked.hub.hub.map(|engine| format!("hub.engine={engine}")));
         Self {
             profile: Some("footprint".into()),
+            hub: None,
             set,
             out: asked.out,
             format: asked.format,
@@ -307,9 +335,9 @@ pub struct Doctor {
     /// Change one setting of the profile, by the profile's own keys; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "profile")]
     pub set: Vec<String>,
-    /// The hub [default: the profile's]
-    #[command(flatten)]
-    pub hub: HubArg,
+    /// The hub's engine; with a profile also docker, local or external [default: the profile's]
+    #[arg(long, value_name = "HUB")]
+    pub hub: Option<String>,
     /// How the checks are printed
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,

@@ -395,6 +395,24 @@ fn a_broker_that_runs_already_is_measured_and_left_as_it_was() {
 }
 
 #[test]
+fn a_hub_is_named_on_the_command_line_by_its_kind_or_its_engine() {
+    let bench = Bench::new();
+    let plan = |hub: &str, set: &str| {
+        let backend = ["--set", "backend=mariadb", "--set", set, "--dry-run"];
+        let answer = bench.answer(&[&["run", "first-look", "--hub", hub], &backend[..]].concat());
+        answer.says(0, &[]);
+        answer.stdout
+    };
+    let external = plan("external", "mariadb.address=pi:3306");
+    assert!(external.contains("external: mariadb at pi:3306, running already"), "{external}");
+    let engine = plan("ssh://pi", "run.seed=1");
+    assert!(engine.contains("docker at ssh://pi"), "{engine}");
+    let local = plan("local", "run.seed=1");
+    assert!(local.contains("local: child processes"), "{local}");
+    bench.answer(&["doctor", "--hub", "external"]).says(2, &["needs a profile"]);
+}
+
+#[test]
 #[ignore = "needs mariadbd on PATH"]
 fn what_a_killed_run_has_left_is_removed_by_the_next_and_nothing_else() {
     let bench = Bench::new();
@@ -431,8 +449,7 @@ fn the_doctor_meets_servers_that_run_already() {
     let broker = Broker::start();
     let ask = |sets: &[&str]| {
         let sets = sets.iter().flat_map(|set| ["--set", set]);
-        let fixed =
-            ["doctor", "first-look", "--set", "hub.kind=external", "--set", "backend=kafka"];
+        let fixed = ["doctor", "first-look", "--hub", "external", "--set", "backend=kafka"];
         bench.answer(&fixed.into_iter().chain(sets).collect::<Vec<_>>())
     };
     let address = format!("kafka.address={}", broker.address);

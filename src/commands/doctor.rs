@@ -6,7 +6,7 @@ use color_eyre::eyre::Result;
 
 use super::{Exit, complain, print, run::parse};
 use crate::{
-    cli::{Doctor, DoctorFormat},
+    cli::{Doctor, DoctorFormat, hub_changes, is_hub_kind},
     engine::doctor::{self, Check, Finding, Question},
     paths,
     plan::HubRequest,
@@ -16,6 +16,11 @@ use crate::{
 /// Executes `hubmark doctor`. The exit status is 1 when something would make a run fail.
 pub async fn execute(args: Doctor) -> Result<Exit> {
     let mut plan = None;
+    let kind = args.hub.as_deref().filter(|hub| is_hub_kind(hub));
+    if kind.is_some() && args.profile.is_none() {
+        complain("--hub with a kind of hub needs a profile that says where its servers are");
+        return Ok(Exit::Usage);
+    }
     if let Some(name) = &args.profile {
         let source = match profile::find(name) {
             Ok(source) => source,
@@ -24,7 +29,8 @@ pub async fn execute(args: Doctor) -> Result<Exit> {
                 return Ok(Exit::Usage);
             }
         };
-        match parse(&source, &args.set) {
+        let changes = kind.into_iter().flat_map(hub_changes).chain(args.set).collect::<Vec<_>>();
+        match parse(&source, &changes) {
             Ok(profile) => plan = Some(profile.plan()),
             Err(problems) => {
                 complain(problems);
@@ -34,8 +40,8 @@ pub async fn execute(args: Doctor) -> Result<Exit> {
     }
     let mut hub: HubRequest =
         plan.as_ref().map_or_else(|| HubRequest::docker(None), |plan| plan.hub.clone());
-    if args.hub.hub.is_some() {
-        hub.engine = args.hub.hub;
+    if kind.is_none() && args.hub.is_some() {
+        hub.engine = args.hub;
     }
     let folders = vec![
         ("records".to_owned(), paths::records()?),

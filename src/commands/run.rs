@@ -59,9 +59,10 @@ pub async fn run(args: Run) -> Result<Exit> {
 /// The plan that is asked for, and the profile's text; with a record to go on with and nothing
 /// else, the record's own.
 fn asked(args: &Run, resume: Option<&Record>) -> Result<(Plan, String), String> {
+    let changes = args.changes();
     let source = match (&args.profile, resume) {
         (Some(name), _) => profile::find(name).map_err(|error| error.to_string())?,
-        (None, Some(record)) if args.set.is_empty() => {
+        (None, Some(record)) if changes.is_empty() => {
             return Ok((record.plan.clone(), record.profile.clone()));
         }
         (None, Some(record)) => profile::Source {
@@ -72,7 +73,7 @@ fn asked(args: &Run, resume: Option<&Record>) -> Result<(Plan, String), String> 
         },
         (None, None) => return Err("no profile is given".into()),
     };
-    let profile = parse(&source, &args.set)
+    let profile = parse(&source, &changes)
         .map_err(|problems| format!("the profile has problems:\n{problems}"))?;
     Ok((profile.plan(), profile.to_toml()))
 }
