@@ -106,9 +106,10 @@ impl Theme {
         Style::new().fg(colour)
     }
 
-    /// Names of screens and panels.
+    /// Names of screens and panels. With a colour of their own: those of panels stand on frames,
+    /// and would else take theirs.
     pub fn title(self) -> Style {
-        Style::new().add_modifier(Modifier::BOLD)
+        Style::new().fg(Color::Reset).add_modifier(Modifier::BOLD)
     }
 
     /// Frames.
@@ -119,8 +120,8 @@ impl Theme {
     /// Words beside numbers, units, axes.
     pub fn label(self) -> Style {
         match self {
-            Self::HighContrast => Style::new(),
-            _ => Style::new().add_modifier(Modifier::DIM),
+            Self::HighContrast => Style::new().fg(Color::Reset),
+            _ => Style::new().fg(Color::Reset).add_modifier(Modifier::DIM),
         }
     }
 
