@@ -167,10 +167,13 @@ fn process(spec: &ServerSpec) -> Server {
     }
     if let Some(before) = &process.before {
         let before: Vec<String> = before.iter().map(fill).collect();
-        let output = Command::new(&before[0]).args(&before[1..]).output().unwrap();
+        let mut command = Command::new(&before[0]);
+        // A server that starts removes the temporary tables of others in a folder that they share.
+        let output = command.args(&before[1..]).env("TMPDIR", dir.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let child = Command::new(&process.program)
+        .env("TMPDIR", dir.path())
         .args(process.arguments.iter().map(fill))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
