@@ -289,3 +289,15 @@ fn a_footprint_card_is_no_repetition() {
     assert!(frame.contains("footprint of mariadb 10.11: cold start 2 of 3"), "{frame}");
     assert!(!frame.contains("rep 1/3") && frame.contains("1/12"), "{frame}");
 }
+
+#[test]
+fn no_word_takes_the_colour_of_a_frame() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    stage.tell(fixture::repetition_until(&plan, 0, 5, 2_100.0));
+    for (width, height) in SIZES {
+        let framed = stage.cells(width, height, |cell| cell.fg == Color::DarkGray);
+        assert!(framed.contains('─'), "{framed}");
+        assert!(!framed.chars().any(char::is_alphanumeric), "{width}×{height}: {framed}");
+    }
+}

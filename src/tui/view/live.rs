@@ -243,6 +243,8 @@ fn places(live: &Live, area: Rect) -> Vec<(Place, Rect)> {
     let has_place = places.iter().any(|(place, _)| *place == Place::Panel(look.panel));
     let first = if has_place { Panel::Latency } else { look.panel };
     places.insert(0, (Place::Panel(first), latency));
+    // Neighbours share a line, which bears the title of the lower one: that is drawn last.
+    places.sort_by_key(|(_, area)| (area.y, area.x));
     places
 }
 

@@ -22,7 +22,7 @@ mod words;
 use ratatui::{
     Frame,
     layout::{Alignment, Constraint, Layout, Rect},
-    style::Style,
+    style::{Color, Style},
     symbols::merge::MergeStrategy,
     text::{Line, Span},
     widgets::{Block, Paragraph, Wrap},
@@ -97,7 +97,12 @@ fn frame_of(area: Rect, header: u16) -> [Rect; 3] {
 
 /// A frame that shares its lines with its neighbours.
 fn panel<'a>(theme: Theme, title: impl Into<Line<'a>>) -> Block<'a> {
-    Block::bordered().border_style(theme.border()).merge_borders(MergeStrategy::Exact).title(title)
+    Block::bordered()
+        .border_style(theme.border())
+        // What has no colour of its own would take the frame's.
+        .title_style(Style::new().fg(Color::Reset))
+        .merge_borders(MergeStrategy::Exact)
+        .title(title)
 }
 
 /// A title with a space on both sides.
