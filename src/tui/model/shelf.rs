@@ -103,7 +103,13 @@ impl Shelf {
         let mut shown: Vec<&Head> = self.heads.iter().flatten().filter(matches).collect();
         let profile = |head: &Head| head.content.as_ref().map(|c| c.profile.clone()).ok();
         let backends = |head: &Head| head.content.as_ref().map(|c| c.backends.clone()).ok();
-        // The names of files begin with their time; sorts are stable.
+        // A file's name may be anything, and what cannot be read was at least written at some time.
+        // Sorts are stable.
+        let began = |head: &Head| match &head.content {
+            Ok(content) => content.started.as_nanosecond(),
+            Err(_) => i128::from(head.modified),
+        };
+        shown.sort_by_key(|head| began(head));
         shown.reverse();
         match self.order {
             Order::Newest => {}

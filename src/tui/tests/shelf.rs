@@ -57,6 +57,19 @@ fn records_are_put_in_order_and_filtered() {
 }
 
 #[test]
+fn records_are_in_the_order_of_their_starts_whatever_their_names() {
+    let mut heads = fixture::records::heads();
+    heads.sort_by(|a, b| b.path.cmp(&a.path));
+    heads[2].path = "zzz.json".into();
+    let mut stage = records();
+    stage.model.update(Msg::Shelf(Box::new(super::super::outside::Told::Listed(Ok(heads)))));
+    let frame = stage.frame(120, 40);
+    let days: Vec<_> = frame.lines().filter_map(|line| line.split("2026-11-").nth(1)).collect();
+    let days: Vec<_> = days.iter().map(|line| &line[..2]).collect();
+    assert_eq!(days[..5], ["22", "21", "20", "19", "18"], "{frame}");
+}
+
+#[test]
 fn tags_and_notes_are_the_operator_s_own() {
     let mut stage = records();
     for _ in 0..3 {
