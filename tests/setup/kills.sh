@@ -26,7 +26,8 @@ seconds() { echo "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
 # killed ARGUMENT...: a run, ended at a random moment by the signal whose turn it is
 killed() {
   signal=${signals[kill % ${#signals[@]}]}
-  delay=$((RANDOM % longest))
+  # To timeout, 0 means never.
+  delay=$((1 + RANDOM % longest))
   sent[$signal]=$((${sent[$signal]:-0} + 1))
   record=$HUBMARK_RECORDS_DIR/$kill.json
   timeout --foreground --preserve-status --signal "$signal" "$(seconds "$delay")" \
