@@ -301,3 +301,16 @@ fn no_word_takes_the_colour_of_a_frame() {
         assert!(!framed.chars().any(char::is_alphanumeric), "{width}×{height}: {framed}");
     }
 }
+
+#[test]
+fn a_long_point_leaves_a_gap_before_the_repetition() {
+    let plan = Plan { points: fixture::capacity().points, ..fixture::sweep() };
+    let mut stage = Stage::live(&fixture::sweep());
+    let step = Step { point: 13, repetition: 0 };
+    stage.tell(vec![
+        Event::Started { plan: Box::new(plan), record: "r.json".into(), done: 0 },
+        Event::Repetition { step, position: 0, attempt: 1 },
+    ]);
+    let frame = stage.frame(80, 24);
+    assert!(frame.lines().next().is_some_and(|line| line.contains("100 B  rep 1/3")), "{frame}");
+}

@@ -292,10 +292,11 @@ impl<'a> Scene<'a> {
         );
         let aside = self.watch.aside.clone().unwrap_or_default();
         let point = point.map_or(aside, words::point);
-        let used = " hubmark    ".len() + point.chars().count() + right.len();
+        let gaps = " hubmark  ".len() + "  ".len() + "  ".len();
+        let used = gaps + point.chars().count() + right.len();
         let profile =
             format::fit(&self.live.plan.profile, usize::from(area.width).saturating_sub(used));
-        let room = usize::from(area.width).saturating_sub(used + profile.chars().count() + 4);
+        let room = usize::from(area.width).saturating_sub(used + profile.chars().count() + 2);
         let left = Line::from(vec![
             Span::styled(" hubmark  ", self.theme.label()),
             Span::styled(format!("{profile}  "), self.theme.title()),
