@@ -29,6 +29,12 @@ impl Micros {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// This instant moved by `duration` into the past.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// Seconds since the origin.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e6

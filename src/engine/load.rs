@@ -25,6 +25,14 @@ const FULL_PAUSE: Duration = Duration::from_micros(100);
 /// Pause of the throughput workload, whose queues are full by intention.
 const BULK_PAUSE: Duration = Duration::from_micros(500);
 
+/// How much earlier than a due time the load's thread gets up at most. A sleep ends some 20 to 60 µs
+/// late however exact the timer is, since an idle core must be woken; what is left of this time
+/// it watches the clock.
+const EARLY: Duration = Duration::from_micros(60);
+/// Share of the mean time between two messages that may go into watching the clock: a twentieth of
+/// a core at most, however many users there are.
+const WATCHED: u32 = 20;
+
 /// Plays messages into a fleet, on the thread that owns it.
 pub struct Load<'a> {
     /// Where every send is recorded.
@@ -59,9 +67,10 @@ impl Load<'_> {
         let clock = self.recorder.clock();
         let mut writer = Writer::new(self.recorder.payloads())?;
         let mut last_tick = vec![0_u64; workload.users as usize];
+        let early = early(workload);
         for (offset, user) in Schedule::new(workload, seed, repetition) {
             let due = Micros(start.0 + offset);
-            if !self.wait(clock, due) {
+            if !self.wait(clock, due, early) {
                 break;
             }
             let sent = clock.now();
@@ -107,15 +116,19 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// Sleeps until `due`; `false` when the load was stopped meanwhile.
-    fn wait(&self, clock: Clock, due: Micros) -> bool {
+    /// Sleeps until shortly before `due` and watches the clock until it has come; `false` when the
+    /// load was stopped meanwhile.
+    fn wait(&self, clock: Clock, due: Micros, early: Duration) -> bool {
         loop {
             if self.stop.load(Relaxed) {
                 return false;
             }
             let glance = clock.now().after(GLANCE);
             if due <= glance {
-                clock.sleep_until(due);
+                clock.sleep_until(due.before(early));
+                while clock.now() < due {
+                    std::hint::spin_loop();
+                }
                 return true;
             }
             clock.sleep_until(glance);
@@ -150,10 +163,75 @@ impl Load<'_> {
     }
 }
 
+/// How long before each due time the load's thread gets up.
+fn early(workload: &LatencyWorkload) -> Duration {
+    EARLY.min(workload.arrival.mean() / workload.users.max(1) / WATCHED)
+}
+
 /// Asks the kernel to end this thread's sleeps as exactly as it can: its default slack of 50 µs
 /// would be most of the lag. Without it the lag grows and says so.
 fn sharpen_timer() {
     if let Err(error) = nix::sys::prctl::set_timerslack(1) {
         tracing::warn!(%error, "timer slack not set");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plan::{Arrival, PayloadSource},
+        units::Bytes,
+        workload::payload::Payloads,
+    };
+
+    /// Takes every message and does nothing with it.
+    struct Nowhere;
+
+    impl Fleet for Nowhere {
+        fn send(&mut self, _: User, _: Stamp, _: &[u8]) -> Result<(), SendError> {
+            Ok(())
+        }
+
+        fn flush(&mut self) {}
+    }
+
+    fn workload(users: u32, mean: Duration) -> LatencyWorkload {
+        LatencyWorkload {
+            users,
+            payload: Bytes(10),
+            payload_source: PayloadSource::Seeded,
+            messages: 5,
+            arrival: Arrival::Constant { mean },
+            warmup: Duration::ZERO,
+            drain: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn whoever_gets_up_early_still_sends_nothing_before_it_is_due() {
+        let workload = workload(20, Duration::from_millis(40));
+        assert_eq!(early(&workload), EARLY);
+        let clock = Clock::start();
+        let payloads = Payloads::new(1, 10, PayloadSource::Seeded);
+        let recorder = Arc::new(Recorder::new(clock, 20, 100, payloads));
+        let mut load = Load {
+            recorder: Arc::clone(&recorder),
+            stop: &AtomicBool::new(false),
+            fleet: &mut Nowhere,
+        };
+        load.paced(&workload, 1, 0, clock.now()).unwrap();
+        let lag = recorder.durations().lag;
+        assert_eq!((lag.count(), lag.negative()), (100, 0));
+    }
+
+    #[test]
+    fn watching_the_clock_takes_a_twentieth_of_a_core_at_most() {
+        let second = Duration::from_secs(1);
+        for users in [1, 100, 1_000, 50_000] {
+            let share = early(&workload(users, second)) * users;
+            assert!(share <= second / WATCHED, "{users} users: {share:?} of each second");
+        }
+        assert!(early(&workload(1_000, second)) >= Duration::from_micros(50));
     }
 }

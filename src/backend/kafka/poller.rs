@@ -140,7 +140,8 @@ pub(super) struct Line {
 impl Line {
     /// Makes sure that the poller looks at this line: to be called when librdkafka took a message.
     pub(super) fn list(&self) {
-        if !self.listed.swap(true, SeqCst) {
+        // Nearly always it is listed: looking costs less than writing what the poller reads, too.
+        if !self.listed.load(SeqCst) && !self.listed.swap(true, SeqCst) {
             lock(&self.hall.woken).push(self.user);
             self.hall.wake();
         }
