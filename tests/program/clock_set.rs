@@ -1,9 +1,5 @@
 //! The system clock is set forward and back by an hour in the middle of a load: no duration
 //! changes. It is set for hubmark alone, by a library that is loaded before the C library.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
-
-mod common;
-mod support_faults;
 
 use std::{
     fs,
@@ -14,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use support_faults::{Bench, program};
+use crate::support_faults::{Bench, program};
 
 const HOUR: i64 = 3_600;
 /// Longer than anything here takes, and far shorter than an hour.
@@ -59,10 +55,10 @@ fn no_duration_changes_when_the_system_clock_is_set() {
         set(hours);
     }
     going.end_within(Duration::from_mins(4)).says(0, &[]);
-    let record = common::read(&bench.record_file().unwrap());
+    let record = crate::common::read(&bench.record_file().unwrap());
     let ahead = record.started.as_second() - before.as_second();
     assert!(ahead >= HOUR, "the clock was not set for process {}: {ahead}", process::id());
-    let repetition = common::only(&record);
+    let repetition = crate::common::only(&record);
     let ledger = repetition.ledger;
     assert_eq!((ledger.delivered, ledger.acked), (ledger.planned, ledger.planned), "{ledger:?}");
     let latency = &repetition.latency;

@@ -1,9 +1,5 @@
 //! The screen when it is ended from outside: the run ends in order and the terminal is given back.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
-
-mod support_faults;
-
 use std::{
     io::{Read, Write},
     process::Stdio,
@@ -11,13 +7,13 @@ use std::{
     thread,
 };
 
+use crate::support_faults::{Bench, NO_ENGINE, program, runs, until};
 use hubmark::record::Status;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use support_faults::{Bench, NO_ENGINE, program, runs, until};
 
 /// What turns the alternate screen on and off, and shows the cursor.
 const TAKEN: &str = "\x1b[?1049h";

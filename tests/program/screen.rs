@@ -1,9 +1,5 @@
 //! The program itself in a terminal: what it draws, what its keys do, and how it leaves.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod terminal;
-
 use std::{
     process::{Command, Stdio},
     sync::Arc,
@@ -20,7 +16,7 @@ use nix::sys::signal::Signal;
 use portable_pty::CommandBuilder;
 use tokio_util::sync::CancellationToken;
 
-use terminal::{Folders, LAST_PROFILE, SETUP, Terminal, hubmark};
+use crate::terminal::{Folders, LAST_PROFILE, SETUP, Terminal, hubmark};
 
 /// Messages of each user in a run that is over at once.
 const FEW: u32 = 3;
@@ -386,7 +382,7 @@ async fn panicking_screen() {
 #[test]
 fn a_panic_is_told_on_a_restored_terminal() {
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--nocapture", "panicking_screen"]);
+    command.args(["--ignored", "--exact", "--nocapture", "screen::panicking_screen"]);
     command.env(PANIC, "1");
     let mut terminal = Terminal::open(command, 80, 24);
     terminal.wait("told after the screen");

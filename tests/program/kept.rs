@@ -1,9 +1,5 @@
 //! Runs that are kept: the connection is lost, and the screen comes back to the run.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod terminal;
-
 use std::{
     fs,
     os::unix::{fs::PermissionsExt, net::UnixListener},
@@ -18,7 +14,7 @@ use nix::{
     unistd::Pid,
 };
 
-use terminal::{Folders, SETUP, Terminal, hubmark};
+use crate::terminal::{Folders, SETUP, Terminal, hubmark};
 
 /// Messages of each user in a run that is never waited for.
 const MANY: u32 = 100_000;

@@ -1,7 +1,5 @@
 //! The local hub: what it starts, how it watches, and that nothing is left behind.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

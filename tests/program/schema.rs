@@ -1,12 +1,9 @@
 //! The record's schema: what is published under `assets/` is what the program writes, and what is
 //! not a record is refused with a clear word.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
-
-mod common;
 
 use std::fs;
 
-use common::{Home, SCHEMA_FILE, SHORT, objections};
+use crate::common::{Home, SCHEMA_FILE, SHORT, objections};
 use hubmark::record::{Record, SCHEMA};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
