@@ -5,13 +5,20 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{keys::Keymap, model::Bell, symbols::Symbols, theme::Theme};
+use super::{
+    keys::Keymap,
+    model::Bell,
+    symbols::Symbols,
+    theme::{Depth, Theme},
+};
 
 /// What an operator may choose.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Preferences {
     /// The styles.
     pub theme: Theme,
+    /// How many colours the terminal shows.
+    pub depth: Depth,
     /// What the terminal can show.
     pub symbols: Symbols,
     /// Whether a crossed threshold is heard.
@@ -73,6 +80,7 @@ impl Preferences {
         };
         Ok(Self {
             theme: file.theme.shown(&variable),
+            depth: Depth::of(&variable),
             symbols,
             bell: if file.bell { Bell::Rings } else { Bell::Silent },
             mouse: if file.mouse == Some(false) { Mouse::Terminal } else { Mouse::Screen },

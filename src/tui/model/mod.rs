@@ -36,7 +36,7 @@ use super::{
     outside::{Ask, BackendOption, Outcome, ProfileEntry},
     preferences::{Preferences, Runs},
     symbols::Symbols,
-    theme::Theme,
+    theme::{Depth, Theme},
 };
 use crate::event::End;
 
@@ -193,6 +193,8 @@ pub struct Model {
     pub overlay: Option<Overlay>,
     /// The styles.
     pub theme: Theme,
+    /// How many colours the terminal shows.
+    pub depth: Depth,
     /// What the terminal can show.
     pub symbols: Symbols,
     /// The keys.
@@ -223,6 +225,7 @@ impl Model {
             screen: Screen::Setup,
             overlay: None,
             theme: preferences.theme,
+            depth: preferences.depth,
             symbols: preferences.symbols,
             keys: preferences.keys,
             bell: preferences.bell,

@@ -44,6 +44,7 @@ const SMALLEST: (u16, u16) = (80, 24);
 pub fn view(model: &Model, frame: &mut Frame) {
     unfolded(model, frame);
     model.symbols.fold(frame.buffer_mut());
+    model.theme.paint(model.depth, frame.buffer_mut());
 }
 
 fn unfolded(model: &Model, frame: &mut Frame) {

@@ -1,7 +1,12 @@
 //! Styles by meaning. Colours are never the only carrier: what is wrong also has a word and a sign.
 
+mod palette;
+
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
+
+pub use palette::Depth;
+use palette::Role;
 
 /// The styles of one terminal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -11,25 +16,14 @@ pub enum Theme {
     #[default]
     #[serde(rename = "16")]
     Sixteen,
-    /// For a dark background, of 256 colours.
+    /// Its own colours on a dark background of its own.
     Dark,
-    /// For a light background, of 256 colours.
+    /// Its own colours on a light background of its own.
     Light,
-    /// The brightest of the sixteen colours, and frames as bright as text.
+    /// The brightest colours on black, and frames as bright as text.
     HighContrast,
     /// Bold, dim and reversed only.
     None,
-}
-
-/// What a colour is for.
-#[derive(Debug, Clone, Copy)]
-enum Role {
-    Border,
-    Accent,
-    Second,
-    Good,
-    Warn,
-    Bad,
 }
 
 impl Theme {
@@ -59,49 +53,33 @@ impl Theme {
         Self::ALL[(here + 1) % Self::ALL.len()].0
     }
 
-    /// What a terminal shows of this theme: no colours where `NO_COLOR` is set, and the sixteen
-    /// where `TERM` and `COLORTERM` promise no more.
+    /// This theme, or none where `NO_COLOR` is set.
     #[must_use]
     pub fn shown(self, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        if set("NO_COLOR").is_some() {
-            return Self::None;
-        }
-        let many = set("COLORTERM").is_some()
-            || set("TERM").is_some_and(|term| term.contains("256color") || term.contains("direct"));
-        match self {
-            Self::Dark | Self::Light if !many => Self::Sixteen,
-            other => other,
-        }
+        let colourless = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if colourless { Self::None } else { self }
     }
 
     fn colour(self, role: Role) -> Style {
-        use Role::{Accent, Bad, Border, Good, Second, Warn};
-        let colour = match (self, role) {
-            (Self::None, _) => return Style::new(),
-            (Self::Sixteen, Border) => Color::DarkGray,
-            (Self::Sixteen, Accent) => Color::Cyan,
-            (Self::Sixteen, Second) => Color::Magenta,
-            (Self::Sixteen, Good) => Color::Green,
-            (Self::Sixteen, Warn) => Color::Yellow,
-            (Self::Sixteen | Self::HighContrast, Bad) => Color::Red,
-            (Self::Dark, Border) => Color::Indexed(240),
-            (Self::Dark, Accent) => Color::Indexed(80),
-            (Self::Dark, Second) => Color::Indexed(176),
-            (Self::Dark, Good) => Color::Indexed(114),
-            (Self::Dark, Warn) => Color::Indexed(221),
-            (Self::Dark, Bad) => Color::Indexed(160),
-            (Self::Light, Border) => Color::Indexed(248),
-            (Self::Light, Accent) => Color::Indexed(25),
-            (Self::Light, Second) => Color::Indexed(127),
-            (Self::Light, Good) => Color::Indexed(28),
-            (Self::Light, Warn) => Color::Indexed(130),
-            (Self::Light, Bad) => Color::Indexed(124),
-            (Self::HighContrast, Border) => Color::Reset,
-            (Self::HighContrast, Accent) => Color::LightCyan,
-            (Self::HighContrast, Second) => Color::LightMagenta,
-            (Self::HighContrast, Good) => Color::LightGreen,
-            (Self::HighContrast, Warn) => Color::LightYellow,
+        if let Some(ink) = self.ink(role) {
+            return Style::new().fg(ink);
+        }
+        if self == Self::None {
+            return Style::new();
+        }
+        let colour = match role {
+            Role::Border => Color::DarkGray,
+            Role::Accent => Color::Cyan,
+            Role::Second => Color::Magenta,
+            Role::Good => Color::Green,
+            Role::Warn => Color::Yellow,
+            Role::Bad | Role::Limit => Color::Red,
+            Role::OnBad => Color::White,
+            Role::Ground | Role::Text | Role::Label => Color::Reset,
+            Role::Shade(shade) => {
+                let shades = [Color::Blue, Color::Cyan, Color::Yellow, Color::Red];
+                shades[usize::from(shade).min(shades.len() - 1)]
+            }
         };
         Style::new().fg(colour)
     }
@@ -120,8 +98,8 @@ impl Theme {
     /// Words beside numbers, units, axes.
     pub fn label(self) -> Style {
         match self {
-            Self::HighContrast => Style::new().fg(Color::Reset),
-            _ => Style::new().fg(Color::Reset).add_modifier(Modifier::DIM),
+            Self::Sixteen | Self::None => Style::new().fg(Color::Reset).add_modifier(Modifier::DIM),
+            Self::Dark | Self::Light | Self::HighContrast => self.colour(Role::Label),
         }
     }
 
@@ -152,32 +130,20 @@ impl Theme {
 
     /// Something went wrong: the brightest thing on the screen.
     pub fn bad(self) -> Style {
-        match (self, self.colour(Role::Bad).fg) {
-            (Self::None, _) | (_, None) => {
-                Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED)
-            }
-            (_, Some(red)) => Style::new().fg(Color::White).bg(red).add_modifier(Modifier::BOLD),
+        match self.colour(Role::Bad).fg {
+            None => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            Some(red) => self.colour(Role::OnBad).bg(red).add_modifier(Modifier::BOLD),
         }
     }
 
     /// A limit, drawn as a line.
     pub fn bad_line(self) -> Style {
-        self.colour(Role::Bad)
+        self.colour(Role::Limit)
     }
 
     /// From few to many.
     pub fn shades(self) -> [Style; 4] {
-        let indexed =
-            |colours: [u8; 4]| colours.map(|colour| Style::new().fg(Color::Indexed(colour)));
-        match self {
-            Self::None => [Style::new(); 4],
-            Self::Dark => indexed([24, 31, 80, 195]),
-            Self::Light => indexed([153, 110, 67, 18]),
-            Self::Sixteen | Self::HighContrast => {
-                [Color::Blue, Color::Cyan, Color::Yellow, Color::Red]
-                    .map(|colour| Style::new().fg(colour))
-            }
-        }
+        [0, 1, 2, 3].map(|shade| self.colour(Role::Shade(shade)))
     }
 
     /// The line that has the keys.
@@ -191,16 +157,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_theme_is_shown_as_the_terminal_can() {
+    fn a_theme_is_shown_where_colours_are_wanted() {
         let shown = |theme: Theme, variables: &[(&str, &str)]| {
             theme.shown(|name| {
                 let found = variables.iter().find(|(variable, _)| *variable == name);
                 found.map(|(_, value)| (*value).to_owned())
             })
         };
-        assert_eq!(shown(Theme::Dark, &[("TERM", "xterm-256color")]), Theme::Dark);
-        assert_eq!(shown(Theme::Dark, &[("TERM", "linux")]), Theme::Sixteen);
-        assert_eq!(shown(Theme::Light, &[("COLORTERM", "truecolor")]), Theme::Light);
+        assert_eq!(shown(Theme::Dark, &[("TERM", "linux")]), Theme::Dark);
         assert_eq!(shown(Theme::HighContrast, &[("NO_COLOR", "1")]), Theme::None);
         assert_eq!(shown(Theme::HighContrast, &[("NO_COLOR", "")]), Theme::HighContrast);
     }
