@@ -7,6 +7,7 @@ use crate::{
     measure::{Durations, Ledger, Spread, Vitals},
     plan::{LOST, THROTTLED, Threshold},
     record::Resources,
+    units::human_duration,
 };
 
 /// What limits are put to.
@@ -50,23 +51,32 @@ pub fn alarm(
 /// The thresholds that a repetition crossed, each in words.
 pub fn crossed(thresholds: &[Threshold], outcome: &Outcome<'_>) -> Vec<String> {
     let crossing = |Threshold { metric, at_most }: &Threshold| {
-        let (value, unit, unknown) = match metric.as_str() {
-            LOST => (Some(outcome.ledger.lost as f64), "", ""),
+        let (value, unknown) = match metric.as_str() {
+            LOST => (Some(outcome.ledger.lost as f64), ""),
             THROTTLED => {
                 let time = throttled(outcome.resources, outcome.hub);
-                (time.map(micros), " µs", "nothing on this hub counts it")
+                (time.map(micros), "nothing on this hub counts it")
             }
-            metric => (duration(metric, outcome.durations), " µs", "too few samples"),
+            metric => (duration(metric, outcome.durations), "too few samples"),
+        };
+        let written = |value: f64| {
+            if metric == LOST { format!("{value:.0}") } else { in_words(value) }
         };
         match value {
             Some(value) if value > *at_most => {
-                Some(format!("{metric} is {value:.0}{unit}, above {at_most:.0}{unit}"))
+                Some(format!("{metric} is {}, above {}", written(value), written(*at_most)))
             }
             Some(_) => None,
             None => Some(format!("{metric} could not be decided: {unknown}")),
         }
     };
     thresholds.iter().filter_map(crossing).collect()
+}
+
+/// Microseconds as people read them.
+fn in_words(micros: f64) -> String {
+    let time = Duration::try_from_secs_f64(micros / 1e6).unwrap_or(Duration::MAX);
+    human_duration(time)
 }
 
 fn micros(time: Duration) -> f64 {
@@ -160,15 +170,12 @@ mod tests {
         let free = both(server(5, 5), server(0, 0));
         assert!(judged(&limit(THROTTLED, 0.0), &free, &hub(&[0, 0])).is_empty());
         let held = both(server(5, 5), server(100, 350));
-        assert_eq!(
-            judged(&limit(THROTTLED, 0.0), &held, &[]),
-            ["throttled is 250000 µs, above 0 µs"]
-        );
+        assert_eq!(judged(&limit(THROTTLED, 0.0), &held, &[]), ["throttled is 250 ms, above 0 s"]);
         assert!(judged(&limit(THROTTLED, 250_000.0), &held, &[]).is_empty());
         // Bit 2 is the firmware's "throttled"; it outweighs what the server's limit did.
         assert_eq!(
             judged(&limit(THROTTLED, 0.0), &held, &hub(&[0, 4, 4])),
-            ["throttled is 2000000 µs, above 0 µs"]
+            ["throttled is 2 s, above 0 s"]
         );
         let started_anew = both(server(5, 5), server(900, 40));
         assert!(judged(&limit(THROTTLED, 40_000.0), &started_anew, &[]).is_empty());

@@ -314,3 +314,31 @@ fn a_long_point_leaves_a_gap_before_the_repetition() {
     let frame = stage.frame(80, 24);
     assert!(frame.lines().next().is_some_and(|line| line.contains("100 B  rep 1/3")), "{frame}");
 }
+
+#[test]
+fn a_server_at_its_limit_is_loud() {
+    let plan = |cpus: f64| {
+        let mut plan = fixture::first_look();
+        plan.hub.limits.cpus = Some(crate::units::Cpus(cpus));
+        plan
+    };
+    let used = |cpus: f64, limit: f64| {
+        let plan = plan(limit);
+        let mut stage = Stage::live(&plan);
+        stage.tell(fixture::repetition_until(&plan, 0, 5, 104.0));
+        let mut snapshot = fixture::snapshot(&plan.points[0], 6, 104.0);
+        for load in snapshot.servers.values_mut() {
+            load.cpu_cores = Some(cpus);
+        }
+        stage.tell(vec![Event::Snapshot(Box::new(snapshot))]);
+        stage
+    };
+    let red = |stage: &Stage| stage.cells(80, 24, |cell| cell.bg == Color::Red);
+    let stage = used(0.099, 0.1);
+    assert!(red(&stage).contains("▲0.099/0.1 cores"), "{}", stage.frame(80, 24));
+    let stage = used(0.05, 0.1);
+    assert!(!red(&stage).contains("cores"));
+    assert!(stage.frame(80, 24).contains(" 0.050/0.1 cores"), "{}", stage.frame(80, 24));
+    let stage = used(1.96, 2.0);
+    assert!(red(&stage).contains("▲1.96 of 2 cores"), "{}", stage.frame(80, 24));
+}

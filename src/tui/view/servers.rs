@@ -10,7 +10,11 @@ use ratatui::{
 
 use super::{live::Scene, title, words};
 use crate::format::{self, MISSING};
-use crate::{measure::Load, tui::widgets::Spark, units::Bytes};
+use crate::{
+    measure::Load,
+    tui::{theme::Theme, widgets::Spark},
+    units::Bytes,
+};
 
 /// Narrowest panel of a server.
 const SERVER: u16 = 27;
@@ -51,11 +55,24 @@ fn cores(scene: &Scene) -> Option<f64> {
     limit.or(hub)
 }
 
-fn cpu(load: Option<&Load>, cores: Option<f64>) -> String {
+/// Share of a limit on CPU from which a server is held back by it.
+const HELD_BACK: f64 = 0.95;
+
+/// Whether a server uses all that its own limit lets it.
+fn is_held_back(scene: &Scene, load: Option<&Load>) -> bool {
+    let limit = scene.live.plan.hub.limits.cpus;
+    let used = load.and_then(|load| load.cpu_cores);
+    limit.zip(used).is_some_and(|(limit, used)| used >= HELD_BACK * limit.0)
+}
+
+fn cpu(load: Option<&Load>, cores: Option<f64>, is_held_back: bool) -> String {
     let used = format::optional(load.and_then(|load| load.cpu_cores));
+    let sign = if is_held_back { "▲" } else { "" };
     match cores {
-        Some(cores) => format!("{used} of {} cores", trimmed(cores)),
-        None => format!("{used} cores"),
+        // Both with three figures and a point are too long for a word between them.
+        Some(cores) if cores.fract() != 0.0 => format!("{sign}{used}/{} cores", trimmed(cores)),
+        Some(cores) => format!("{sign}{used} of {} cores", trimmed(cores)),
+        None => format!("{sign}{used} cores"),
     }
 }
 
@@ -96,6 +113,8 @@ struct Measure {
     now: String,
     /// The value that it may not exceed, where there is one.
     limit: Option<f64>,
+    /// Whether the limit holds the server back.
+    is_held_back: bool,
     /// How a value is written.
     words: fn(Option<f64>) -> String,
 }
@@ -105,6 +124,15 @@ impl Measure {
     fn spark(&self, style: Style) -> Spark<'_> {
         let values = self.drawn.as_ref().unwrap_or(&self.history);
         Spark { values, full: self.full, style }
+    }
+
+    /// The style of its present value: loud where a limit holds the server back.
+    fn style(&self, theme: Theme) -> Style {
+        match (self.now == MISSING, self.is_held_back) {
+            (true, _) => theme.label(),
+            (false, true) => theme.bad(),
+            (false, false) => Style::new(),
+        }
     }
 
     /// The mean of what was measured.
@@ -153,8 +181,9 @@ fn measures(scene: &Scene, loads: &[Load]) -> [Measure; 4] {
             history: cpu_history,
             drawn: None,
             full: full_cpu,
-            now: cpu(last, cores(scene)),
+            now: cpu(last, cores(scene), is_held_back(scene, last)),
             limit: cores(scene),
+            is_held_back: is_held_back(scene, last),
             words: of_cores,
         },
         Measure {
@@ -164,6 +193,7 @@ fn measures(scene: &Scene, loads: &[Load]) -> [Measure; 4] {
             full: full[0],
             now: memory(last),
             limit: limits.memory.map(|Bytes(bytes)| bytes as f64),
+            is_held_back: false,
             words: of_memory,
         },
         Measure {
@@ -173,6 +203,7 @@ fn measures(scene: &Scene, loads: &[Load]) -> [Measure; 4] {
             full: full[1],
             now: disk(last),
             limit: limits.disk_write.map(|rate| rate.0),
+            is_held_back: false,
             words: format::rate,
         },
         Measure {
@@ -182,6 +213,7 @@ fn measures(scene: &Scene, loads: &[Load]) -> [Measure; 4] {
             full: full[2],
             now: network(last),
             limit: None,
+            is_held_back: false,
             words: format::rate,
         },
     ]
@@ -208,8 +240,9 @@ fn server(scene: &Scene, role: &str, loads: &[Load], frame: &mut Frame, area: Re
             bottom(label),
         );
         frame.render_widget(measure.spark(theme.data()), spark);
-        let style = if measure.now == MISSING { theme.label() } else { Style::new() };
-        let now = Line::styled(format!("{} ", measure.now), style).right_aligned();
+        let style = measure.style(theme);
+        let now = Line::from(vec![Span::styled(measure.now.clone(), style), Span::raw(" ")]);
+        let now = now.right_aligned();
         frame.render_widget(now, bottom(number));
         if rows >= 2 && measure.max().is_some() {
             let max = format!("max {} ", (measure.words)(measure.max()));
@@ -263,16 +296,17 @@ pub fn alone(scene: &Scene, frame: &mut Frame, area: Rect) {
             let name = Line::from(Span::styled(measure.name, theme.label()));
             frame.render_widget(name, bottom(label));
             frame.render_widget(measure.spark(theme.data()), spark);
+            let now = format!("{:>20}", measure.now);
             let text = format!(
-                "{:>20}{:>13}{:>13}{:>13}",
-                measure.now,
+                "{:>13}{:>13}{:>13}",
                 (measure.words)(measure.mean()),
                 (measure.words)(measure.max()),
                 measure
                     .limit
                     .map_or_else(|| "none".to_owned(), |limit| (measure.words)(Some(limit))),
             );
-            frame.render_widget(Line::raw(text), bottom(numbers));
+            let line = Line::from(vec![Span::styled(now, measure.style(theme)), Span::raw(text)]);
+            frame.render_widget(line, bottom(numbers));
         }
     }
 }
