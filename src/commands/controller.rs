@@ -32,7 +32,7 @@ impl EngineController {
 /// Why that cannot be asked for, and what to do.
 pub fn prepare(request: &Request) -> Result<engine::Request, String> {
     let profile = parse(&request.profile.text, &request.overrides).map_err(|problems| {
-        problems.into_iter().map(|problem| problem.text).collect::<Vec<_>>().join("\n")
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     })?;
     let resume = match &request.resume {
         Some(path) => Some(store::load(path).map_err(|error| error.to_string())?),

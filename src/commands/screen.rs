@@ -44,7 +44,7 @@ pub fn open(runtime: &Runtime, look: &ScreenArgs, attached: Option<Attached>) ->
     let terminate = CancellationToken::new();
     runtime.spawn(terminate_on_signal(terminate.clone()));
     let inputs = Inputs {
-        shelf: Arc::new(Outside { runtime: runtime.handle().clone() }),
+        shelf: Arc::new(Outside::new(runtime.handle().clone())),
         profiles: profiles(),
         backends: backends(),
         planner: Arc::new(FormPlanner),
@@ -176,23 +176,8 @@ impl Planner for FormPlanner {
         if let Err(error) = engine::check(&plan) {
             lines.insert(0, format!("! {}", error.to_string().replace('\n', " ")));
         }
-        Ok(PlanPreview { plan, lines, seconds, usual: usual(&profile) })
+        Ok(PlanPreview::new(&profile, plan, lines, seconds))
     }
-}
-
-/// What the keys of a profile of this kind come to where nobody gives them.
-fn usual(profile: &Profile) -> Vec<(String, String)> {
-    let given = ["backend", "workload.kind"];
-    let given: Vec<_> = given
-        .into_iter()
-        .filter_map(|key| Override::new(key, &listed(&profile.text(key)?)).ok())
-        .collect();
-    // A kind that asks for more has no defaults of its own to tell.
-    let Ok(bare) = Profile::parse_with("name = \"bare\"", &given, &backend::catalogue()) else {
-        return Vec::new();
-    };
-    let keys = profile::keys::KEYS.iter().filter(|key| key.path != "name");
-    keys.filter_map(|key| Some((key.path.to_owned(), bare.text(key.path)?))).collect()
 }
 
 /// The form's changes as the profile reads them.
@@ -201,13 +186,9 @@ pub fn changes(overrides: &[(String, String)]) -> Result<Vec<Override>, profile:
 }
 
 pub fn parse(text: &str, overrides: &[(String, String)]) -> Result<Profile, Vec<Problem>> {
-    let told = |problem: &profile::Problem| Problem {
-        key: Some(problem.key.clone()).filter(|key| !key.is_empty()),
-        text: problem.to_string(),
-    };
-    let overrides = changes(overrides).map_err(|problem| vec![told(&problem)])?;
+    let overrides = changes(overrides).map_err(|problem| vec![Problem::from(&problem)])?;
     Profile::parse_with(text, &overrides, &backend::catalogue())
-        .map_err(|problems| problems.list.iter().map(told).collect())
+        .map_err(|problems| problems.list.iter().map(Problem::from).collect())
 }
 
 /// `100, 400` as people write it is a list to a profile.

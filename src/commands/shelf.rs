@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use tokio::{runtime::Handle, sync::mpsc};
@@ -34,17 +35,23 @@ use crate::{
     tui::{Ask, Export, HubPlace, Opened, ProfileEntry, Shelf, Told},
 };
 
+/// What is said of images whose making was stopped.
+const STOPPED: &str =
+    "stopped; what was finished is kept, and making them again goes on from there";
+
 /// The records folder, with the index of heads among this program's own state; the operator's own
 /// profiles; the doctor.
 pub struct Outside {
     /// Where the doctor's questions to an engine are asked.
-    pub runtime: Handle,
+    runtime: Handle,
+    /// Cancelled to stop the images that are being made.
+    images: Mutex<CancellationToken>,
 }
 
 impl Shelf for Outside {
     fn answer(&self, ask: &Ask, tell: &dyn Fn(Told)) -> Told {
         match ask {
-            Ask::List => Told::Listed(list()),
+            Ask::List => Told::Listed(list(tell)),
             Ask::Open(path) => Told::Opened(open(path).map(Box::new)),
             Ask::Compare(a, b) => Told::Opened(compared(a, b).map(Box::new)),
             Ask::Label(path, label) => Told::Listed(
@@ -53,9 +60,9 @@ impl Shelf for Outside {
                     .map_err(|error| {
                         format!("tags and note of {} were not kept: {error}", path.display())
                     })
-                    .and_then(|()| list()),
+                    .and_then(|()| list(tell)),
             ),
-            Ask::Remove(path) => Told::Listed(remove(path).and_then(|()| list())),
+            Ask::Remove(path) => Told::Listed(remove(path).and_then(|()| list(tell))),
             Ask::Hubs => Told::Hubs(hubs()),
             Ask::Build(plan) => Told::Built(self.build(plan, tell)),
             Ask::Check(plan) => Told::Checked(self.check(plan)),
@@ -67,15 +74,26 @@ impl Shelf for Outside {
             Ask::Export(path, export) => Told::Exported(write(path, *export)),
         }
     }
+
+    fn stop_images(&self) {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    }
 }
 
 impl Outside {
+    /// With questions to an engine asked on `runtime`.
+    pub fn new(runtime: Handle) -> Self {
+        Self { runtime, images: Mutex::default() }
+    }
+
     /// Makes a plan's images on its hub, one after the other; their names.
     fn build(&self, plan: &Plan, tell: &dyn Fn(Told)) -> Result<Vec<String>, String> {
         let images = engine::images(plan).map_err(|error| error.to_string())?;
         if images.is_empty() {
             return Ok(Vec::new());
         }
+        let cancel = CancellationToken::new();
+        *self.images.lock().unwrap_or_else(PoisonError::into_inner) = cancel.clone();
         let made = async {
             let hub = hub::open(plan, NO_RUN).await?;
             for image in &images {
@@ -85,12 +103,14 @@ impl Outside {
                         tell(Told::Image(step));
                     }
                 };
-                let cancel = CancellationToken::new();
-                tokio::join!(hub.provide(image, sender, cancel), relay).0?;
+                tokio::join!(hub.provide(image, sender, cancel.clone()), relay).0?;
             }
             Ok::<_, HubError>(())
         };
-        self.runtime.block_on(made).map_err(|error| error.to_string())?;
+        self.runtime.block_on(made).map_err(|error| match error {
+            HubError::Cancelled => STOPPED.to_owned(),
+            error => error.to_string(),
+        })?;
         Ok(images.iter().map(|image| image.reference().to_owned()).collect())
     }
 
@@ -133,11 +153,11 @@ fn library() -> Result<Library, String> {
 }
 
 fn keep(name: &str, text: &str, overrides: &[(String, String)], replace: bool) -> Profiles {
-    parse(text, overrides).map_err(|problems| {
-        problems.into_iter().map(|problem| problem.text).collect::<Vec<_>>().join("; ")
+    let made = parse(text, overrides).map_err(|problems| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     })?;
     let changes = changes(overrides).map_err(|problem| problem.to_string())?;
-    let text = profile::edited(text, Some(name), &changes)?;
+    let text = profile::edited(text, Some(name), &changes, Some(&made))?;
     library()?.keep(name, &text, replace).map_err(|error| error.to_string())?;
     Ok((profiles(), name.to_owned()))
 }
@@ -145,7 +165,7 @@ fn keep(name: &str, text: &str, overrides: &[(String, String)], replace: bool) -
 fn rename(from: &str, to: &str) -> Profiles {
     let library = library()?;
     let source = library.find(from).map_err(|error| error.to_string())?;
-    let text = profile::edited(&source.text, Some(to), &[])?;
+    let text = profile::edited(&source.text, Some(to), &[], None)?;
     library.keep(to, &text, false).map_err(|error| error.to_string())?;
     library.remove(from).map_err(|error| error.to_string())?;
     Ok((profiles(), to.to_owned()))
@@ -156,10 +176,11 @@ fn forget(name: &str) -> Profiles {
     Ok((profiles(), String::new()))
 }
 
-fn list() -> Result<Vec<index::Head>, String> {
+fn list(tell: &dyn Fn(Told)) -> Result<Vec<index::Head>, String> {
     let folder = paths::records().map_err(|error| error.to_string())?;
     let index = paths::state().ok().map(|state| state.join("records-index.json"));
-    index::heads(&folder, index.as_deref()).map_err(|error| error.to_string())
+    let tell = |heads: &[index::Head], of| tell(Told::Listing(heads.to_vec(), of));
+    index::heads(&folder, index.as_deref(), &tell).map_err(|error| error.to_string())
 }
 
 fn load(path: &Path) -> Result<Record, String> {

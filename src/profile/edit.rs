@@ -3,13 +3,21 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::{Override, set};
+use super::{Override, Profile, keys::KEYS, set};
 
 /// The text with other values for some keys, and with another name where one is given.
 ///
+/// `made` is the profile that the changes make of the text. What its kind of workload has no more
+/// stays in the text as a comment: it could be wanted again, and as a value it would be wrong.
+///
 /// # Errors
 /// When the text is no TOML.
-pub fn edited(text: &str, name: Option<&str>, changes: &[Override]) -> Result<String, String> {
+pub fn edited(
+    text: &str,
+    name: Option<&str>,
+    changes: &[Override],
+    made: Option<&Profile>,
+) -> Result<String, String> {
     let mut document: DocumentMut =
         text.parse().map_err(|error| format!("the profile's text is no TOML: {error}"))?;
     let root: &mut dyn TableLike = document.as_table_mut();
@@ -22,7 +30,66 @@ pub fn edited(text: &str, name: Option<&str>, changes: &[Override]) -> Result<St
         let value = value.parse::<Value>().unwrap_or_else(|_| Value::from(value));
         put(root, &set::path(key).unwrap_or_default(), value);
     }
+    if let Some(made) = made {
+        let of_a_kind = KEYS.iter().filter(|key| !key.only.is_empty());
+        for key in of_a_kind.filter(|key| made.text(key.path).is_none()) {
+            let path: Vec<&str> = key.path.split('.').collect();
+            retire(document.as_table_mut(), &path);
+        }
+    }
     Ok(document.to_string())
+}
+
+/// Makes a comment of the value at a place, where there is one. A table that has nothing left goes
+/// with its last value.
+fn retire(table: &mut Table, path: &[&str]) {
+    match *path {
+        [key] => comment_out(table, key),
+        [key, ref rest @ ..] => {
+            if let Some(inner) = table.get_mut(key).and_then(Item::as_table_mut) {
+                return retire(inner, rest);
+            }
+            let Some(inner) = table.get_mut(key).and_then(Item::as_inline_table_mut) else {
+                return;
+            };
+            let [name] = *rest else { return };
+            if inner.len() > 1 {
+                // One line holds them all: a comment in it would hide those that stay.
+                inner.remove(name);
+            } else if inner.contains_key(name) {
+                comment_out(table, key);
+            }
+        }
+        [] => {}
+    }
+}
+
+/// Takes a key out of a table and leaves its line, with what stood before it, as a comment.
+fn comment_out(table: &mut Table, key: &str) {
+    let place = table.iter().position(|(name, _)| name == key);
+    let (Some(place), Some((name, item))) = (place, table.remove_entry(key)) else { return };
+    let before = name.leaf_decor().prefix().and_then(|text| text.as_str()).unwrap_or_default();
+    let line = format!("{} ={item}", name.get()).replace('\n', "\n# ");
+    let comment = format!("{before}# {line}");
+    // `remove_entry` keeps the others' order, so that the next one has this one's place now.
+    let names: Vec<String> = table.iter().map(|(name, _)| name.to_owned()).collect();
+    if let Some(next) = names.get(place)
+        && table.get(next).is_some_and(|item| !item.is_table())
+        && let Some(mut next) = table.key_mut(next)
+    {
+        let after = next.leaf_decor().prefix().and_then(|text| text.as_str()).unwrap_or_default();
+        let both = format!("{comment}\n{after}");
+        next.leaf_decor_mut().set_prefix(both);
+    } else if let Some(value) = place
+        .checked_sub(1)
+        .and_then(|place| names.get(place))
+        .and_then(|name| table.get_mut(name))
+        .and_then(Item::as_value_mut)
+    {
+        let after = value.decor().suffix().and_then(|text| text.as_str()).unwrap_or_default();
+        let both = format!("{after}\n{comment}");
+        value.decor_mut().set_suffix(both);
+    }
 }
 
 /// Puts a value at a place; tables on the way are made where there are none.
@@ -83,7 +150,7 @@ mod tests {
             Override::new("workload.arrival.mean", "2 s").unwrap(),
             Override::new("hub.limits.cpus", "0.5 cpus").unwrap(),
         ];
-        let new = edited(text, Some("b"), &changes).unwrap();
+        let new = edited(text, Some("b"), &changes, None).unwrap();
         for line in [
             "# mine",
             "name = \"b\"",
@@ -97,22 +164,77 @@ mod tests {
         assert!(new.contains("# the end"));
         let whole: toml::Table = toml::from_str(&new).unwrap();
         assert_eq!(whole["hub"]["limits"]["cpus"].as_str(), Some("0.5 cpus"));
-        assert_eq!(edited(text, None, &[]).unwrap(), text);
-        assert!(edited("= no", None, &[]).is_err());
+        assert_eq!(edited(text, None, &[], None).unwrap(), text);
+        assert!(edited("= no", None, &[], None).is_err());
     }
 
     #[test]
     fn a_table_gets_other_entries_and_keeps_its_comments() {
         let text = "[thresholds] # what must hold\n\"ack.p99\" = \"5 ms\" # soon\nlost = 0 # all\n";
         let change = r#"{ "ack.p99" = "6 ms", "delivery.p50" = "9 ms" }"#;
-        let new = edited(text, None, &[Override::new("thresholds", change).unwrap()]).unwrap();
+        let new =
+            edited(text, None, &[Override::new("thresholds", change).unwrap()], None).unwrap();
         let expected = "[thresholds] # what must hold\n\"ack.p99\" = \"6 ms\" # soon\n";
         assert!(new.starts_with(expected), "{new}");
         let whole: toml::Table = toml::from_str(&new).unwrap();
         let thresholds = whole["thresholds"].as_table().unwrap();
         assert_eq!(thresholds.len(), 2);
         assert_eq!(thresholds["delivery.p50"].as_str(), Some("9 ms"));
-        let none = edited(text, None, &[Override::new("thresholds", "{}").unwrap()]).unwrap();
+        let none = edited(text, None, &[Override::new("thresholds", "{}").unwrap()], None).unwrap();
         assert_eq!(none, "[thresholds] # what must hold\n");
+    }
+
+    #[test]
+    fn another_kind_of_workload_leaves_the_old_one_s_values_as_comments() {
+        let text = "# mine\nname = \"a\"\nbackend = \"builtin\"\n\n[workload] # played\n\
+                    kind = \"latency\" # for now\n# as long as it takes\nmessages = 20 # each\n\
+                    arrival = { mean = \"2 s\" } # slow\n# the sizes\npayload = [\n  \"1 B\",\n]\n\
+                    warmup = \"1 s\" # cold\n\n[run]\nrepetitions = 3 # enough\nseed = 1\n";
+        let catalogue = crate::backend::catalogue();
+        let changed = |changes: &[(&str, &str)]| {
+            let changes: Vec<_> =
+                changes.iter().map(|(key, value)| Override::new(key, value).unwrap()).collect();
+            let made = Profile::parse_with(text, &changes, &catalogue).unwrap();
+            let new = edited(text, None, &changes, Some(&made)).unwrap();
+            let read = Profile::parse(&new, &catalogue).unwrap_or_else(|error| {
+                panic!("{error}\n{new}");
+            });
+            assert_eq!(read.to_toml(), made.to_toml(), "{new}");
+            for line in text.lines() {
+                let line = line.trim();
+                assert!(
+                    new.contains(line)
+                        || changes.len() > 1
+                        || line.starts_with("kind")
+                        || line.starts_with("arrival"),
+                    "{line}:\n{new}"
+                );
+            }
+            new
+        };
+        let new = changed(&[("workload.kind", "throughput")]);
+        for line in [
+            "kind = \"throughput\" # for now",
+            "# as long as it takes\n# messages = 20 # each\n# arrival = { mean = \"2 s\" } # slow\n# the sizes\npayload",
+            "# warmup = \"1 s\" # cold\n\n[run]\nrepetitions = 3 # enough",
+        ] {
+            assert!(new.contains(line), "{line}:\n{new}");
+        }
+        let users = ("workload.users", "[100, 200]");
+        let new = changed(&[("workload.kind", "capacity"), users]);
+        assert!(new.contains("[run]\n# repetitions = 3 # enough\nseed = 1"), "{new}");
+        let new = changed(&[("workload.duration", "30 s"), ("run.seed", "2")]);
+        assert!(
+            new.contains("# messages = 20 # each\n") && new.contains("duration = \"30 s\""),
+            "{new}"
+        );
+        let poisson = r#"{ distribution = "poisson", mean = "1 s" }"#;
+        changed(&[("workload.arrival", poisson)]);
+        let inline = "arrival = { mean = \"2 s\", deviation = \"1 s\" }";
+        let text = text.replace("arrival = { mean = \"2 s\" }", inline);
+        let turned = [Override::new("workload.arrival.distribution", "constant").unwrap()];
+        let made = Profile::parse_with(&text, &turned, &catalogue).unwrap();
+        let new = edited(&text, None, &turned, Some(&made)).unwrap();
+        assert!(Profile::parse(&new, &catalogue).is_ok() && !new.contains("deviation"), "{new}");
     }
 }

@@ -29,12 +29,14 @@ mod save;
 mod set;
 mod tree;
 mod unroll;
+mod usual;
 mod values;
 
 pub use catalogue::Catalogue;
 pub use edit::edited;
 pub use library::{Builtin, Library, LibraryError, Source, builtin, find};
 pub use problem::{Origin, Problem, Problems};
+pub use read::usual_load;
 pub use set::Override;
 
 /// What the operator asks for: valid, with the defaults of absent keys filled in and sweeps still

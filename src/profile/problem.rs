@@ -70,17 +70,27 @@ impl fmt::Display for Problems {
     }
 }
 
+impl Problem {
+    /// The message without key and place: `0 is too small (allowed: …)`.
+    pub fn words(&self) -> String {
+        let mut words = self.message.clone();
+        if let Some(nearest) = &self.nearest {
+            words.extend([", did you mean ", nearest, "?"]);
+        }
+        if let Some(allowed) = &self.allowed {
+            words.extend([" (allowed: ", allowed, ")"]);
+        }
+        words
+    }
+}
+
 /// The message without its place: `workload.users: 0 is too small (allowed: …)`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }
-        f.write_str(&self.message)?;
-        if let Some(nearest) = &self.nearest {
-            write!(f, ", did you mean {nearest}?")?;
-        }
-        self.allowed.iter().try_for_each(|allowed| write!(f, " (allowed: {allowed})"))
+        f.write_str(&self.words())
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     Length, Profile, WorkloadKind, boxes,
     catalogue::SettingKind,
     keys::{self, KEYS, last},
+    values,
 };
 use crate::{
     plan::{Arrival, BackendChoice, FaultKind, LOST, Order, PayloadSource, Threshold},
@@ -50,6 +51,10 @@ impl Profile {
     /// The value of `key` as a person would write it in a form: `100, 400, 1000`, `250 ms`. `None`
     /// when the profile has none. [`Profile::set`] reads it back.
     pub fn text(&self, key: &str) -> Option<String> {
+        if key == keys::USERS.path {
+            let users: Vec<u64> = self.workload.users.iter().map(|&users| users.into()).collect();
+            return Some(values::rolled_up(&users));
+        }
         if let Some(value) = self.value(key) {
             return Some(plain(&value));
         }
@@ -59,6 +64,11 @@ impl Profile {
             return Some(plain(&limit(threshold)));
         }
         self.setting(table, name).map(|value| plain(&value))
+    }
+
+    /// Every key that has a value, with that value as [`Self::text`] has it.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        KEYS.iter().filter_map(|key| Some((key.path.to_owned(), self.text(key.path)?))).collect()
     }
 
     /// The value of one of [`KEYS`].

@@ -219,6 +219,14 @@ fn growing(node: &Node, first: u64, last: u64, share: &str) -> Read<Vec<u64>> {
     if first > last {
         return fault(format!("the range from {first} to {last} ends before it begins"));
     }
+    grown(first, last, share).map_or_else(
+        || fault(format!("the range has more than {LONGEST_RANGE} values: give a larger step")),
+        Ok,
+    )
+}
+
+/// The same of numbers that were checked; `None` when they are more than a range may have.
+pub(super) fn grown(first: u64, last: u64, share: f64) -> Option<Vec<u64>> {
     let mut numbers = vec![first];
     let mut number = first;
     while number < last {
@@ -226,12 +234,34 @@ fn growing(node: &Node, first: u64, last: u64, share: &str) -> Read<Vec<u64>> {
         number = grown.max(number + 1).min(last);
         numbers.push(number);
         if numbers.len() as u64 > LONGEST_RANGE {
-            return fault(format!(
-                "the range has more than {LONGEST_RANGE} values: give a larger step"
-            ));
+            return None;
         }
     }
-    Ok(numbers)
+    Some(numbers)
+}
+
+/// Fewer numbers than this are shorter as a list.
+const SHORTEST_RANGE: usize = 4;
+
+/// Numbers as a person would write them: as a range where they are one, or else one by one.
+/// [`integer_or_range`] reads either back.
+pub(super) fn rolled_up(numbers: &[u64]) -> String {
+    let one_by_one = || numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let [first, second, .., last] = *numbers else { return one_by_one() };
+    if numbers.len() < SHORTEST_RANGE || second <= first {
+        return one_by_one();
+    }
+    let step = second - first;
+    if numbers.windows(2).all(|pair| pair[1].checked_sub(pair[0]) == Some(step)) {
+        return if step == 1 {
+            format!("{first}..{last}")
+        } else {
+            format!("{first}..{last} step {step}")
+        };
+    }
+    (1..=100_u32)
+        .find(|&share| grown(first, last, share.into()).is_some_and(|grown| grown == numbers))
+        .map_or_else(one_by_one, |share| format!("{first}..{last} step {share}%"))
 }
 
 /// The value of a backend's setting as a plan holds it: bytes and durations as numbers.

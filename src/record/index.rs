@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -134,13 +134,29 @@ impl File {
     }
 }
 
+/// How long one waits for a list before a part of it is told.
+const SOON: Duration = Duration::from_millis(200);
+
 /// The heads of all records in `folder`, in the order of their names, with the help of the index
 /// at `index`, which is brought up to date. An index that cannot be read or written costs time
-/// only.
+/// only. While others are still read, `tell` hears those of the newest so far, and of how many.
 ///
 /// # Errors
 /// When the folder exists and cannot be read.
-pub fn heads(folder: &Path, index: Option<&Path>) -> Result<Vec<Head>, store::StoreError> {
+pub fn heads(
+    folder: &Path,
+    index: Option<&Path>,
+    tell: &dyn Fn(&[Head], usize),
+) -> Result<Vec<Head>, store::StoreError> {
+    told_heads(folder, index, SOON, tell)
+}
+
+fn told_heads(
+    folder: &Path,
+    index: Option<&Path>,
+    soon: Duration,
+    tell: &dyn Fn(&[Head], usize),
+) -> Result<Vec<Head>, store::StoreError> {
     let known: BTreeMap<PathBuf, Head> = index
         .and_then(|path| serde_json::from_slice::<Vec<Head>>(&fs::read(path).ok()?).ok())
         .unwrap_or_default()
@@ -149,10 +165,16 @@ pub fn heads(folder: &Path, index: Option<&Path>) -> Result<Vec<Head>, store::St
         .collect();
     let mut paths = store::files(folder)?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    paths.sort();
-    let mut fresh = false;
-    let mut heads = Vec::with_capacity(paths.len());
+    // A record's name begins with its time: the newest first.
+    paths.sort_by(|a, b| b.cmp(a));
+    let (mut fresh, mut told) = (false, Instant::now());
+    let all = paths.len();
+    let mut heads: Vec<Head> = Vec::with_capacity(all);
     for path in paths {
+        if told.elapsed() >= soon {
+            tell(&heads, all);
+            told = Instant::now();
+        }
         let (bytes, modified) = match stamp(&path) {
             Ok(stamp) => stamp,
             // Removed meanwhile.
@@ -167,6 +189,7 @@ pub fn heads(folder: &Path, index: Option<&Path>) -> Result<Vec<Head>, store::St
         head.label = Label::of(&head.path);
         heads.push(head);
     }
+    heads.reverse();
     let elsewhere = || known.values().filter(|head| head.path.parent() != Some(folder));
     if let Some(index) = index
         && (fresh || known.len() != heads.len() + elsewhere().count())
@@ -223,7 +246,7 @@ mod tests {
         fs::write(folder.path().join("a.json"), RECORD).unwrap();
         fs::write(folder.path().join("b.json"), "{}").unwrap();
         fs::write(folder.path().join("c.txt"), "not looked at").unwrap();
-        let heads = heads(folder.path(), None).unwrap();
+        let heads = heads(folder.path(), None, &|_, _| {}).unwrap();
         let [a, b] = heads.as_slice() else { panic!("{heads:?}") };
         let a = a.content.as_ref().unwrap();
         assert_eq!((a.profile.as_str(), a.done, a.planned), ("mine", 2, Some(3)));
@@ -233,8 +256,26 @@ mod tests {
         assert!(heads_of_nothing().is_empty());
     }
 
+    #[test]
+    fn the_newest_are_told_while_the_others_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["2026-01.json", "2026-02.json", "2026-03.json"] {
+            fs::write(folder.path().join(name), RECORD).unwrap();
+        }
+        let told = std::cell::RefCell::new(Vec::new());
+        let tell = |heads: &[Head], of: usize| {
+            let names = heads.iter().map(|head| head.path.file_stem().unwrap().to_owned());
+            told.borrow_mut().push((names.collect::<Vec<_>>(), of));
+        };
+        let heads = told_heads(folder.path(), None, Duration::ZERO, &tell).unwrap();
+        let told = told.into_inner();
+        assert_eq!(told[1], (vec!["2026-03".into()], 3));
+        assert_eq!(told[2].0.len(), 2);
+        assert!(heads.is_sorted_by_key(|head| head.path.clone()), "the whole list is by names");
+    }
+
     fn heads_of_nothing() -> Vec<Head> {
-        heads(Path::new("/no/such/folder"), None).unwrap()
+        heads(Path::new("/no/such/folder"), None, &|_, _| {}).unwrap()
     }
 
     #[test]
@@ -243,18 +284,18 @@ mod tests {
         let index = folder.path().join("index");
         let path = folder.path().join("a.json");
         fs::write(&path, RECORD).unwrap();
-        let first = heads(folder.path(), Some(&index)).unwrap();
+        let first = heads(folder.path(), Some(&index), &|_, _| {}).unwrap();
         // A mark in the index shows whose answer the next one is.
         let kept = fs::read_to_string(&index).unwrap().replace("\"mine\"", "\"from the index\"");
         fs::write(&index, kept).unwrap();
-        let again = heads(folder.path(), Some(&index)).unwrap();
+        let again = heads(folder.path(), Some(&index), &|_, _| {}).unwrap();
         assert_eq!(again[0].content.as_ref().unwrap().profile, "from the index");
         fs::write(&path, RECORD.replace("mine", "changed")).unwrap();
-        let changed = heads(folder.path(), Some(&index)).unwrap();
+        let changed = heads(folder.path(), Some(&index), &|_, _| {}).unwrap();
         assert_eq!(changed[0].content.as_ref().unwrap().profile, "changed");
         assert_ne!(first, changed);
         fs::remove_file(&path).unwrap();
-        assert!(heads(folder.path(), Some(&index)).unwrap().is_empty());
+        assert!(heads(folder.path(), Some(&index), &|_, _| {}).unwrap().is_empty());
         assert_eq!(fs::read_to_string(&index).unwrap(), "[]");
     }
 }

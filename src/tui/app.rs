@@ -283,6 +283,7 @@ impl<C: Controller> App<C> {
                     tell(disk.answer(&ask, &tell));
                 });
             }
+            Effect::StopImages => self.shelf.stop_images(),
             Effect::Copy(text) => {
                 if let Some((terminal, _)) = &self.terminal {
                     let coded = BASE64_STANDARD.encode(text);

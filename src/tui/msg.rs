@@ -83,6 +83,8 @@ pub enum Msg {
     CheckHub,
     /// Make the images of the form's plan, or show how far they are.
     Images,
+    /// Stop making them.
+    StopImages,
     /// Show what the form changes of the profile's file.
     Changes,
     /// Show the records on disk.
@@ -167,6 +169,8 @@ pub enum Effect {
     Add(u32),
     /// Ask for something of the records on disk; [`Msg::Shelf`] is the answer.
     Shelf(Ask),
+    /// Stop making images.
+    StopImages,
     /// Put a text into the clipboard of the operator's terminal.
     Copy(String),
     /// Give the terminal back to the shell until it continues this process.

@@ -14,6 +14,7 @@ use crate::{
     engine::doctor::Check,
     event::{End, Event, ImageStep},
     plan::{BackendChoice, Plan},
+    profile::{self, Profile},
     record::{index::Head, label::Label},
     server::HubKind,
 };
@@ -112,9 +113,19 @@ pub struct PlanPreview {
     pub lines: Vec<String>,
     /// How long it is expected to take, in seconds.
     pub seconds: f64,
+    /// The profile's values, as people write them, by key.
+    #[serde(skip)]
+    pub values: Vec<(String, String)>,
     /// What keys of the profile come to where they are not given: keys and values.
     #[serde(skip)]
     pub usual: Vec<(String, String)>,
+}
+
+impl PlanPreview {
+    /// What a profile comes to, by its plan.
+    pub fn new(profile: &Profile, plan: Plan, lines: Vec<String>, seconds: f64) -> Self {
+        Self { plan, lines, seconds, values: profile.texts(), usual: profile.usual() }
+    }
 }
 
 /// Something wrong with a profile or with a value of the form.
@@ -126,10 +137,29 @@ pub struct Problem {
     pub text: String,
 }
 
+impl From<&profile::Problem> for Problem {
+    fn from(problem: &profile::Problem) -> Self {
+        let key = Some(problem.key.clone()).filter(|key| !key.is_empty());
+        Self { key, text: problem.words() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.text)
+    }
+}
+
 /// Records, saved profiles and the hub. Asked on a thread of its own, so that it may take its time.
 pub trait Shelf: Send + Sync {
     /// Does what is asked, and says what came of it; `tell` hears what can be said before.
     fn answer(&self, ask: &Ask, tell: &dyn Fn(Told)) -> Told;
+
+    /// Stops making images; their [`Ask::Build`] is answered then.
+    fn stop_images(&self);
 }
 
 /// What the disk and the hub are asked.
@@ -189,6 +219,8 @@ pub enum Export {
 /// What came of an [`Ask`]; a failure is in words.
 #[derive(Debug, Clone)]
 pub enum Told {
+    /// The heads of the newest records, while others are still read, and of how many.
+    Listing(Vec<Head>, usize),
     /// The heads of all records.
     Listed(Result<Vec<Head>, String>),
     /// The pages of what was opened.

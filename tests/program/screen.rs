@@ -24,6 +24,8 @@ const FEW: u32 = 3;
 const MANY: u32 = 100_000;
 const LIVE: &str = "ledger (messages)";
 const F5: &str = "\x1b[15~";
+/// From the list of profiles into the text of the field for users.
+const USERS: &str = "\tjjjj\r";
 const CTRL_U: &str = "\x15";
 
 /// Whether any style among what was written has a colour.
@@ -61,7 +63,7 @@ fn a_run_is_chosen_changed_watched_read_and_repeated() {
     let folders = Folders::new(FEW);
     let mut terminal = Terminal::screen(&folders, 160, 45);
     terminal.press(LAST_PROFILE);
-    terminal.press("\tjjj\r");
+    terminal.press(USERS);
     terminal.press(CTRL_U);
     terminal.press("20\r");
     terminal.wait("60 messages");
@@ -94,7 +96,7 @@ fn a_profile_that_was_kept_on_the_screen_is_run_without_it() {
     let folders = Folders::new(FEW);
     let mut terminal = Terminal::screen(&folders, 80, 24);
     terminal.press(LAST_PROFILE);
-    terminal.press("\tjjj\r");
+    terminal.press(USERS);
     terminal.press(CTRL_U);
     terminal.press("7\r");
     terminal.wait("21 messages");
@@ -138,7 +140,7 @@ fn points_are_skipped_repetitions_are_added_and_earlier_ones_looked_at_again() {
     let folders = Folders::new(MANY);
     let mut terminal = Terminal::screen(&folders, 160, 45);
     terminal.press(LAST_PROFILE);
-    terminal.press("\tjjj\r");
+    terminal.press(USERS);
     terminal.press(CTRL_U);
     terminal.press("5, 6\r");
     terminal.wait("2 points");
@@ -342,6 +344,8 @@ impl Planner for Failing {
 }
 
 impl Shelf for Failing {
+    fn stop_images(&self) {}
+
     fn answer(&self, _: &Ask, _: &dyn Fn(Told)) -> Told {
         Told::Listed(Err("not part of this test".to_owned()))
     }

@@ -23,6 +23,8 @@ mod names;
 mod tables;
 mod workload;
 
+pub use workload::usual_load;
+
 /// More than anybody will wait for; keeps a slip of the hand from filling the memory.
 const MOST_POINTS: usize = 10_000;
 const MOST_STEPS: usize = 100_000;

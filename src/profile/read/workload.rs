@@ -51,6 +51,36 @@ const LARGEST_PAYLOAD: Bytes = Bytes(16 << 20);
 const USUAL_MEAN: Duration = Duration::from_secs(1);
 const USUAL_MESSAGES: u32 = 60;
 const USUAL_VOLUME: Bytes = Bytes(100_000_000);
+/// What a search tries: from as many users as a percentile can be taken of, each number a twentieth
+/// larger than the one before.
+const USUAL_SEARCH: (u64, u64, f64) = (50, 3_000, 5.0);
+
+/// Users and payload of a workload of this kind where nobody says anything else.
+fn usual_sizes(kind: Kind) -> (Vec<u32>, Bytes) {
+    match kind {
+        Kind::Latency => (vec![100], Bytes(100)),
+        Kind::Throughput => (vec![1], Bytes(1_000)),
+        Kind::Capacity => {
+            let (first, last, share) = USUAL_SEARCH;
+            let tried = values::grown(first, last, share).unwrap_or_default();
+            (tried.into_iter().map(|users| users as u32).collect(), Bytes(100))
+        }
+    }
+}
+
+/// How large a load of the kind with this name usually is: keys that mean something else to each
+/// kind, with their values as a person would write them. Nothing of a kind that is not known.
+pub fn usual_load(kind: &str) -> Vec<(String, String)> {
+    let Some((_, kind)) = KINDS.iter().find(|(word, _)| *word == kind) else { return Vec::new() };
+    let (users, payload) = usual_sizes(*kind);
+    let users: Vec<u64> = users.into_iter().map(u64::from).collect();
+    let mut values =
+        vec![(&keys::USERS, values::rolled_up(&users)), (&keys::PAYLOAD, payload.exact())];
+    if *kind != Kind::Throughput {
+        values.push((&keys::MESSAGES, USUAL_MESSAGES.to_string()));
+    }
+    values.into_iter().map(|(key, value)| (key.path.to_owned(), value)).collect()
+}
 
 impl Reader<'_> {
     pub(super) fn workload(&mut self) -> Option<WorkloadRequest> {
@@ -59,8 +89,8 @@ impl Reader<'_> {
             self.refuse_other_kind(kind);
         }
         let throughput = kind == Some(Kind::Throughput);
-        let (users, payload) = if throughput { (1, Bytes(1_000)) } else { (100, Bytes(100)) };
-        let users = self.read(&keys::USERS, vec![users], users_sweep);
+        let (users, payload) = usual_sizes(kind.unwrap_or(Kind::Latency));
+        let users = self.read(&keys::USERS, users, users_sweep);
         let payload = self.read(&keys::PAYLOAD, vec![payload], |node| {
             values::sweep(node, |node| payload_size(node, throughput))
         });

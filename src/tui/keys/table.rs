@@ -145,6 +145,7 @@ pub const ACTIONS: &[Action] = actions! {
     Records "compare" ["c"] "compare with the marked record" => Msg::Compare;
     Records "remove" ["d"] "delete the record…" => Msg::AskRemove;
     Record "again" ["r"] "run again with the same profile" => Msg::Start;
+    Record "stop-images" ["s"] "stop making images" => Msg::StopImages;
     Record "resume" ["g"] "go on with a partial record" => Msg::Resume;
     Record "export" ["x"] "export as JSON, CSV, report…" => Msg::AskExport;
     Record "page-up" ["pageup"] "ten lines up" => Msg::Leap(-10);

@@ -53,7 +53,7 @@ impl Model {
     fn make_images(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         if !self.images.are_made() {
-            let Some(plan) = self.setup.plan.clone() else { return Vec::new() };
+            let Some(plan) = self.setup.plan.clone().map(|it| it.plan) else { return Vec::new() };
             self.images.begin();
             effects.push(Effect::Shelf(Ask::Build(Box::new(plan))));
         }
@@ -98,7 +98,7 @@ impl Model {
 
     /// Asks whether everything is ready for the form's plan.
     pub(super) fn check(&mut self) -> Vec<Effect> {
-        let Some(plan) = self.setup.plan.clone() else { return Vec::new() };
+        let Some(plan) = self.setup.plan.clone().map(|it| it.plan) else { return Vec::new() };
         self.screen = Screen::Record(Box::new(Opened::check(None)));
         vec![Effect::Shelf(Ask::Check(Box::new(plan)))]
     }

@@ -61,6 +61,9 @@ impl Model {
         let Screen::Record(opened) = &mut self.screen else { return Vec::new() };
         self.shelf.word = None;
         match (msg, &opened.record) {
+            (Msg::StopImages, _) if opened.is_images() && self.images.are_made() => {
+                return vec![Effect::StopImages];
+            }
             (Msg::Back, _) if opened.is_of_form() => {
                 self.screen = Screen::Setup;
                 return self.setup.ask().into_iter().collect();
@@ -92,6 +95,7 @@ impl Model {
     /// Takes what came of a question to the records on disk.
     pub(super) fn told(&mut self, told: Told) -> Vec<Effect> {
         match told {
+            Told::Listing(heads, of) => self.shelf.listing(heads, of),
             Told::Listed(Ok(heads)) => self.shelf.listed(heads),
             // Nobody waits for it any more where a run is on.
             Told::Opened(_) if matches!(self.screen, Screen::Live(_)) => {}
@@ -105,7 +109,7 @@ impl Model {
                 return vec![Effect::Copy(path)];
             }
             Told::Listed(Err(problem)) => {
-                self.shelf.heads.get_or_insert_default();
+                self.shelf.unreadable();
                 self.shelf.word = Some(Err(problem));
             }
             Told::Opened(Err(problem)) => {
@@ -154,7 +158,13 @@ fn again(record: &OneRecord, resume: Option<std::path::PathBuf>) -> Request {
             own: false,
         },
         overrides: Vec::new(),
-        preview: PlanPreview { plan, lines: Vec::new(), seconds, usual: Vec::new() },
+        preview: PlanPreview {
+            plan,
+            lines: Vec::new(),
+            seconds,
+            values: Vec::new(),
+            usual: Vec::new(),
+        },
         resume,
     }
 }

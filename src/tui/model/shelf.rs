@@ -65,8 +65,14 @@ pub enum Typing {
 /// The list.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    /// All records; `None` until they are read.
-    pub heads: Option<Vec<Head>>,
+    /// All records; `None` until the first of them are read.
+    heads: Option<Vec<Head>>,
+    /// The text of each in which a filter searches.
+    texts: Vec<String>,
+    /// The places of those that are shown, in order.
+    places: Vec<usize>,
+    /// How many there are, while they are still read for the first time.
+    pub reading: Option<usize>,
     /// By what they are in order.
     pub order: Order,
     /// Text that shown records have.
@@ -90,52 +96,95 @@ fn doubt(content: &Result<Content, String>) -> (u64, usize, usize, bool) {
 }
 
 impl Shelf {
+    /// All records; `None` until the first of them are read.
+    pub fn heads(&self) -> Option<&[Head]> {
+        self.heads.as_deref()
+    }
+
     /// The records that are shown, in order.
     pub fn shown(&self) -> Vec<&Head> {
+        let heads = self.heads.as_deref().unwrap_or_default();
+        self.places.iter().filter_map(|place| heads.get(*place)).collect()
+    }
+
+    /// Finds out which records are shown, in which order: thousands are not gone through for each
+    /// key and each frame.
+    fn arrange(&mut self) {
         let filter = match &self.typing {
             Some(Typing::Filter(input)) => input.value().to_lowercase(),
             _ => self.filter.to_lowercase(),
         };
-        let matches = |head: &&Head| {
-            let text = searched(head);
-            filter.split_whitespace().all(|word| text.contains(word))
-        };
-        let mut shown: Vec<&Head> = self.heads.iter().flatten().filter(matches).collect();
-        let profile = |head: &Head| head.content.as_ref().map(|c| c.profile.clone()).ok();
-        let backends = |head: &Head| head.content.as_ref().map(|c| c.backends.clone()).ok();
+        let heads = self.heads.as_deref().unwrap_or_default();
+        let words: Vec<&str> = filter.split_whitespace().collect();
+        let matches = |text: &String| words.iter().all(|word| text.contains(word));
+        let mut places: Vec<usize> =
+            (0..heads.len()).filter(|place| self.texts.get(*place).is_some_and(matches)).collect();
+        let content = |place: &usize| heads[*place].content.as_ref().ok();
         // A file's name may be anything, and what cannot be read was at least written at some time.
         // Sorts are stable.
-        let began = |head: &Head| match &head.content {
-            Ok(content) => content.started.as_nanosecond(),
-            Err(_) => i128::from(head.modified),
-        };
-        shown.sort_by_key(|head| began(head));
-        shown.reverse();
+        places.sort_by_key(|place| {
+            let head = &heads[*place];
+            content(place).map_or(i128::from(head.modified), |it| it.started.as_nanosecond())
+        });
+        places.reverse();
         match self.order {
             Order::Newest => {}
-            Order::Oldest => shown.reverse(),
-            Order::Profile => shown.sort_by_key(|head| profile(head)),
-            Order::Backend => shown.sort_by_key(|head| backends(head)),
-            Order::Doubt => shown.sort_by_key(|head| std::cmp::Reverse(doubt(&head.content))),
+            Order::Oldest => places.reverse(),
+            Order::Profile => {
+                places.sort_by(|a, b| {
+                    content(a).map(|it| &it.profile).cmp(&content(b).map(|it| &it.profile))
+                });
+            }
+            Order::Backend => {
+                places.sort_by(|a, b| {
+                    content(a).map(|it| &it.backends).cmp(&content(b).map(|it| &it.backends))
+                });
+            }
+            Order::Doubt => {
+                places.sort_by_key(|place| std::cmp::Reverse(doubt(&heads[*place].content)));
+            }
         }
-        shown
+        self.places = places;
     }
 
     /// The selected record.
     pub fn selected(&self) -> Option<&Head> {
-        let shown = self.shown();
-        shown.get(self.line.min(shown.len().saturating_sub(1))).copied()
+        let place = self.places.get(self.line.min(self.places.len().saturating_sub(1)))?;
+        self.heads.as_ref()?.get(*place)
+    }
+
+    /// Takes the first part of a list that is not read yet; one that is known already stays until
+    /// the whole new one is.
+    pub fn listing(&mut self, heads: Vec<Head>, of: usize) {
+        if self.heads.is_none() || self.reading.is_some() {
+            self.reading = Some(of);
+            self.take(heads);
+        }
     }
 
     /// Takes the list as it is on disk now; the selection stays on its record.
     pub fn listed(&mut self, heads: Vec<Head>) {
-        let selected = self.selected().map(|head| head.path.clone());
+        self.reading = None;
+        self.take(heads);
+    }
+
+    /// Nothing can be read.
+    pub fn unreadable(&mut self) {
+        self.reading = None;
+        self.heads.get_or_insert_default();
+    }
+
+    fn take(&mut self, heads: Vec<Head>) {
+        // The first line means the newest, whichever that is by now.
+        let selected = self.selected().filter(|_| self.line > 0).map(|head| head.path.clone());
+        self.texts = heads.iter().map(searched).collect();
         self.heads = Some(heads);
+        self.arrange();
         let there = |path: &PathBuf| self.shown().iter().position(|head| head.path == *path);
         if let Some(line) = selected.as_ref().and_then(there) {
             self.line = line;
         }
-        self.line = self.line.min(self.shown().len().saturating_sub(1));
+        self.line = self.line.min(self.places.len().saturating_sub(1));
     }
 
     /// Applies a message; the answer is what the disk is asked.
@@ -144,14 +193,17 @@ impl Shelf {
             return self.typing(typing, msg);
         }
         self.word = None;
-        let last = self.shown().len().saturating_sub(1);
+        let last = self.places.len().saturating_sub(1);
         match msg {
             Msg::Up => self.line = self.line.saturating_sub(1),
             Msg::Down => self.line = (self.line + 1).min(last),
             Msg::Leap(by) => self.line = self.line.saturating_add_signed(*by).min(last),
             Msg::Line(line) if *line != self.line => self.line = (*line).min(last),
             Msg::Accept | Msg::Line(_) => return Some(Ask::Open(self.selected()?.path.clone())),
-            Msg::Sort => self.order = self.order.next(),
+            Msg::Sort => {
+                self.order = self.order.next();
+                self.arrange();
+            }
             Msg::Filter => self.typing = Some(Typing::Filter(Input::new(self.filter.clone()))),
             Msg::Tags => {
                 let tags = self.selected()?.label.tags.join(" ");
@@ -189,11 +241,15 @@ impl Shelf {
         match msg {
             Msg::Type(request) => {
                 input.handle(*request);
-                self.line = if matches!(typing, Typing::Filter(_)) { 0 } else { self.line };
+                let filters = matches!(typing, Typing::Filter(_));
                 self.typing = Some(typing);
+                if filters {
+                    self.line = 0;
+                    self.arrange();
+                }
             }
             Msg::Accept => return self.typed(&typing),
-            Msg::Back => {}
+            Msg::Back => self.arrange(),
             _ => self.typing = Some(typing),
         }
         None
@@ -203,6 +259,7 @@ impl Shelf {
         match typing {
             Typing::Filter(input) => {
                 input.value().trim().clone_into(&mut self.filter);
+                self.arrange();
                 None
             }
             Typing::Tags(input) => {

@@ -19,7 +19,7 @@ use ratatui::{Terminal, backend::TestBackend, style::Color};
 
 use super::{
     fixture::{self, FixturePlanner, FixtureShelf},
-    model::{Catalog, Model, Place, Screen},
+    model::{Catalog, Field, Model, Place, Screen},
     msg::{Effect, Msg},
     outside::{Planner, Shelf, Stop},
     preferences::Preferences,
@@ -96,6 +96,28 @@ impl Stage {
         if let Some(msg) = pressed {
             self.say(msg);
         }
+    }
+
+    /// Moves to a field of the form.
+    fn select(&mut self, field: Field) {
+        let fields = self.model.setup.fields();
+        let place = fields.iter().position(|other| *other == field).expect("a field of this form");
+        for _ in 0..fields.len() {
+            self.key(KeyCode::Up);
+        }
+        for _ in 0..place {
+            self.key(KeyCode::Down);
+        }
+    }
+
+    /// Gives the selected field another text.
+    fn retype(&mut self, text: &str) {
+        self.key(KeyCode::Enter);
+        for _ in 0..80 {
+            self.key(KeyCode::Backspace);
+        }
+        self.type_text(text);
+        self.key(KeyCode::Enter);
     }
 
     fn type_text(&mut self, text: &str) {

@@ -78,13 +78,11 @@ fn the_hub_is_checked_before_a_run() {
 fn a_value_is_judged_while_it_is_typed() {
     let mut stage = Stage::new();
     stage.key(KeyCode::Tab);
-    for _ in 0..3 {
-        stage.key(KeyCode::Down);
-    }
+    stage.select(Field::Users);
     stage.key(KeyCode::Enter);
     stage.type_text(", x");
     let frame = stage.frame(80, 24);
-    assert!(frame.contains("✗") && frame.contains("is not a number of users"), "{frame}");
+    assert!(frame.contains("✗") && frame.contains("is not a whole number"), "{frame}");
     stage.key(KeyCode::Backspace);
     stage.type_text("400");
     assert!(stage.frame(80, 24).contains("2 points"));
@@ -95,9 +93,7 @@ fn a_value_is_judged_while_it_is_typed() {
 
     let mut stage = Stage::new();
     stage.key(KeyCode::Tab);
-    for _ in 0..3 {
-        stage.key(KeyCode::Down);
-    }
+    stage.select(Field::Users);
     stage.key(KeyCode::Enter);
     stage.type_text(", 400");
     stage.key(KeyCode::Esc);

@@ -1,7 +1,7 @@
 //! Records on disk: the list, a record's pages, a comparison, what is done with them.
 
 use super::*;
-use crate::tui::outside::{Ask, Export};
+use crate::tui::outside::{Ask, Export, Told};
 
 fn records() -> Stage {
     let mut stage = Stage::new();
@@ -62,11 +62,41 @@ fn records_are_in_the_order_of_their_starts_whatever_their_names() {
     heads.sort_by(|a, b| b.path.cmp(&a.path));
     heads[2].path = "zzz.json".into();
     let mut stage = records();
-    stage.model.update(Msg::Shelf(Box::new(super::super::outside::Told::Listed(Ok(heads)))));
+    stage.model.update(Msg::Shelf(Box::new(Told::Listed(Ok(heads)))));
     let frame = stage.frame(120, 40);
     let days: Vec<_> = frame.lines().filter_map(|line| line.split("2026-11-").nth(1)).collect();
     let days: Vec<_> = days.iter().map(|line| &line[..2]).collect();
     assert_eq!(days[..5], ["22", "21", "20", "19", "18"], "{frame}");
+}
+
+#[test]
+fn a_long_list_is_there_while_it_is_still_read() {
+    let listing = |count: usize| {
+        let mut heads = fixture::records::heads();
+        heads.reverse();
+        heads.truncate(count);
+        Msg::Shelf(Box::new(Told::Listing(heads, 5)))
+    };
+    let mut stage = Stage::new();
+    stage.model.screen = Screen::Records;
+    assert!(stage.frame(80, 24).contains("reading…"));
+    stage.say(listing(2));
+    let frame = stage.frame(80, 24);
+    assert!(frame.contains("reading… 2 of 5") && frame.contains("broken"), "{frame}");
+    stage.key(KeyCode::Down);
+    stage.key(KeyCode::Char('o'));
+    assert!(stage.frame(80, 24).contains("oldest first"), "keys are answered meanwhile");
+    stage.key(KeyCode::Up);
+    let path = |stage: &Stage| stage.model.shelf.selected().map(|head| head.path.clone());
+    stage.key(KeyCode::Down);
+    let selected = path(&stage);
+    stage.say(listing(4));
+    assert_eq!(path(&stage), selected, "the selection stays on its record");
+    stage.say(Msg::Shelf(Box::new(Told::Listed(Ok(fixture::records::heads())))));
+    let frame = stage.frame(80, 24);
+    assert!(frame.contains("5 of 5") && !frame.contains("reading"), "{frame}");
+    stage.say(listing(1));
+    assert!(stage.frame(80, 24).contains("5 of 5"), "a whole list is not cut by a later part");
 }
 
 #[test]

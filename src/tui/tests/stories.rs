@@ -119,7 +119,7 @@ fn another_backend_is_chosen() {
 #[test]
 fn three_numbers_of_users_are_swept() {
     let mut story = Story::begin("sweep");
-    story.press("<tab><down><down><down><enter>");
+    story.press("<tab><down><down><down><down><enter>");
     story.press("<back><back><back>100, 200, 400");
     story.see("three numbers are typed");
     story.press("<enter>");

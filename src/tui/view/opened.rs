@@ -33,6 +33,9 @@ pub fn keys_of(opened: &Opened) -> Vec<(&'static str, &'static str)> {
             keys.push(("resume", "resume"));
         }
     }
+    if opened.is_images() {
+        keys.push(("stop-images", "stop"));
+    }
     let back = if opened.is_of_form() { "setup" } else { "records" };
     keys.extend([("back", back), ("help", "help")]);
     keys

@@ -91,8 +91,24 @@ pub fn pointed(model: &Model, area: Rect, at: Position) -> Option<Msg> {
         let place = first_profile(model, list.height.into()) + usize::from(at.y - list.y);
         return (place < model.catalog.profiles.len()).then_some(Msg::Profile(place));
     }
-    let field = usize::from(at.y.saturating_sub(form.y));
-    (form.contains(at) && field < Field::ALL.len()).then_some(Msg::Field(field))
+    let (first, shown) = shown_fields(model, form.height);
+    let row = usize::from(at.y.saturating_sub(form.y));
+    (form.contains(at) && row < shown).then_some(Msg::Field(first + row))
+}
+
+/// The first field that is shown in so many rows, and how many are: where they do not fit, the last
+/// row says what is below.
+fn shown_fields(model: &Model, rows: u16) -> (usize, usize) {
+    let fields = model.setup.fields().len();
+    if fields <= usize::from(rows) {
+        return (0, fields);
+    }
+    let shown = usize::from(rows).saturating_sub(1);
+    let selected = match model.setup.pane {
+        Pane::Form => model.setup.field,
+        Pane::Profiles => 0,
+    };
+    ((selected + 1).saturating_sub(shown).min(fields - shown), shown)
 }
 
 /// Rows of "what will happen": more where there is room.
@@ -161,28 +177,44 @@ fn fields(model: &Model, frame: &mut Frame, area: Rect) {
     let setup = &model.setup;
     let name = setup.entry().map_or("no profile", |entry| entry.name.as_str());
     let star = if setup.is_changed(setup.profile) { " *" } else { "" };
-    let block = panel(theme, title(theme, &format!("{name}{star}")));
+    let fields = setup.fields();
+    let inside = area.inner(Margin::new(1, 1));
+    let (first, shown) = shown_fields(model, inside.height);
+    let above = if first > 0 { format!(" · {first} more above") } else { String::new() };
+    let block = panel(theme, title(theme, &format!("{name}{star}{above}")));
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let mut rows = inner.rows();
-    for (field, row) in Field::ALL.into_iter().zip(rows.by_ref()) {
-        field_line(field, model, frame, row);
+    for (field, row) in fields.iter().skip(first).take(shown).zip(rows.by_ref()) {
+        field_line(*field, model, frame, row);
     }
-    let Some(plan) = &setup.plan else { return };
-    let fixed = words::fixed(plan);
-    let left = usize::from(inner.height).saturating_sub(Field::ALL.len());
-    let shown = if fixed.len() > left { left.saturating_sub(1) } else { left };
+    let Some(shown_plan) = &setup.plan else { return };
+    let below = fields.iter().skip(first + shown).map(|field| (field.label().to_owned(), None));
+    let fixed = words::fixed(&shown_plan.plan);
+    let fixed = fixed.into_iter().map(|(label, value)| (label, Some(value)));
+    let rest: Vec<_> = below.chain(fixed).collect();
+    let left = usize::from(inner.height).saturating_sub(shown);
+    let shown = if rest.len() > left { left.saturating_sub(1) } else { left };
     let value_width = usize::from(inner.width).saturating_sub(LABEL + 1);
-    for ((label, value), row) in fixed.iter().take(shown).zip(rows.by_ref()) {
+    for ((label, value), row) in rest.iter().take(shown).zip(rows.by_ref()) {
+        let value = value.as_deref().unwrap_or_default();
         let line = format!(" {label:<LABEL$}{}", format::fit(value, value_width));
         frame.render_widget(Line::from(line).style(theme.label()), row);
     }
     if let Some(row) = rows.next()
-        && fixed.len() > shown
+        && rest.len() > shown
     {
-        let rest: Vec<String> =
-            fixed.iter().skip(shown).map(|(label, _)| label.to_lowercase()).collect();
-        let text = format::fit(&format!("taller window: {}", rest.join(", ")), value_width);
+        let labels = |field: bool| {
+            let labels = rest.iter().skip(shown).filter(|(_, value)| value.is_none() == field);
+            labels.map(|(label, _)| label.to_lowercase()).collect::<Vec<_>>().join(", ")
+        };
+        let below = labels(true);
+        let text = if below.is_empty() {
+            format!("taller window: {}", labels(false))
+        } else {
+            format!("↓ {below}")
+        };
+        let text = format::fit(&text, value_width);
         let line = format!(" {:<LABEL$}{text}", "More");
         frame.render_widget(Line::from(line).style(theme.label()), row);
     }
@@ -224,7 +256,7 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
         (Some(value), _) => value,
         (None, _) => format::MISSING.to_owned(),
     };
-    let arrows = selected && matches!(field.kind(), FieldKind::Choice(_));
+    let arrows = selected && matches!(field.kind(), FieldKind::Choice(_) | FieldKind::Worded(_));
     let value = if arrows { format!("◂ {value} ▸") } else { value };
     let mut spans = vec![label];
     let style = if selected { theme.selected() } else { ratatui::style::Style::new() };
@@ -234,19 +266,22 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
         let room = width.saturating_sub(VALUE_WITH_PROBLEM + 3);
         spans.push(Span::styled(format!(" ✗ {}", format::fit(problem, room)), theme.warn()));
     } else {
+        // The value first, then what the file has, then what the value means.
         let file = setup.in_file(field).filter(|_| setup.is_field_changed(field));
-        let word = words::remark(field, setup.plan.as_ref());
-        let remark = match file {
-            Some(file) => {
-                let file = if file.is_empty() { "none" } else { &file };
-                format!("{word}  file: {file}").trim_start().to_owned()
-            }
-            None => word.to_owned(),
-        };
-        let remark = format::fit(&remark, width.saturating_sub(VALUE_WITH_PROBLEM));
-        let value = format::fit(&value, width.saturating_sub(remark.chars().count() + 2));
+        let file = file.map(|file| if file.is_empty() { "none".to_owned() } else { file });
+        let given = setup.value(field).unwrap_or_default();
+        let shown = setup.plan.as_ref();
+        let meant = shown.map_or_else(String::new, |it| words::remark(field, &given, &it.plan));
+        let file = file.map_or_else(String::new, |file| format!("  file: {file}"));
+        let reserved = file.chars().count().min(width.saturating_sub(VALUE_WITH_PROBLEM));
+        let value = format::fit(&value, width.saturating_sub(reserved));
+        let mut room = width.saturating_sub(value.chars().count());
         spans.push(Span::styled(value, style));
-        spans.push(Span::styled(format!("  {remark}"), theme.label()));
+        if !meant.is_empty() && meant.chars().count() + 2 + file.chars().count() <= room {
+            spans.push(Span::styled(format!("  {meant}"), theme.label()));
+            room -= meant.chars().count() + 2;
+        }
+        spans.push(Span::styled(format::fit(&file, room), theme.label()));
     }
     frame.render_widget(Line::from(spans), row);
 }
@@ -295,7 +330,7 @@ fn explanation(model: &Model, frame: &mut Frame, area: Rect) {
             let field = setup.selected();
             let text = match setup.problem(field) {
                 Some(problem) => format!("✗ {problem}"),
-                None => meaning(field),
+                None => field.meaning(),
             };
             let usual = setup.usual(field).map_or_else(String::new, |it| format!(" (usual: {it})"));
             (format!("{}{usual}", field.label()), text)
@@ -305,14 +340,6 @@ fn explanation(model: &Model, frame: &mut Frame, area: Rect) {
     let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
     frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), inner);
-}
-
-/// What a field means and what it may be.
-fn meaning(field: Field) -> String {
-    match (field.allowed(), field.kind()) {
-        (Some(allowed), FieldKind::Text) => format!("{} It may be {allowed}.", field.help()),
-        _ => field.help().to_owned(),
-    }
 }
 
 fn backends(line: usize, model: &Model, frame: &mut Frame, form: Rect) {

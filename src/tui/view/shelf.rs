@@ -46,14 +46,15 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let (theme, shelf) = (model.theme, &model.shelf);
     let [header, body, keys] = frame_of(area, 1);
     let shown = shelf.shown();
-    let all = shelf.heads.as_ref().map_or(0, Vec::len);
+    let all = shelf.reading.unwrap_or_else(|| shelf.heads().map_or(0, <[Head]>::len));
+    let reading = if shelf.reading.is_some() { "reading… " } else { "" };
     let left = Line::from(vec![
         Span::styled(" hubmark  ", theme.label()),
         Span::styled("records", theme.title()),
     ]);
     let right = Line::from(Span::styled(
         format!(
-            "{} of {} · {} ",
+            "{reading}{} of {} · {} ",
             format::count(shown.len() as u64),
             format::count(all as u64),
             shelf.order.name()
@@ -116,7 +117,7 @@ fn rows(model: &Model, shown: &[&Head], frame: &mut Frame, area: Rect) {
     frame.render_widget(Line::from(head).style(theme.label()), Rect { height: 1, ..inner });
     let rows = rows_of(area);
     if shown.is_empty() {
-        let text = match (&shelf.heads, shelf.filter.is_empty() && shelf.typing.is_none()) {
+        let text = match (shelf.heads(), shelf.filter.is_empty() && shelf.typing.is_none()) {
             (None, _) => "reading…",
             (Some(_), true) => "no records yet: a run makes one",
             (Some(_), false) => "no record has this text",

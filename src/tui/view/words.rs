@@ -2,7 +2,7 @@
 
 use crate::format;
 use crate::{
-    plan::{Arrival, Order, Plan, Point, Scenario, Workload},
+    plan::{Order, Plan, Point, Scenario, Workload},
     server::BlockSource,
     tui::model::{Field, durability, exact_bytes},
     units::Bytes,
@@ -124,14 +124,6 @@ fn time(duration: std::time::Duration) -> String {
     }
 }
 
-fn arrival(arrival: Arrival) -> String {
-    match arrival {
-        Arrival::Normal { mean, deviation } => format!("{} ± {}", time(mean), time(deviation)),
-        Arrival::Constant { mean } => format!("{} constant", time(mean)),
-        Arrival::Poisson { mean } => format!("{} poisson", time(mean)),
-    }
-}
-
 fn different(values: impl Iterator<Item = String>) -> String {
     let mut seen: Vec<String> = Vec::new();
     for value in values {
@@ -144,29 +136,14 @@ fn different(values: impl Iterator<Item = String>) -> String {
 
 /// What the form does not change, most important first: label and value.
 pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
-    let workload = different(plan.points.iter().map(|point| match &point.workload {
-        Workload::Latency(w) => {
-            let each = format::count(w.messages.into());
-            format!("latency, {each} each, {}", arrival(w.arrival))
-        }
-
-        Workload::Throughput(w) => {
-            format!("throughput, {}, {}", exact_bytes(w.volume.0), scenario(w.scenario))
-        }
-    }));
     let phases = different(plan.points.iter().map(|point| {
-        let warmup = match &point.workload {
-            Workload::Latency(w) => format!("warm-up {}, ", time(w.warmup)),
-            Workload::Throughput(_) => String::new(),
-        };
-        format!("idle {}, {warmup}drain {}", time(plan.baseline), time(point.workload.drain()))
+        format!("idle {}, drain {}", time(plan.baseline), time(point.workload.drain()))
     }));
     let order = match plan.order {
         Order::Interleaved => "interleaved",
         Order::Blocked => "blocked",
     };
-    let mut lines = vec![("Workload".to_owned(), workload)];
-    lines.push(("Phases".to_owned(), phases));
+    let mut lines = vec![("Phases".to_owned(), phases)];
     lines.push(("Order".to_owned(), format!("{order}, seed {}", plan.seed)));
     for (name, settings) in &plan.settings {
         let text: Vec<String> =
@@ -179,10 +156,34 @@ pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
 }
 
 /// What a value of the form means, where the value alone does not say it.
-pub fn remark(field: Field, plan: Option<&Plan>) -> &'static str {
-    match (field, plan) {
-        (Field::ServerWarmup, Some(plan)) if plan.server_warmup.is_zero() => "cold, as the study",
-        (Field::ServerWarmup, Some(_)) => "warm",
-        _ => "",
+pub fn remark(field: Field, value: &str, plan: &Plan) -> String {
+    match (field, plan.points.first().map(|point| &point.workload)) {
+        (Field::ServerWarmup, _) if plan.server_warmup.is_zero() => "cold, as the study".to_owned(),
+        (Field::ServerWarmup, _) => "warm".to_owned(),
+        (Field::Users, _) if plan.capacity.is_some() => {
+            let users = plan.points.iter().map(|point| point.workload.users());
+            let users = users.collect::<std::collections::BTreeSet<_>>().len() as u64;
+            counted(users, "number") + " to try"
+        }
+        (Field::Length, Some(Workload::Latency(load))) => {
+            let seconds = load.arrival.mean().as_secs_f64() * f64::from(load.messages);
+            if value.contains("message") || value.parse::<u64>().is_ok() {
+                format!("each, {}", format::span(seconds))
+            } else {
+                counted(load.messages.into(), "message") + " each"
+            }
+        }
+        (Field::Arrival, Some(Workload::Latency(load))) => {
+            let mean = load.arrival.mean().as_secs_f64();
+            if mean > 0.0 {
+                format!("{} msg/s each", format::three(1.0 / mean))
+            } else {
+                String::new()
+            }
+        }
+        (Field::Volume, Some(workload @ Workload::Throughput(_))) => {
+            counted(workload.messages(), "message")
+        }
+        _ => String::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! The form: a profile, and what the operator changes of it.
 
 mod pick;
+mod switch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,12 +11,9 @@ use super::{
     Catalog,
     field::{Field, FieldKind},
 };
-use crate::{
-    plan::Plan,
-    tui::{
-        msg::{Effect, Msg},
-        outside::{Ask, BackendOption, HubPlace, PlanPreview, Problem, ProfileEntry, Request},
-    },
+use crate::tui::{
+    msg::{Effect, Msg},
+    outside::{Ask, BackendOption, HubPlace, PlanPreview, Problem, ProfileEntry, Request},
 };
 
 /// The server warm-up that one key asks for: what a JVM needs to compile its busy code.
@@ -62,18 +60,20 @@ pub struct Setup {
     pub profile: usize,
     /// Which part has the keys.
     pub pane: Pane,
-    /// The selected field.
+    /// The number of the selected one among [`Self::fields`].
     pub field: usize,
     /// Changes of each profile.
     changes: Vec<BTreeMap<Field, String>>,
+    /// What each profile's other kinds of workload had when they were left.
+    left: Vec<switch::Left>,
     /// What is being edited.
     pub editing: Editing,
     /// The planner's last answer.
     pub preview: Preview,
     /// The last plan of this profile that was right, for the values that nobody changed.
-    pub plan: Option<Plan>,
-    /// The plans of the profiles as their files have them, once they are known.
-    files: Vec<Option<Plan>>,
+    pub plan: Option<PlanPreview>,
+    /// What the profiles come to as their files have them, once that is known.
+    files: Vec<Option<PlanPreview>>,
     /// The places that can be a hub, once they are known.
     pub hubs: Option<Vec<HubPlace>>,
     /// What there is to say: a failure to keep a profile.
@@ -85,6 +85,7 @@ impl Setup {
     pub fn new(catalog: Arc<Catalog>) -> Self {
         Self {
             changes: vec![BTreeMap::new(); catalog.profiles.len()],
+            left: vec![BTreeMap::new(); catalog.profiles.len()],
             files: vec![None; catalog.profiles.len()],
             hubs: None,
             catalog,
@@ -115,6 +116,7 @@ impl Setup {
         self.changes = changes.collect();
         // Files that are not chosen may have changed as well.
         self.files = vec![None; catalog.profiles.len()];
+        self.left = vec![BTreeMap::new(); catalog.profiles.len()];
         let place = catalog.profiles.iter().position(|entry| entry.name == chosen);
         self.profile = place.unwrap_or(0);
         self.catalog = catalog;
@@ -133,15 +135,22 @@ impl Setup {
         self.changes.get(profile).is_some_and(|changes| !changes.is_empty())
     }
 
+    /// The fields of this kind of workload, in the form's order.
+    pub fn fields(&self) -> Vec<Field> {
+        let kind = self.value(Field::Kind).unwrap_or_default();
+        Field::ALL.into_iter().filter(|field| field.is_of(&kind)).collect()
+    }
+
     /// The selected field.
     pub fn selected(&self) -> Field {
-        Field::ALL[self.field.min(Field::ALL.len() - 1)]
+        let fields = self.fields();
+        fields.get(self.field).or(fields.last()).copied().unwrap_or(Field::Backend)
     }
 
     /// A field's value: the operator's, or the profile's; `None` while it is not known.
     pub fn value(&self, field: Field) -> Option<String> {
         let changed = self.changes.get(self.profile).and_then(|changes| changes.get(&field));
-        changed.cloned().or_else(|| self.plan.as_ref().map(|plan| field.of(plan)))
+        changed.cloned().or_else(|| self.plan.as_ref().map(|shown| field.of(shown)))
     }
 
     /// Whether the operator changed a field.
@@ -151,20 +160,18 @@ impl Setup {
 
     /// A field's value in the profile's file, where it is known.
     pub fn in_file(&self, field: Field) -> Option<String> {
-        self.files.get(self.profile)?.as_ref().map(|plan| field.of(plan))
+        self.files.get(self.profile)?.as_ref().map(|file| field.of(file))
     }
 
     /// What the operator changed: the field, its value in the file where it is known, and here.
     pub fn differences(&self) -> Vec<(Field, Option<String>, String)> {
-        let changes = self.changes.get(self.profile).into_iter().flatten();
-        changes.map(|(field, value)| (*field, self.in_file(*field), value.clone())).collect()
+        self.applied().map(|(field, value)| (*field, self.in_file(*field), value.clone())).collect()
     }
 
     /// What a field comes to where the profile does not give it.
-    pub fn usual(&self, field: Field) -> Option<&str> {
+    pub fn usual(&self, field: Field) -> Option<String> {
         let Preview::Plan(preview) = &self.preview else { return None };
-        let usual = preview.usual.iter().find(|(key, _)| key == field.key());
-        usual.map(|(_, value)| value.as_str())
+        field.usual_among(&preview.usual).filter(|usual| !usual.is_empty())
     }
 
     /// What is wrong with a field's value.
@@ -219,11 +226,21 @@ impl Setup {
 
     /// The form's changes of the chosen profile.
     pub fn overrides(&self) -> Vec<(String, String)> {
-        let changes = self.changes.get(self.profile).into_iter().flatten();
-        changes
-            .filter(|(field, value)| self.is_given(**field, value))
-            .map(|(field, value)| (field.key().to_owned(), field.written(value)))
+        self.overrides_but(None)
+    }
+
+    fn overrides_but(&self, other: Option<Field>) -> Vec<(String, String)> {
+        self.applied()
+            .filter(|(field, value)| Some(**field) != other && self.is_given(**field, value))
+            .map(|(field, value)| field.given(value))
             .collect()
+    }
+
+    /// The changes that this kind of workload has a field for.
+    fn applied(&self) -> impl Iterator<Item = (&Field, &String)> {
+        let kind = self.value(Field::Kind).unwrap_or_default();
+        let changes = self.changes.get(self.profile).into_iter().flatten();
+        changes.filter(move |(field, _)| field.is_of(&kind))
     }
 
     /// Whether a value is one: no address is only a change where the file has one.
@@ -238,10 +255,10 @@ impl Setup {
             Ok(preview) => {
                 // What is still typed is no value yet.
                 if !matches!(self.editing, Editing::Text(_)) {
-                    self.plan = Some(preview.plan.clone());
                     let unchanged = self.overrides().is_empty();
+                    self.plan = Some(preview.clone());
                     if let Some(file) = self.files.get_mut(self.profile).filter(|_| unchanged) {
-                        *file = Some(preview.plan.clone());
+                        *file = Some(preview.clone());
                     }
                 }
                 Preview::Plan(Box::new(preview))
@@ -272,7 +289,7 @@ impl Setup {
             (Msg::Up, Pane::Profiles) => return self.load(self.profile.saturating_sub(1)),
             (Msg::Down, Pane::Profiles) => return self.load(self.profile + 1),
             (Msg::Up, Pane::Form) => self.field = self.field.saturating_sub(1),
-            (Msg::Down, Pane::Form) => self.field = (self.field + 1).min(Field::ALL.len() - 1),
+            (Msg::Down, Pane::Form) => self.field = (self.field + 1).min(self.last_field()),
             (Msg::Profile(profile), _) => {
                 self.pane = Pane::Profiles;
                 return self.load(*profile);
@@ -280,7 +297,7 @@ impl Setup {
             (Msg::Field(field), Pane::Form) if self.field == *field => return self.open(),
             (Msg::Field(field), _) => {
                 self.pane = Pane::Form;
-                self.field = (*field).min(Field::ALL.len() - 1);
+                self.field = (*field).min(self.last_field());
             }
             (Msg::ToggleWarmup, _) => return self.toggle_warmup(),
             (Msg::Left, Pane::Form) => return self.cycle(-1),
@@ -290,14 +307,22 @@ impl Setup {
                 let field = self.selected();
                 let changes = self.changes.get_mut(self.profile)?;
                 changes.remove(&field)?;
-                if field == Field::Engine {
-                    changes.remove(&Field::Certificates);
+                match field {
+                    Field::Engine => {
+                        changes.remove(&Field::Certificates);
+                    }
+                    Field::Kind => self.back_to_the_file_s_kind(),
+                    _ => {}
                 }
                 return self.ask();
             }
             _ => {}
         }
         None
+    }
+
+    fn last_field(&self) -> usize {
+        self.fields().len().saturating_sub(1)
     }
 
     fn load(&mut self, profile: usize) -> Option<Effect> {
@@ -311,7 +336,7 @@ impl Setup {
         self.ask()
     }
 
-    fn change(&mut self, field: Field, value: String) -> Option<Effect> {
+    pub(super) fn change(&mut self, field: Field, value: String) -> Option<Effect> {
         self.changes.get_mut(self.profile)?.insert(field, value);
         self.ask()
     }
@@ -319,7 +344,7 @@ impl Setup {
     fn open(&mut self) -> Option<Effect> {
         let field = self.selected();
         match field.kind() {
-            FieldKind::Text => {
+            FieldKind::Text | FieldKind::Worded(_) => {
                 let value = self.value(field).unwrap_or_default();
                 self.editing = Editing::Text(Input::new(value));
                 None
@@ -338,20 +363,28 @@ impl Setup {
 
     fn cycle(&mut self, by: isize) -> Option<Effect> {
         let field = self.selected();
-        match field.kind() {
-            FieldKind::Choice(words) => {
-                let value = self.value(field).unwrap_or_default();
-                let next = words.iter().position(|word| *word == value).map_or(0, |place| {
-                    place.saturating_add_signed(by + words.len().cast_signed()) % words.len()
-                });
-                self.change(field, (*words.get(next)?).to_owned())
+        let (FieldKind::Choice(words) | FieldKind::Worded(words)) = field.kind() else {
+            return None;
+        };
+        let value = self.value(field).unwrap_or_default();
+        let present = value.split(' ').next().unwrap_or_default();
+        let next = words.iter().position(|word| *word == present).map_or(0, |place| {
+            place.saturating_add_signed(by + words.len().cast_signed()) % words.len()
+        });
+        let word = *words.get(next)?;
+        match (field, field.kind()) {
+            (Field::Kind, _) => self.switch(word),
+            (_, FieldKind::Worded(_)) => {
+                let value = Field::reworded(&value, word);
+                self.change_or_keep(field, value);
+                self.ask()
             }
-            FieldKind::Text | FieldKind::Backends | FieldKind::Place => None,
+            _ => self.change(field, word.to_owned()),
         }
     }
 
     fn toggle_warmup(&mut self) -> Option<Effect> {
-        let warm = self.plan.as_ref()?.server_warmup.is_zero();
+        let warm = self.plan.as_ref()?.plan.server_warmup.is_zero();
         let value = if warm { WARM } else { COLD };
         self.change(Field::ServerWarmup, value.to_owned())
     }
@@ -368,6 +401,7 @@ impl Setup {
                 let value = input.value().trim().to_owned();
                 self.editing = Editing::Nothing;
                 let field = self.selected();
+                let value = field.completed(&value, self.value(field).as_deref());
                 if self.value(field).as_deref() == Some(value.as_str()) {
                     return self.ask();
                 }
@@ -385,10 +419,10 @@ impl Setup {
     fn try_out(&self, typed: &str) -> Option<Effect> {
         let entry = self.entry()?;
         let field = self.selected();
-        let mut overrides = self.overrides();
-        overrides.retain(|(other, _)| other != field.key());
+        let mut overrides = self.overrides_but(Some(field));
         if self.is_given(field, typed) {
-            overrides.push((field.key().to_owned(), field.written(typed)));
+            let typed = field.completed(typed, self.value(field).as_deref());
+            overrides.push(field.given(&typed));
         }
         Some(Effect::Preview { text: entry.text.clone(), overrides })
     }

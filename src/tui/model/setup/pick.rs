@@ -66,7 +66,7 @@ impl Setup {
     }
 
     /// A value that the file has already is no change.
-    fn change_or_keep(&mut self, field: Field, value: String) {
+    pub(super) fn change_or_keep(&mut self, field: Field, value: String) {
         let same = self.in_file(field).as_deref() == Some(value.as_str());
         let Some(changes) = self.changes.get_mut(self.profile) else { return };
         if same {
