@@ -1,7 +1,10 @@
 //! Images that are made from the setup screen.
 
 use super::opened::{Opened, Tone, row};
-use crate::event::ImageStep;
+use crate::{event::ImageStep, format};
+
+/// Columns of a line at the smallest size.
+const WIDTH: usize = 74;
 
 /// The images of the plan that was asked for last.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +63,10 @@ impl Images {
         rows.extend(self.steps.iter().map(|step| {
             let percent =
                 step.percent.map_or_else(String::new, |percent| format!("{percent} % · "));
-            row(Tone::Plain, format!("{}  {percent}{}", step.image, step.words()))
+            // A step may be a script of many lines: its beginning tells which it is.
+            let words = step.words().split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = format!("{}  {percent}{words}", step.image);
+            row(Tone::Plain, format::fit(&text, WIDTH))
         }));
         if let State::Over(Ok(names)) = &self.state {
             let made = |name: &&String| self.steps.iter().any(|step| step.image == **name);

@@ -212,6 +212,15 @@ fn images_are_made_from_the_form_and_their_steps_are_seen() {
     assert!(stage.frame(80, 24).contains("s stop"));
     stage.key(KeyCode::Char('s'));
     assert_eq!(stage.effects.pop(), Some(Effect::StopImages));
+    let script = "step 7/21 RUN case \"$KAFKA_VERSION\" in\n  2.*) logging=org.slf4j:slf4j-log4j12 ;;\n esac";
+    let step = ImageStep {
+        image: "hubmark/kafka:2.8.0".to_owned(),
+        step: script.to_owned(),
+        ..ImageStep::default()
+    };
+    stage.say(Msg::Shelf(Box::new(Told::Image(step))));
+    let frame = stage.frame(80, 24);
+    assert!(frame.contains("0 s · step 7/21 RUN case") && !frame.contains("esac"), "{frame}");
     stage.say(Msg::Shelf(Box::new(Told::Built(Err("no engine answers".to_owned())))));
     assert!(stage.frame(80, 24).contains("✗ no engine answers"));
     stage.key(KeyCode::Char('s'));
