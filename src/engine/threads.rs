@@ -7,15 +7,21 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
+    time::Duration,
 };
 
 use tokio::{
     sync::oneshot,
     task::{JoinError, JoinHandle},
+    time::timeout,
 };
 
 use super::{EngineError, inbox::RecorderInbox, recorder::Recorder};
 use crate::backend::{BackendError, Consumer, Fleet, Inbox};
+
+/// How long a consumer that was told to end may take: a topic or a server that is away is waited
+/// for meanwhile.
+const FAREWELL: Duration = Duration::from_secs(30);
 
 /// Turns the end of a blocking task that did not return into an error.
 pub fn thread_error(what: &str) -> impl Fn(JoinError) -> EngineError {
@@ -74,10 +80,19 @@ impl Reader {
         }
     }
 
-    /// Tells the consumer to end and waits for it.
-    pub async fn end(mut self) -> Result<(), EngineError> {
+    /// Tells the consumer to end and waits for it. One that waits for a message by the system's
+    /// clock does so for an hour when that is set back by an hour: it has told all that had arrived,
+    /// and is left behind.
+    pub async fn end(self) -> Result<(), EngineError> {
+        self.end_within(FAREWELL).await
+    }
+
+    async fn end_within(mut self, patience: Duration) -> Result<(), EngineError> {
         self.stop.store(true, Relaxed);
-        let ended = (&mut self.ended).await;
+        let Ok(ended) = timeout(patience, &mut self.ended).await else {
+            tracing::warn!("the consumer did not end within {patience:?}: it is left behind");
+            return Ok(());
+        };
         ended.map_err(thread_error("the consumer"))?.map_err(EngineError::Consumer)
     }
 }
@@ -124,5 +139,33 @@ impl Drop for Fleetkeeper {
             // Not waited for: the repetition has failed or was stopped.
             let _ = thread::Builder::new().name("closing".into()).spawn(move || drop(fleet));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::{clock::Clock, plan::PayloadSource, workload::payload::Payloads};
+
+    /// A consumer that waits for somebody, whatever it is told.
+    struct Waiting(mpsc::Receiver<()>);
+
+    impl Consumer for Waiting {
+        fn run(self: Box<Self>, _: &mut dyn Inbox) -> Result<(), BackendError> {
+            let _ = self.0.recv();
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_does_not_end_is_left_behind() {
+        let payloads = Payloads::new(1, 8, PayloadSource::Seeded);
+        let recorder = Arc::new(Recorder::new(Clock::start(), 1, 1, payloads));
+        let (keep, never) = mpsc::channel();
+        let reader = Reader::spawn(Box::new(Waiting(never)), &recorder).unwrap();
+        assert!(reader.end_within(Duration::from_millis(50)).await.is_ok());
+        drop(keep);
     }
 }

@@ -1,6 +1,9 @@
 //! The consumer: all partitions, from their beginning, assigned by hand.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -26,6 +29,8 @@ const NAP: Duration = Duration::from_millis(20);
 const COMEBACK: Duration = Duration::from_secs(15);
 /// Longest wait for an answer meanwhile.
 const ANSWER: Duration = Duration::from_millis(500);
+/// How often a server must say that it does not know the topic until that is believed.
+const QUESTIONS: u32 = 4;
 /// Messages after which the inbox is flushed though more are at hand.
 const BATCH: u32 = 256;
 
@@ -70,13 +75,24 @@ impl KafkaConsumer {
     }
 
     /// Whether the server has the topic, asked now: librdkafka by itself would look again in minutes.
-    fn knows_the_topic(&self) -> bool {
+    /// `None` when it does not answer.
+    fn is_known(&self) -> Option<bool> {
         let name = &*self.place.topic;
-        let known = self.consumer.fetch_metadata(Some(name), ANSWER);
-        known.is_ok_and(|known| {
-            let mut topics = known.topics().iter().filter(|topic| topic.name() == name);
-            topics.any(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-        })
+        let known = self.consumer.fetch_metadata(Some(name), ANSWER).ok()?;
+        let mut topics = known.topics().iter().filter(|topic| topic.name() == name);
+        Some(topics.any(|topic| topic.error().is_none() && !topic.partitions().is_empty()))
+    }
+
+    /// Whether the topic is there at the end of the reading. librdkafka may keep it to itself for
+    /// half a minute that the server knows it no longer, which is longer than a short load.
+    fn ended(&self) -> Result<(), BackendError> {
+        for _ in 0..QUESTIONS {
+            if self.is_known() != Some(false) {
+                return Ok(());
+            }
+            thread::sleep(ANSWER);
+        }
+        Err(self.without_topic("the server does not know it"))
     }
 
     /// What to say when the topic is not there any more.
@@ -128,12 +144,16 @@ impl Consumer for KafkaConsumer {
                 }
                 None => {}
             }
-            if let Some((since, last)) = &gone {
-                if self.knows_the_topic() {
-                    gone = None;
-                } else if since.elapsed() > COMEBACK {
-                    inbox.flush();
-                    return Err(self.without_topic(last));
+            if let Some((since, last)) = &mut gone {
+                match self.is_known() {
+                    Some(true) => gone = None,
+                    // A server that is away says nothing about its topics.
+                    None => *since = Instant::now(),
+                    Some(false) if since.elapsed() > COMEBACK => {
+                        inbox.flush();
+                        return Err(self.without_topic(last));
+                    }
+                    Some(false) => {}
                 }
             }
             if untold > 0 {
@@ -143,7 +163,7 @@ impl Consumer for KafkaConsumer {
             if inbox.stopped() {
                 return match gone {
                     Some((_, last)) => Err(self.without_topic(&last)),
-                    None => Ok(()),
+                    None => self.ended(),
                 };
             }
         }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Longest time in which one user may connect.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest wait for one answer meanwhile; then it is asked whether anybody still waits for it.
 const ANSWER: Duration = Duration::from_secs(1);
 /// Longest time that a fleet takes to give up what is still in flight.

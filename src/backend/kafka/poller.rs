@@ -193,6 +193,10 @@ impl ProducerContext for Line {
                         "no answer until the drain was over ({code}); look at the hub's network \
                          and at what the server logs"
                     ),
+                    Some(code @ Code::InvalidTimestamp) => format!(
+                        "{code}: Kafka takes no message from a machine whose clock is more than an \
+                         hour ahead; set both clocks"
+                    ),
                     Some(code) => code.to_string(),
                     None => error.to_string(),
                 };

@@ -6,7 +6,10 @@
 //! server gives no such proof (the user may not see transactions, or the engine has none) a gap is
 //! looked for during [`WITHOUT_PROOF`] before it is given up.
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
@@ -27,6 +30,9 @@ use crate::{
 
 /// A stop while an answer is overdue for so long leaves the reading incomplete.
 const OVERDUE: Duration = Duration::from_secs(1);
+/// How long a server that is away when the reading ends is waited for: one that a planned fault has
+/// just started again needs a moment until it answers.
+const COMEBACK: Duration = Duration::from_secs(10);
 /// Pause between attempts to reach a lost server; doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -148,7 +154,7 @@ impl Reader {
         Ok(full || self.seen.gaps.overdue(self.clock.now(), LOOKS))
     }
 
-    /// Connects again, for as long as it takes; reading goes on from the same place, but for rows
+    /// Connects again, for as long as it takes, and at the end for a moment; reading goes on from the same place, but for rows
     /// that the server has forgotten ([`Recent`](super::recent::Recent)): their ids may come again.
     fn restore(
         &mut self,
@@ -160,6 +166,7 @@ impl Reader {
         self.proof = Proof::default();
         let mut pause = FIRST_PAUSE;
         let mut last = reason.to_owned();
+        let mut ending = None::<Instant>;
         tracing::warn!(reason, "the consumer lost its connection");
         loop {
             let floor = self.seen.recent.floor();
@@ -168,7 +175,15 @@ impl Reader {
                 let held = link.rows_beyond(&self.queries, floor).await?;
                 Ok((link, held))
             };
-            match runtime.block_on(unless_stopped(inbox, LOGIN, opening)) {
+            let opened = runtime.block_on(async {
+                // Once it has to end, it is the time for that that counts.
+                if ending.is_some() {
+                    let late = |_| Halt::Lost(format!("no answer within {LOGIN:.0?}"));
+                    return timeout(LOGIN, opening).await.map_err(late);
+                }
+                unless_stopped(inbox, LOGIN, opening).await
+            });
+            match opened {
                 Ok(Ok((link, held))) => {
                     self.link = Some(link);
                     let now = self.clock.now();
@@ -184,7 +199,9 @@ impl Reader {
                 Err(Halt::Lost(reason)) => last = reason,
                 Err(_) => {}
             }
-            if inbox.borrow().stopped() {
+            if inbox.borrow().stopped()
+                && ending.get_or_insert_with(Instant::now).elapsed() > COMEBACK
+            {
                 let reason = format!(
                     "the connection was lost and did not come back: {last}\n  look at the hub's \
                      network and at what the server logs"
