@@ -11,6 +11,10 @@ pub const ASK: Duration = Duration::from_secs(20);
 /// Limit of a call that makes the engine work: create, start, remove.
 pub const WORK: Duration = Duration::from_secs(90);
 
+/// What is said of a connection that ends in the middle of a call.
+const LOST: [&str; 3] =
+    ["connection closed before message completed", "reset by peer", "Broken pipe"];
+
 /// Runs a call with a limit of time of its own, so that a hanging engine never hangs us.
 ///
 /// bollard's own limit ends with the response's head; this one covers its body too.
@@ -36,6 +40,12 @@ pub fn words(error: &EngineError) -> String {
                     text = format!("{text}: {inner_text}");
                 }
                 cause = inner.source();
+            }
+            if LOST.iter().any(|lost| text.contains(lost)) {
+                text = format!(
+                    "the engine, or the way to it, went away before it answered ({text}): its log \
+                     says more (journalctl -u docker)"
+                );
             }
             text
         }
@@ -115,6 +125,25 @@ mod tests {
         fn plain_text_stays(line in "[ -~äöü→]*") {
             prop_assert_eq!(plain(&line), line);
         }
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_goes_away_in_the_middle_of_a_call_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("engine.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut caller, _)) = listener.accept().await {
+                let _ = tokio::io::AsyncReadExt::read(&mut caller, &mut [0; 1]).await;
+            }
+        });
+        let path = socket.display().to_string();
+        let client =
+            bollard::Docker::connect_with_unix(&path, 5, bollard::API_DEFAULT_VERSION).unwrap();
+        let error = within(ASK, client.version()).await.unwrap_err();
+        let said = words(&error);
+        assert!(said.starts_with("the engine, or the way to it, went away"), "{said}");
+        assert!(said.contains("journalctl -u docker"), "{said}");
     }
 
     #[tokio::test]

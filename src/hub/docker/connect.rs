@@ -120,11 +120,15 @@ impl Address {
         let spoken = client.client_version();
         let (major, minor) = (spoken.major_version, spoken.minor_version);
         if (major, minor) < OLDEST_API {
-            return Err(self.none(format!(
-                "it speaks version {major}.{minor} of the engine's API; {}.{} or later is needed, \
-                 which comes with Docker 20.10",
-                OLDEST_API.0, OLDEST_API.1
-            )));
+            return Err(HubError::NoEngine {
+                engine: self.to_string(),
+                reason: format!(
+                    "it speaks version {major}.{minor} of the engine's API; {}.{} or later is \
+                     needed, which comes with Docker 20.10",
+                    OLDEST_API.0, OLDEST_API.1
+                ),
+                advice: "upgrade it: sudo apt update && sudo apt install docker.io".to_owned(),
+            });
         }
         Ok(client)
     }
@@ -382,6 +386,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("1.40"), "{error}");
+        assert!(error.to_string().contains("upgrade it"), "{error}");
     }
 
     #[tokio::test]

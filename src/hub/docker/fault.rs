@@ -1,6 +1,6 @@
 //! Planned faults on containers: what the engine can do to one in the middle of a load.
 
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
 
 use bollard::{
     errors::Error as EngineError,
@@ -10,10 +10,11 @@ use bollard::{
     },
     query_parameters::{KillContainerOptionsBuilder, StopContainerOptionsBuilder},
 };
+use tokio::time::sleep;
 
 use super::{
     Engine,
-    call::{ASK, WORK, failed, status, within},
+    call::{ASK, WORK, failed, status, within, words},
     cgroup,
     request::nano_cpus,
 };
@@ -26,6 +27,15 @@ use crate::{
 
 /// How long a server that is stopped in order may take before it is killed, in seconds.
 const FAREWELL: i32 = 30;
+
+/// How often a pause is tried, and the time between two tries.
+const PAUSES: u32 = 5;
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Whether an engine says that a container's processes slipped away from the kernel's freezer.
+fn slipped(error: &EngineError) -> bool {
+    status(error) == Some(500) && words(error).contains("unable to freeze")
+}
 
 /// Where a container that was cut off comes back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +56,7 @@ impl Engine {
         let (id, client) = (server.id.as_str(), &self.client);
         let what = || failed(format!("{} of {}", fault.word(), server.role));
         match fault {
-            FaultKind::Pause => within(WORK, client.pause_container(id)).await.map_err(what()),
+            FaultKind::Pause => self.pause(id).await.map_err(what()),
             FaultKind::Kill => {
                 let options = KillContainerOptionsBuilder::default().signal("SIGKILL").build();
                 within(WORK, client.kill_container(id, Some(options))).await.map_err(what())
@@ -89,6 +99,19 @@ impl Engine {
             FaultKind::Cut => self.plug_in(server).await,
             FaultKind::SlowDisk { .. } => self.slow_disk(server, limits.disk_write).await,
             FaultKind::Limit { .. } => self.limit(server, limits).await,
+        }
+    }
+
+    /// Pauses a container. The kernel may fail to catch all its processes at once while they start
+    /// others on a busy machine: then it is tried again.
+    async fn pause(&self, id: &str) -> Result<(), EngineError> {
+        let mut tries = 1;
+        loop {
+            match within(WORK, self.client.pause_container(id)).await {
+                Err(error) if tries < PAUSES && slipped(&error) => tries += 1,
+                other => return other,
+            }
+            sleep(BREATH).await;
         }
     }
 
@@ -187,7 +210,60 @@ fn plug((network, endpoint): (String, EndpointSettings)) -> Plug {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+    use crate::{hub::docker::DockerHub, plan::HubRequest};
+
+    /// How often an engine is asked that says so long that nothing can be frozen, and what came of
+    /// it.
+    async fn pauses(refusals: u32, words: &'static str) -> (u32, Result<(), EngineError>) {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        ASKED.store(0, Relaxed);
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("engine.sock");
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut caller, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                // Some only knock.
+                while let Ok(byte) = caller.read_u8().await {
+                    request.push(byte);
+                    if request.ends_with(b"\r\n\r\n") {
+                        break;
+                    }
+                }
+                let pause = String::from_utf8(request).unwrap().contains("/pause");
+                let (status, body) = if pause && ASKED.fetch_add(1, Relaxed) < refusals {
+                    (500, serde_json::json!({"message": words}))
+                } else {
+                    (200, serde_json::json!({"ApiVersion": "1.41", "Version": "20.10.24"}))
+                };
+                let body = body.to_string();
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json");
+                let rest = format!("Connection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+                let _ = caller.write_all(format!("{head}\r\n{rest}").as_bytes()).await;
+            }
+        });
+        let request = HubRequest::docker(Some(format!("unix://{}", socket.display())));
+        let hub = DockerHub::reach(&request, "none").await.unwrap();
+        let paused = hub.engine.pause("1").await;
+        (ASKED.load(Relaxed), paused)
+    }
+
+    #[tokio::test]
+    async fn a_pause_for_which_processes_slipped_away_is_tried_again() {
+        let slipped = "OCI runtime pause failed: unable to freeze: unknown";
+        let (asked, paused) = pauses(2, slipped).await;
+        assert!(paused.is_ok() && asked == 3, "{asked}: {paused:?}");
+        let (asked, paused) = pauses(u32::MAX, slipped).await;
+        assert!(paused.is_err() && asked == PAUSES, "{asked}: {paused:?}");
+        let (asked, paused) = pauses(u32::MAX, "it is paused already").await;
+        assert!(paused.is_err() && asked == 1, "{asked}: {paused:?}");
+    }
 
     #[test]
     fn only_a_fixed_address_is_asked_for_again() {
