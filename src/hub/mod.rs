@@ -159,13 +159,16 @@ pub trait Hub: Send + Sync {
         Vec::new()
     }
 
-    /// Makes sure that an image is there and up to date: builds or pulls it when it is not.
+    /// Makes sure that an image is there and up to date: builds or pulls it when it is not. Where
+    /// servers need none there is nothing to do.
     async fn provide(
         &self,
-        image: &Image,
-        progress: mpsc::UnboundedSender<ImageStep>,
-        cancel: CancellationToken,
-    ) -> Result<(), HubError>;
+        _image: &Image,
+        _progress: mpsc::UnboundedSender<ImageStep>,
+        _cancel: CancellationToken,
+    ) -> Result<(), HubError> {
+        Ok(())
+    }
 
     /// The content digest of an image that is there: what [`Running::digest`] will be.
     async fn digest(&self, _image: &Image) -> Option<String> {

@@ -10,7 +10,6 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::super::{
     attendant::Watch,
@@ -24,11 +23,11 @@ use crate::{
         Reports, SendError, ServerFacts, Session, Setup,
     },
     clock::{Clock, Micros},
-    event::{self, ImageStep},
+    event,
     hub::{Hub, HubError, Sampled},
     plan::{BackendChoice, Durability, HubRequest, Order, Plan, Point, Step, Workload},
     server::{
-        BlockSource, HubFacts, HubKind, Image, Launch, Life, Limits, ProcessSpec, Reading, Running,
+        BlockSource, HubFacts, HubKind, Launch, Life, Limits, ProcessSpec, Reading, Running,
         ServerSpec,
     },
     stamp::{Stamp, User},
@@ -309,14 +308,6 @@ impl Hub for Nowhere {
     }
     async fn facts(&self) -> Result<HubFacts, HubError> {
         Ok(HubFacts::default())
-    }
-    async fn provide(
-        &self,
-        _image: &Image,
-        _progress: mpsc::UnboundedSender<ImageStep>,
-        _cancel: CancellationToken,
-    ) -> Result<(), HubError> {
-        Ok(())
     }
     async fn start(
         &self,

@@ -19,7 +19,6 @@ use tokio::{
     sync::mpsc,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 
 pub use self::secret::password;
 use super::{
@@ -31,7 +30,6 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    event::ImageStep,
     plan::{Plan, external::ExternalServer},
     server::{
         BlockSource, Endpoint, ExternalSpec, HubFacts, HubKind, Image, Launch, Life, Limits,
@@ -228,15 +226,6 @@ impl Hub for ExternalHub {
     }
 
     /// Nothing is started, so that no image is needed.
-    async fn provide(
-        &self,
-        _: &Image,
-        _: mpsc::UnboundedSender<ImageStep>,
-        _: CancellationToken,
-    ) -> Result<(), HubError> {
-        Ok(())
-    }
-
     /// Sees that somebody answers there, and finds what is named.
     async fn start(
         &self,

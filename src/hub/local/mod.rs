@@ -19,7 +19,7 @@ use std::{
 use async_trait::async_trait;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use super::{
     Hub, HubError, PATIENCE, Sampled, machine, own_program,
@@ -27,7 +27,6 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    event::ImageStep,
     plan::FaultKind,
     server::{
         BlockSource, HubFacts, HubKind, Image, Launch, Life, Limits, ProcessSpec, Reading, Running,
@@ -162,15 +161,6 @@ impl Hub for LocalHub {
     }
 
     /// Processes need no image.
-    async fn provide(
-        &self,
-        _: &Image,
-        _: mpsc::UnboundedSender<ImageStep>,
-        _: CancellationToken,
-    ) -> Result<(), HubError> {
-        Ok(())
-    }
-
     async fn start(
         &self,
         spec: &ServerSpec,
