@@ -6,9 +6,11 @@
 mod common;
 mod gate;
 
+use std::path::Path;
+
 use common::{Home, Said};
 use gate::{
-    Gate, docker,
+    ENGINE, Gate, Look, docker,
     look::{records_in_kafka, rows_in_mariadb},
 };
 use hubmark::{
@@ -49,7 +51,8 @@ fn measured(home: &Home, profile: &str, set: &[&[&str]]) -> Record {
     let said = said.ends(0);
     let record = home.record();
     assert_eq!(record.status, Status::Complete);
-    let left = docker(&["ps", "-aq", "--filter", &format!("label=hubmark.run={}", record.run)]);
+    let label = format!("label=hubmark.run={}", record.run);
+    let left = docker(Path::new(ENGINE), &["ps", "-aq", "--filter", &label]);
     assert_eq!(left, b"", "containers are left");
     for point in &record.points {
         assert_eq!(point.repetitions.len(), 1);
@@ -200,7 +203,7 @@ fn durability_is_in_force_and_in_the_record() {
 }
 
 /// A thousand users on `backend`, confirmed by `look`.
-fn a_thousand_users(backend: &str, look: fn(&str) -> u64) {
+fn a_thousand_users(backend: &str, look: Look) {
     let home = Home::new();
     let gate = Gate::open(&home.path(""), look);
     let engine = format!("hub.engine=\"{}\"", gate.engine());

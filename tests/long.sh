@@ -3,7 +3,7 @@
 #
 # Usage: tests/long.sh [CAMPAIGN [ARGUMENT...]]
 #   kills [COUNT [SEED]]  random kills of runs on the built-in broker; none loses a finished repetition
-#   faults [SEED]         every fault by plan and by accident on every server at every moment (Docker engine, ~90 min)
+#   faults [SEED]         every fault by plan and by accident on every server at every moment (Docker engine, ~2 h)
 #   kills_containers [COUNT [SEED]]  the same kills of runs on a Docker engine
 #   tls                   the study's quick profiles at full length over TLS, on a rehearsed hub (~30 min)
 #   capacity [BACKEND]    the capacity of a server limited to 0.25 cpu and to 1 cpu (needs a Docker engine)

@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -13,9 +14,9 @@ const REVIVAL: Duration = Duration::from_mins(2);
 
 /// Distinct messages in MariaDB's table, by the server's own client as the administrator who sits
 /// in the container.
-pub fn rows_in_mariadb(container: &str) -> u64 {
+pub fn rows_in_mariadb(engine: &Path, container: &str) -> u64 {
     let query = "SELECT COUNT(DISTINCT stamp), COUNT(*), MAX(LENGTH(payload)) FROM messages";
-    let said = docker(&["exec", container, "mariadb", "-NB", "hubmark", "-e", query]);
+    let said = docker(engine, &["exec", container, "mariadb", "-NB", "hubmark", "-e", query]);
     let said = String::from_utf8(said).unwrap();
     let figures: Vec<u64> = said.split_whitespace().map(|n| n.parse().unwrap()).collect();
     assert_eq!(figures[0], figures[1], "no row is there twice");
@@ -24,26 +25,26 @@ pub fn rows_in_mariadb(container: &str) -> u64 {
 }
 
 /// The same of a server that may have ended: it is started again, without its limits.
-pub fn rows_left_in_mariadb(container: &str) -> u64 {
-    let running = docker(&["inspect", "--format", "{{.State.Running}}", container]);
+pub fn rows_left_in_mariadb(engine: &Path, container: &str) -> u64 {
+    let running = docker(engine, &["inspect", "--format", "{{.State.Running}}", container]);
     if running.trim_ascii() != b"true" {
-        docker(&["update", "--memory", "2g", "--memory-swap", "2g", container]);
-        docker(&["start", container]);
+        docker(engine, &["update", "--memory", "2g", "--memory-swap", "2g", container]);
+        docker(engine, &["start", container]);
     }
     let deadline = Instant::now() + REVIVAL;
-    while !command(&["exec", container, "mariadb", "-e", "SELECT 1"]).status.success() {
+    while !command(engine, &["exec", container, "mariadb", "-e", "SELECT 1"]).status.success() {
         assert!(Instant::now() < deadline, "it does not come back");
         std::thread::sleep(Duration::from_millis(200));
     }
     let query = "SELECT COUNT(*), COUNT(DISTINCT id) FROM messages";
-    let said = docker(&["exec", container, "mariadb", "-NB", "hubmark", "-e", query]);
+    let said = docker(engine, &["exec", container, "mariadb", "-NB", "hubmark", "-e", query]);
     let said = String::from_utf8(said).unwrap();
     said.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// Records in the topic's own files, of a broker that may have ended.
-pub fn records_left_in_kafka(container: &str) -> u64 {
-    let archive = docker(&["cp", &format!("{container}:/data/kafka"), "-"]);
+pub fn records_left_in_kafka(engine: &Path, container: &str) -> u64 {
+    let archive = docker(engine, &["cp", &format!("{container}:/data/kafka"), "-"]);
     let mut tar = Command::new("tar")
         .args(["-xO", "--wildcards", "kafka/hubmark-*/*.log"])
         .stdin(Stdio::piped())
@@ -59,9 +60,9 @@ pub fn records_left_in_kafka(container: &str) -> u64 {
 }
 
 /// Records in the topic's own files.
-pub fn records_in_kafka(container: &str) -> u64 {
+pub fn records_in_kafka(engine: &Path, container: &str) -> u64 {
     let log = "cat /data/kafka/hubmark-*/*.log";
-    records_in(&docker(&["exec", container, "sh", "-c", log]))
+    records_in(&docker(engine, &["exec", container, "sh", "-c", log]))
 }
 
 /// Records in a topic's log: the sum of its batches' counts (message format 2).

@@ -23,6 +23,16 @@ pub struct Remote {
     _keep: tempfile::TempDir,
 }
 
+/// Whoever has taken ports of the hub.
+pub struct Taken(Child);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 struct Script {
     child: Child,
     said: BufReader<ChildStdout>,
@@ -168,8 +178,8 @@ impl Remote {
         command
     }
 
-    /// Takes so many ports there from 20000 on, until the process is killed.
-    pub fn take_ports(&self, count: u32) -> Child {
+    /// Takes so many ports there from 20000 on, until what it returns is dropped.
+    pub fn take_ports(&self, count: u32) -> Taken {
         let take = format!(
             "use IO::Socket::INET; for my $port (20000 .. 20000 + {count} - 1) {{ \
              push @all, IO::Socket::INET->new(LocalPort => $port, Listen => 1, ReuseAddr => 1) }} \
@@ -184,7 +194,7 @@ impl Remote {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line.trim(), "taken");
-        child
+        Taken(child)
     }
 
     /// Carries images from this machine's engine to the one there.

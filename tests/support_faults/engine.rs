@@ -1,6 +1,6 @@
 //! Runs on a Docker engine, and what they leave on it.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use nix::sys::signal::Signal;
 
@@ -16,9 +16,19 @@ pub struct Container {
 
 /// Every container of a run, by its label.
 pub fn containers(run: &str) -> Vec<Container> {
+    listed(run, &[])
+}
+
+/// The same on the engine at that socket.
+pub fn containers_on(engine: &Path, run: &str) -> Vec<Container> {
+    listed(run, &["--host", &format!("unix://{}", engine.display())])
+}
+
+fn listed(run: &str, engine: &[&str]) -> Vec<Container> {
     let label = format!("label=hubmark.run={run}");
     let format = "{{.ID}} {{.Label \"hubmark.role\"}} {{.State}}";
-    let listed = docker(&["ps", "--all", "--no-trunc", "--filter", &label, "--format", format]);
+    let question = ["ps", "--all", "--no-trunc", "--filter", &label, "--format", format];
+    let listed = docker(&[engine, &question].concat());
     let container = |line: &str| {
         let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
         let [id, role, state] = words.try_into().expect("an id, a role and a state");

@@ -5,6 +5,7 @@
 
 pub mod engine;
 pub mod strike;
+pub mod table;
 
 use std::{
     ffi::OsStr,
@@ -232,12 +233,8 @@ impl Going {
         self.until_said_within(text, PATIENCE);
     }
 
-    /// Waits so long until the load is being played.
-    pub fn until_load_within(&mut self, patience: Duration) {
-        self.until_said_within(": load ", patience);
-    }
-
-    fn until_said_within(&mut self, text: &str, patience: Duration) {
+    /// Waits so long until `text` was said on stderr.
+    pub fn until_said_within(&mut self, text: &str, patience: Duration) {
         let deadline = Instant::now() + patience;
         while !self.stderr().contains(text) {
             assert!(!self.over(), "it has ended: {}", self.stderr());

@@ -36,9 +36,13 @@ pub fn want_of_memory(container: &str) {
         let path = groups.trim().rsplit_once("::").unwrap().1;
         (format!("/sys/fs/cgroup{path}"), "memory.current")
     };
-    let used = fs::read_to_string(format!("{folder}/{used}")).unwrap();
-    let limit = (used.trim().parse::<u64>().unwrap() + LEFT).to_string();
-    docker(&["update", "--memory", &limit, "--memory-swap", &limit, container]);
+    // One that is starting may have taken more before the limit is in force, which is then refused.
+    until("its memory is limited", || {
+        let used = fs::read_to_string(format!("{folder}/{used}")).unwrap();
+        let limit = (used.trim().parse::<u64>().unwrap() + LEFT).to_string();
+        let limited = ["update", "--memory", &limit, "--memory-swap", &limit, container];
+        Command::new("docker").args(limited).output().unwrap().status.success()
+    });
     let script = "open my $f, '>', '/proc/self/oom_score_adj'; print $f '-1000'; close $f; \
                   <STDIN>; my @all; push @all, 'x' x 1048576 for 1 .. 512; sleep 60";
     let mut hog =
