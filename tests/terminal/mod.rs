@@ -228,7 +228,11 @@ impl Terminal {
     }
 
     pub fn until(&self, what: &str, holds: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        self.until_within(PATIENCE, what, holds);
+    }
+
+    pub fn until_within(&self, patience: Duration, what: &str, holds: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + patience;
         while !holds(&self.frame()) {
             assert!(Instant::now() < deadline, "waited in vain: {what}\n{}", self.frame());
             thread::sleep(Duration::from_millis(10));
