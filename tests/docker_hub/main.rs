@@ -1,12 +1,12 @@
 //! The docker hub against a real engine: images, containers, limits, counters, leftovers.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod images;
+mod reach;
+
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
-    io::Read,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
-    process::Command,
     time::Duration,
 };
 
@@ -49,21 +49,6 @@ static RECIPE: Recipe = Recipe {
 
 async fn hub(run: &str) -> DockerHub {
     DockerHub::open(Some(&format!("unix://{SOCKET}")), run).await.unwrap()
-}
-
-/// The same engine as if it were elsewhere: behind a port.
-async fn elsewhere(run: &str) -> DockerHub {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut caller, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let Ok(mut engine) = tokio::net::UnixStream::connect(SOCKET).await else { return };
-                let _ = tokio::io::copy_bidirectional(&mut caller, &mut engine).await;
-            });
-        }
-    });
-    DockerHub::open(Some(&format!("http://127.0.0.1:{port}")), run).await.unwrap()
 }
 
 fn client() -> Docker {
@@ -201,106 +186,6 @@ async fn a_stream_ends_with_its_server() {
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
-async fn an_unchanged_recipe_is_never_rebuilt_and_a_changed_one_is() {
-    let hub = hub("test-build").await;
-    let of_recipe = || async {
-        let mut images = hub.images().await.unwrap();
-        images.retain(|i| i.reference.as_deref() == Some("hubmark-test/rebuild:1"));
-        images
-    };
-    if !of_recipe().await.is_empty() {
-        hub.remove_image("hubmark-test/rebuild:1").await.unwrap();
-    }
-
-    let steps = provided(&hub, &image("rebuild", "first")).await.unwrap();
-    let step = steps.iter().find(|p| p.step.starts_with("step 3/")).unwrap();
-    assert!(step.step.contains("COPY entry.sh") && step.percent.unwrap() > 0, "{step:?}");
-    assert_eq!(steps.last().unwrap().percent, Some(100));
-    let first = of_recipe().await;
-    assert_eq!((first.len(), first[0].recipe.as_str()), (1, "test"));
-    assert!(first[0].size > Bytes(1_000_000));
-
-    assert_eq!(provided(&hub, &image("rebuild", "first")).await.unwrap(), []);
-    assert_eq!(of_recipe().await, first);
-
-    assert!(!provided(&hub, &image("rebuild", "second")).await.unwrap().is_empty());
-    let second = of_recipe().await;
-    assert_ne!(second[0].digest, first[0].digest);
-    assert!(
-        client().inspect_image(&first[0].digest).await.is_err(),
-        "the old image is still there"
-    );
-
-    hub.remove_image("hubmark-test/rebuild:1").await.unwrap();
-    assert_eq!(of_recipe().await, []);
-    let error = hub.remove_image("debian:bookworm-slim").await.unwrap_err();
-    assert!(error.to_string().contains("not built from a recipe"), "{error}");
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
-async fn a_failing_build_shows_its_last_lines() {
-    static BROKEN: Recipe = Recipe {
-        name: "test-broken",
-        files: &[(
-            "Dockerfile",
-            b"FROM debian:bookworm-slim\nRUN echo the disk is full >&2; exit 7\n",
-        )],
-    };
-    let tag = "hubmark-test/broken:1".to_owned();
-    let image = Image::Recipe { recipe: &BROKEN, arguments: BTreeMap::new(), tag };
-    let error = provided(&hub("test-broken").await, &image).await.unwrap_err();
-    assert!(matches!(&error, HubError::Image { action: "built", .. }), "{error:?}");
-    let text = error.to_string();
-    assert!(text.contains("step 2/") && text.contains("\n  the disk is full"), "{text}");
-    assert!(text.contains("code: 7"), "{text}");
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
-async fn a_build_can_be_stopped() {
-    static ENDLESS: Recipe = Recipe {
-        name: "test-endless",
-        files: &[("Dockerfile", b"FROM debian:bookworm-slim\nRUN sleep 4242\n")],
-    };
-    let hub = hub("test-cancel").await;
-    let image = Image::Recipe {
-        recipe: &ENDLESS,
-        arguments: BTreeMap::new(),
-        tag: "hubmark-test/endless:1".to_owned(),
-    };
-    let (progress, mut told) = mpsc::unbounded_channel();
-    let cancel = CancellationToken::new();
-    let build = hub.provide(&image, progress, cancel.clone());
-    let stop = async {
-        while !told.recv().await.unwrap().step.starts_with("step 2/") {}
-        eventually("the build's container runs", || async { endless_builds().await == 1 }).await;
-        cancel.cancel();
-    };
-    let (outcome, ()) = tokio::join!(build, stop);
-    assert!(matches!(outcome, Err(HubError::Cancelled)), "{outcome:?}");
-    eventually("the build's container is gone", || async { endless_builds().await == 0 }).await;
-}
-
-async fn endless_builds() -> usize {
-    let options = ListContainersOptionsBuilder::default().all(true).build();
-    let all = client().list_containers(Some(options)).await.unwrap();
-    all.iter().filter(|c| c.command.as_deref().is_some_and(|c| c.contains("sleep 4242"))).count()
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
-async fn an_image_that_nobody_has_is_an_error_in_the_engines_words() {
-    let hub = hub("test-pull").await;
-    let image = Image::Named("localhost:1/hubmark-no-such-image:1".to_owned());
-    let error = provided(&hub, &image).await.unwrap_err();
-    assert!(matches!(&error, HubError::Image { action: "pulled", .. }), "{error:?}");
-    assert!(error.to_string().contains("localhost:1"), "{error}");
-    assert_eq!(provided(&hub, &Image::Named("debian:bookworm-slim".to_owned())).await.unwrap(), []);
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
 async fn a_server_that_does_not_start_shows_its_log_and_leaves_nothing() {
     let hub = hub("test-fail").await;
     // Whether the engine has seen the end when the start is judged is the engine's secret.
@@ -404,54 +289,6 @@ async fn a_later_server_knows_the_address_of_an_earlier_one() {
     hub.remove(&first).await.unwrap();
 }
 
-/// A relay on a TCP port makes the local engine one that is reached over the network.
-async fn relay() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut far = tokio::net::UnixStream::connect(SOCKET).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-            });
-        }
-    });
-    address
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
-async fn a_remote_engines_servers_are_reached_at_published_ports() {
-    let hub = DockerHub::open(Some(&relay().await), "test-remote").await.unwrap();
-    assert!(!hub.facts().await.unwrap().shared_with_client);
-    let script = "exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 7000, \
-        Listen => 5, ReuseAddr => 1); while ($c = $s->accept) { print $c $ENV{SEEN}; close $c }'";
-    let mut spec = server("greeter", script);
-    let Launch::Container(container) = &mut spec.launch else { unreachable!() };
-    container.environment = vec![("SEEN".to_owned(), "{host}:{port:7000}".to_owned())];
-    let server = started(&hub, &spec, Limits::default()).await.unwrap();
-
-    let endpoint = server.endpoint(7000);
-    assert_ne!(endpoint.port(), 7000);
-    eventually("the server greets", || async move {
-        tokio::task::spawn_blocking(move || {
-            let mut text = String::new();
-            std::net::TcpStream::connect(endpoint)
-                .is_ok_and(|mut stream| stream.read_to_string(&mut text).is_ok())
-                && text == endpoint.to_string()
-        })
-        .await
-        .unwrap()
-    })
-    .await;
-
-    // No file of that machine can be read from here: the engine is asked.
-    assert!(hub.read(&server).await.unwrap().cpu.unwrap() > Duration::ZERO);
-    assert!(hub.data_size(&server).await.unwrap() > Bytes(0));
-    assert_eq!(hub.disk_written(&server).await, None);
-    hub.remove(&server).await.unwrap();
-}
-
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn leftovers_of_the_dead_are_swept_and_the_living_are_spared() {
@@ -500,105 +337,4 @@ async fn create(labels: HashMap<String, String>) -> String {
 
 async fn exists(id: &str) -> bool {
     client().inspect_container(id, None).await.is_ok()
-}
-
-#[tokio::test]
-async fn no_engine_is_said_with_what_to_do() {
-    let error = DockerHub::open(Some("unix:///no/such/engine.sock"), "test").await.unwrap_err();
-    assert!(matches!(error, HubError::NoEngine { .. }), "{error:?}");
-    let text = error.to_string();
-    assert!(text.contains("unix:///no/such/engine.sock") && text.contains("start it"), "{text}");
-}
-
-const ASKED_SOCKET: &str = "HUBMARK_TEST_SOCKET";
-
-#[test]
-fn a_socket_without_permission_is_said_with_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let open = |path: &std::path::Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    };
-    open(folder.path(), 0o755);
-    let socket = folder.path().join("engine.sock");
-    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    open(&socket, 0o600);
-    // Nothing is forbidden to root: the socket is tried by somebody else, with a program that
-    // they may run.
-    let program = folder.path().join("tests");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    open(&program, 0o755);
-    let mut other = Command::new(&program);
-    other.args(["--exact", "somebody_tries_a_socket", "--ignored"]).env(ASKED_SOCKET, &socket);
-    if nix::unistd::geteuid().is_root() {
-        other.uid(65_534).gid(65_534);
-    } else {
-        open(&socket, 0o000);
-    }
-    let output = other.current_dir("/").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
-}
-
-#[tokio::test]
-#[ignore = "the other half of a_socket_without_permission_is_said_with_what_to_do"]
-async fn somebody_tries_a_socket() {
-    let Ok(socket) = std::env::var(ASKED_SOCKET) else { return };
-    let error = DockerHub::open(Some(&format!("unix://{socket}")), "test").await.unwrap_err();
-    assert!(matches!(error, HubError::NoPermission { .. }), "{error:?}");
-    assert!(error.to_string().contains("usermod -aG docker"), "{error}");
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
-async fn the_command_line_says_which_images_are_old_and_removes_them() {
-    let hub = hub("test-old").await;
-    provided(&hub, &image("old", "old")).await.unwrap();
-    let hubmark = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_hubmark")).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let listed = hubmark(&["images", "list"]);
-    let line = listed.lines().find(|line| line.starts_with("hubmark-test/old:1 ")).unwrap();
-    assert!(line.contains("  old: ") && line.contains(" MB  "), "{line}");
-    let removed = hubmark(&["images", "remove", "--old", "hubmark-test/old:1"]);
-    assert!(removed.starts_with("removed hubmark-test/old:1 (old"), "{removed}");
-    assert!(!hubmark(&["images", "list"]).contains("hubmark-test/old:1 "));
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
-async fn a_hub_elsewhere_is_read_by_one_helper_that_leaves_nothing_behind() {
-    let run = "test-attend";
-    let hub = elsewhere(run).await;
-    let image = image("shared", "shared");
-    provided(&hub, &image).await.unwrap();
-    let mut attendance = hub.attend(Some(&image)).await.unwrap().unwrap();
-    let here = hubmark::hub::machine::this_machine();
-    let facts = &attendance.facts;
-    assert_eq!((&facts.kernel, &facts.model, &facts.cpu), (&here.kernel, &here.model, &here.cpu));
-    assert!(facts.fsync.is_some_and(|time| !time.is_zero()), "{facts:?}");
-    assert!(facts.file_system.is_some(), "{facts:?}");
-    let first = attendance.beats.recv().await.unwrap().pulse;
-    let second = attendance.beats.recv().await.unwrap().pulse;
-    assert!(first.busy.unwrap() <= second.busy.unwrap(), "{first:?} {second:?}");
-    assert!(second.memory_available.is_some() && second.disk.is_some(), "{second:?}");
-    assert!(second.own.is_some(), "it is this machine after all, whose load is partly ours");
-    assert_eq!(containers_of(run).await, 1);
-    drop(attendance.beats);
-    attendance.gone.await.unwrap();
-    assert_eq!(containers_of(run).await, 0);
-}
-
-#[tokio::test]
-#[ignore = "needs a Docker engine"]
-async fn a_helper_is_abandoned_with_the_rest_of_its_run() {
-    let run = "test-attend-abandon";
-    let hub = elsewhere(run).await;
-    let image = image("shared", "shared");
-    provided(&hub, &image).await.unwrap();
-    let attendance = hub.attend(Some(&image)).await.unwrap().unwrap();
-    hub.abandon().await.unwrap();
-    assert_eq!(containers_of(run).await, 0);
-    attendance.gone.await.unwrap();
 }
