@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../mariadb_server/mod.rs"]
+mod mariadb_server;
 #[path = "../support_faults/mod.rs"]
 mod support_faults;
 #[path = "../synthetic/mod.rs"]
@@ -15,6 +17,7 @@ mod terminal;
 mod broker;
 mod clock_set;
 mod compare;
+mod external;
 mod faults;
 mod faults_screen;
 mod first_look;

@@ -1,11 +1,6 @@
 //! Servers that run already: hubmark plays the load on them, makes only what is its own, removes
 //! it, touches nothing else, and repeats no password. A `mariadbd` and the built-in broker stand for
 //! servers of somebody else, and a second reader of the test's own looks at them meanwhile.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
-
-mod common;
-mod mariadb_server;
-mod support_faults;
 
 use std::{
     fs,
@@ -16,15 +11,15 @@ use std::{
     time::Duration,
 };
 
-use common::{only, read};
+use crate::common::{only, read};
+use crate::mariadb_server::Server;
+use crate::support_faults::{Answer, Bench, Going, program, until};
 use hubmark::{record::Record, server::HubKind};
-use mariadb_server::Server;
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
 };
-use support_faults::{Answer, Bench, Going, program, until};
 
 /// The password of the account that somebody gave to hubmark.
 const WORD: &str = "w0rd-0f-an-acc0unt";
@@ -90,7 +85,7 @@ struct MariaDb {
 
 impl MariaDb {
     fn start() -> Self {
-        let mut setup = mariadb_server::setup(1, 100);
+        let mut setup = crate::mariadb_server::setup(1, 100);
         setup.hub = HubKind::Local;
         let maria = Self { server: Server::start(&setup) };
         until("the server answers", || maria.try_sql("SELECT 1").is_ok());
@@ -383,11 +378,15 @@ fn a_broker_that_runs_already_is_measured_and_left_as_it_was() {
     answer.says(0, &[missing]);
     assert!(answer.stdout.contains(missing), "{}", answer.stdout);
     let record = read(&bench.record_file().unwrap());
-    for repetition in common::repetitions(&record) {
+    for repetition in crate::common::repetitions(&record) {
         let ledger = repetition.ledger;
         assert_eq!((ledger.planned, ledger.delivered, ledger.stored), (800, 800, Some(800)));
         assert!(repetition.resources.is_empty() && repetition.samples.is_empty());
-        assert_eq!(common::codes(repetition), [""; 0], "what is known to be missing is no doubt");
+        assert_eq!(
+            crate::common::codes(repetition),
+            [""; 0],
+            "what is known to be missing is no doubt"
+        );
     }
     let full: Vec<_> = seen.iter().filter(|(_, held)| *held > 0).collect();
     assert_eq!(full.len(), 2, "a topic for each repetition: {seen:?}");
