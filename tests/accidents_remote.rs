@@ -113,7 +113,10 @@ fn had_come_to(moment: Moment, failed: &Repetition, outcome: &Outcome) {
     let ledger = failed.ledger;
     match moment {
         Moment::Start => assert_eq!(ledger.sent, 0, "{}", outcome.row),
-        Moment::Load => assert!(ledger.sent > 0 && ledger.unsent > 0, "{}", outcome.row),
+        // The open loop goes on while the engine takes its time: all may have been handed over.
+        Moment::Load => {
+            assert!(ledger.sent > 0 && ledger.delivered < ledger.planned, "{}", outcome.row);
+        }
         Moment::Drain => assert_eq!(ledger.sent, ledger.planned, "{}", outcome.row),
     }
     if moment != Moment::Start {
