@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{EngineError, inbox::RecorderInbox, recorder::Recorder};
-use crate::backend::{BackendError, Consumer, Fleet, Inbox};
+use crate::backend::{BackendError, Consumer, Fleet, Inbox, Reports};
 
 /// How long a consumer that was told to end may take: a topic or a server that is away is waited
 /// for meanwhile.
@@ -40,6 +40,7 @@ pub fn no_thread(what: &'static str) -> impl Fn(io::Error) -> EngineError {
 pub struct Reader {
     stop: Arc<AtomicBool>,
     ended: JoinHandle<Result<(), BackendError>>,
+    recorder: Arc<Recorder>,
 }
 
 impl Reader {
@@ -68,7 +69,7 @@ impl Reader {
                 })
             })
         });
-        Ok(Self { stop, ended })
+        Ok(Self { stop, ended, recorder: Arc::clone(recorder) })
     }
 
     /// Resolves with the consumer's error if it ends before it is told to.
@@ -90,7 +91,10 @@ impl Reader {
     async fn end_within(mut self, patience: Duration) -> Result<(), EngineError> {
         self.stop.store(true, Relaxed);
         let Ok(ended) = timeout(patience, &mut self.ended).await else {
-            tracing::warn!("the consumer did not end within {patience:?}: it is left behind");
+            self.recorder.note(format!(
+                "the consumer did not end within {patience:.0?} of being told to, and is left \
+                 behind: what it had not told by then counts as not arrived"
+            ));
             return Ok(());
         };
         ended.map_err(thread_error("the consumer"))?.map_err(EngineError::Consumer)
@@ -166,6 +170,8 @@ mod tests {
         let (keep, never) = mpsc::channel();
         let reader = Reader::spawn(Box::new(Waiting(never)), &recorder).unwrap();
         assert!(reader.end_within(Duration::from_millis(50)).await.is_ok());
+        let notes = recorder.take_notes();
+        assert!(notes.len() == 1 && notes[0].text.contains("left behind"), "{notes:?}");
         drop(keep);
     }
 }

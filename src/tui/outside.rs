@@ -126,6 +126,11 @@ impl PlanPreview {
     pub fn new(profile: &Profile, plan: Plan, lines: Vec<String>, seconds: f64) -> Self {
         Self { plan, lines, seconds, values: profile.texts(), usual: profile.usual() }
     }
+
+    /// That of a plan which no form shows: a record's, for example.
+    pub fn of_plan(plan: Plan, seconds: f64) -> Self {
+        Self { plan, lines: Vec::new(), seconds, values: Vec::new(), usual: Vec::new() }
+    }
 }
 
 /// Something wrong with a profile or with a value of the form.

@@ -154,8 +154,9 @@ impl Reader {
         Ok(full || self.seen.gaps.overdue(self.clock.now(), LOOKS))
     }
 
-    /// Connects again, for as long as it takes, and at the end for a moment; reading goes on from the same place, but for rows
-    /// that the server has forgotten ([`Recent`](super::recent::Recent)): their ids may come again.
+    /// Connects again, for as long as it takes, and at the end for a moment; reading goes on from the
+    /// same place, but for rows that the server has forgotten ([`Recent`](super::recent::Recent)):
+    /// their ids may come again.
     fn restore(
         &mut self,
         runtime: &Runtime,

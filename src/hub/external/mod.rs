@@ -225,7 +225,6 @@ impl Hub for ExternalHub {
         }
     }
 
-    /// Nothing is started, so that no image is needed.
     /// Sees that somebody answers there, and finds what is named.
     async fn start(
         &self,

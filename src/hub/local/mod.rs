@@ -160,7 +160,6 @@ impl Hub for LocalHub {
         Ok(Some(vitals::follow(here, self.root.clone()).await))
     }
 
-    /// Processes need no image.
     async fn start(
         &self,
         spec: &ServerSpec,

@@ -158,13 +158,7 @@ fn again(record: &OneRecord, resume: Option<std::path::PathBuf>) -> Request {
             own: false,
         },
         overrides: Vec::new(),
-        preview: PlanPreview {
-            plan,
-            lines: Vec::new(),
-            seconds,
-            values: Vec::new(),
-            usual: Vec::new(),
-        },
+        preview: PlanPreview::of_plan(plan, seconds),
         resume,
     }
 }

@@ -189,7 +189,7 @@ fn untabled(text: &str) -> String {
     let Ok(entries) = format!("it = {text}").parse::<toml::Table>() else { return text.to_owned() };
     let entries = entries.get("it").and_then(toml::Value::as_table).into_iter().flatten();
     let entries = entries.map(|(name, value)| match value.as_str() {
-        Some(value) => format!("{name} {value}"),
+        Some(text) => format!("{name} {text}"),
         None => format!("{name} {value}"),
     });
     entries.collect::<Vec<_>>().join(", ")
