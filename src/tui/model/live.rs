@@ -17,7 +17,7 @@ use super::{
 use crate::{
     event::{Alarm, Event, Level, Snapshot},
     format,
-    measure::{Judgement, PathCost},
+    measure::{Judgement, PathCost, Reason},
     plan::{Plan, Point, Step},
     record::Capacity,
     tui::{
@@ -315,11 +315,14 @@ impl Live {
             let text = "the hub is held back by heat or by its supply: the processor is throttled";
             news.push((Level::Error, text.to_owned()));
         }
-        for reason in &snapshot.verdict.reasons {
-            if before.verdict.reasons.iter().all(|old| old.code != reason.code) {
-                news.push((Level::Warn, format!("suspect: {}", reason.text)));
-            }
-        }
+        let (old, new) = (&before.verdict.reasons, &snapshot.verdict.reasons);
+        let only = |some: &[Reason], others: &[Reason], level: Level, word: &str| {
+            let only = some.iter().filter(|one| others.iter().all(|it| it.code != one.code));
+            only.map(|one| (level, format!("{word}: {}", one.text))).collect::<Vec<_>>()
+        };
+        news.extend(only(new, old, Level::Warn, "suspect"));
+        // A reason is judged over the whole load so far: a busy start may be outweighed.
+        news.extend(only(old, new, Level::Info, "no longer suspect"));
         self.current.take(snapshot);
         let at = self.since(now);
         for (level, text) in news {

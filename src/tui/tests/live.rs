@@ -67,6 +67,22 @@ fn live_suspect_with_lost_messages() {
 }
 
 #[test]
+fn a_doubt_that_is_over_is_taken_back() {
+    let plan = fixture::sweep();
+    let mut stage = Stage::live(&plan);
+    load(&mut stage, &plan, 1, 61, 2_100.0);
+    let mut snapshot = fixture::suspect(&plan.points[1]);
+    assert_eq!(snapshot.verdict.reasons.pop().unwrap().code, "client-saturated");
+    stage.tell(vec![Event::Snapshot(Box::new(fixture::suspect(&plan.points[1])))]);
+    assert!(!stage.frame(200, 60).contains("no longer suspect"));
+    stage.tell(vec![Event::Snapshot(Box::new(snapshot))]);
+    let frame = stage.frame(200, 60);
+    let said: Vec<_> = frame.lines().filter(|line| line.contains("no longer suspect")).collect();
+    let [said] = said.as_slice() else { panic!("{frame}") };
+    assert!(said.contains("no longer suspect: hubmark was late"), "{said}");
+}
+
+#[test]
 fn nothing_shouts_when_all_is_well() {
     let plan = fixture::sweep();
     let mut stage = Stage::live(&plan);
