@@ -144,6 +144,22 @@ pub fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| MISSING.to_owned(), |share| format!("{:.0} %", share * 100.0))
 }
 
+/// `words` in lines of at most `width` columns, broken between words; a word that is wider has a line of its
+/// own.
+pub fn broken(words: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// `text` cut to `width` columns, with `…` for what is missing.
 pub fn fit(text: &str, width: usize) -> String {
     let columns = |text: &str| text.width();

@@ -1,6 +1,6 @@
 //! A profile as text: for files, and value by value for a form on the screen.
 
-use std::{fmt::Write, time::Duration};
+use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 use serde_json::Value as Json;
 use toml::Value;
@@ -66,9 +66,19 @@ impl Profile {
         self.setting(table, name).map(|value| plain(&value))
     }
 
-    /// Every key that has a value, with that value as [`Self::text`] has it.
+    /// Every key that has a value, with that value as [`Self::text`] has it; the settings of its
+    /// backends with their defaults.
     pub fn texts(&self) -> Vec<(String, String)> {
-        KEYS.iter().filter_map(|key| Some((key.path.to_owned(), self.text(key.path)?))).collect()
+        let keys = KEYS.iter().filter_map(|key| Some((key.path.to_owned(), self.text(key.path)?)));
+        let backends: BTreeSet<&str> = self.backends.iter().map(|it| it.name.as_str()).collect();
+        let settings = backends.into_iter().flat_map(|backend| {
+            let written = move |(name, value): (String, Json)| {
+                let value = self.written(backend, &name, &value)?;
+                Some((format!("{backend}.{name}"), plain(&value)))
+            };
+            self.settings_of(backend).into_iter().filter_map(written)
+        });
+        keys.chain(settings).collect()
     }
 
     /// The value of one of [`KEYS`].
@@ -231,7 +241,11 @@ impl Profile {
 
     /// A backend's setting as it is written in TOML.
     fn setting(&self, backend: &str, key: &str) -> Option<Value> {
-        let value = self.settings.get(backend)?.get(key)?;
+        self.written(backend, key, self.settings.get(backend)?.get(key)?)
+    }
+
+    /// A value of that setting as it is written in TOML.
+    fn written(&self, backend: &str, key: &str, value: &Json) -> Option<Value> {
         match self.catalogue.find(backend)?.setting(key)?.kind {
             SettingKind::Bytes => Some(Bytes(value.as_u64()?).exact().into()),
             SettingKind::Duration => {

@@ -138,7 +138,7 @@ impl Profile {
     }
 
     /// The settings of a backend: what is given, and the defaults of the rest.
-    fn settings_of(&self, backend: &str) -> Map<String, Value> {
+    pub(super) fn settings_of(&self, backend: &str) -> Map<String, Value> {
         let mut settings: Map<String, Value> = self
             .catalogue
             .find(backend)

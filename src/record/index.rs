@@ -41,7 +41,7 @@ pub struct Content {
     pub profile: String,
     /// The backends, each once.
     pub backends: Vec<String>,
-    /// The hub's model, where it is known.
+    /// The hub's model, where it is known, or else its processor.
     pub hub: Option<String>,
     /// Points.
     pub points: usize,
@@ -84,6 +84,8 @@ struct ProvenanceOfFile {
 #[derive(Deserialize)]
 struct HubOfFile {
     model: Option<String>,
+    #[serde(default)]
+    cpu: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -122,7 +124,7 @@ impl File {
             started: self.started,
             status: self.status,
             backends,
-            hub: self.provenance.hub.model,
+            hub: self.provenance.hub.model.or(self.provenance.hub.cpu),
             points: self.points.len(),
             done: repetitions().count(),
             planned: self.plan.capacity.is_none().then_some(self.plan.schedule.len()),

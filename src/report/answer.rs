@@ -289,12 +289,17 @@ fn left_out(cells: &Cells<'_>) -> Vec<String> {
             } else {
                 format!("{done} of {}", plural(record.plan.schedule.len(), "repetition"))
             };
-            said.push(format!("Record {} is partial: {done}{why}.", letter(place)));
+            let name = match cells.sources.len() {
+                1 => "The record".to_owned(),
+                _ => format!("Record {}", letter(place)),
+            };
+            said.push(format!("{name} is partial: {done}{why}."));
         }
     }
     let failed: usize = cells.cells.iter().map(|cell| cell.failed).sum();
     if failed > 0 {
-        said.push(format!("{} failed and never count.", plural(failed, "repetition")));
+        let never = if failed == 1 { "counts" } else { "count" };
+        said.push(format!("{} failed and never {never}.", plural(failed, "repetition")));
     }
     let excluded: usize = cells.cells.iter().map(|cell| cell.excluded).sum();
     if excluded > 0 {

@@ -9,7 +9,7 @@ use super::{
     footprint,
 };
 use crate::{
-    format::{bytes, count, optional, three},
+    format::{broken, bytes, count, optional, three},
     measure::{Estimate, Judgement, Ledger, PLANNED_FAULT},
     plan::{Durability, Workload},
     record::{PointResult, Record, Repetition, Status, Summary, histogram},
@@ -106,16 +106,11 @@ fn found(text: &mut String, record: &Record) {
 
 /// `words` at most [`WIDTH`] columns wide, `mark` in front and the same room before further lines.
 pub fn wrapped(text: &mut String, mark: &str, words: &str) {
-    let mut line = mark.to_owned();
-    for word in words.split_whitespace() {
-        if line.chars().count() + word.chars().count() > WIDTH {
-            let _ = writeln!(text, "{}", line.trim_end());
-            line = " ".repeat(mark.chars().count());
-        }
-        line.push_str(word);
-        line.push(' ');
+    let room = WIDTH.saturating_sub(mark.chars().count());
+    let indent = " ".repeat(mark.chars().count());
+    for (place, line) in broken(words, room).iter().enumerate() {
+        let _ = writeln!(text, "{}{line}", if place == 0 { mark } else { &indent });
     }
-    let _ = writeln!(text, "{}", line.trim_end());
 }
 
 /// Widest line of any text.

@@ -137,6 +137,7 @@ pub const ACTIONS: &[Action] = actions! {
     Setup "forget" ["D"] "delete the profile…" => Msg::AskRemove;
     Setup "records" ["R"] "the records on disk" => Msg::Records;
     Finished "run-again" ["r"] "run again" => Msg::Start;
+    Finished "resume-run" ["g"] "go on with what is left of it" => Msg::Resume;
     Finished "open-record" ["o"] "figures, percentiles, findings of its record" => Msg::OpenRecord;
     Records "sort" ["o"] "another order" => Msg::Sort;
     Records "record-filter" ["/"] "records with a text" => Msg::Filter;

@@ -187,6 +187,8 @@ pub struct Model {
     images: Images,
     /// The list of records.
     pub shelf: Shelf,
+    /// What shall be done with the record that is being opened.
+    then: Option<Msg>,
     /// The screen that is shown.
     pub screen: Screen,
     /// What lies over it.
@@ -222,6 +224,7 @@ impl Model {
             setup,
             images: Images::default(),
             shelf: Shelf::default(),
+            then: None,
             screen: Screen::Setup,
             overlay: None,
             theme: preferences.theme,

@@ -22,7 +22,8 @@ impl Model {
                 let request = Request { resume: None, ..finished.request.clone() };
                 return self.start(request);
             }
-            Msg::OpenRecord => {
+            Msg::OpenRecord | Msg::Resume => {
+                self.then = matches!(msg, Msg::Resume).then_some(Msg::Resume);
                 let path = finished.record.clone();
                 return path.map(|path| Effect::Shelf(Ask::Open(path))).into_iter().collect();
             }
@@ -49,8 +50,14 @@ impl Model {
             Msg::AskRemove if self.shelf.selected().is_some() => {
                 self.overlay = Some(Overlay::Remove);
             }
+            // Done with the record that is selected, once it is read.
             Msg::Start | Msg::Resume | Msg::AskExport => {
-                self.shelf.word = Some(Err("open the record first: enter".to_owned()));
+                self.then = Some(msg.clone());
+                return self.shelf.update(&Msg::Accept).map(Effect::Shelf).into_iter().collect();
+            }
+            Msg::Accept => {
+                self.then = None;
+                return self.shelf.update(msg).map(Effect::Shelf).into_iter().collect();
             }
             msg => return self.shelf.update(msg).map(Effect::Shelf).into_iter().collect(),
         }
@@ -102,6 +109,9 @@ impl Model {
             Told::Opened(Ok(opened)) => {
                 self.shelf.word = None;
                 self.screen = Screen::Record(opened);
+                if let Some(msg) = self.then.take() {
+                    return self.leaf(&msg);
+                }
             }
             Told::Exported(Ok(path)) => {
                 let path = path.display().to_string();
@@ -113,6 +123,7 @@ impl Model {
                 self.shelf.word = Some(Err(problem));
             }
             Told::Opened(Err(problem)) => {
+                self.then = None;
                 self.shelf.word = Some(Err(problem));
                 if !matches!(self.screen, Screen::Records) {
                     return self.records();

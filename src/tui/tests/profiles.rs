@@ -1,5 +1,7 @@
 //! Profiles kept, renamed and deleted; the hub checked.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::tui::outside::Ask;
 
@@ -18,7 +20,24 @@ fn a_profile_is_kept_under_a_name_with_its_changes() {
     assert_eq!((name.as_str(), *replace), ("mine", false));
     assert_eq!(overrides, &[("run.server_warmup".to_owned(), "30 s".to_owned())]);
     let frame = stage.frame(80, 24);
-    assert!(frame.contains("▸mine") && frame.contains("first-look *"), "{frame}");
+    assert!(frame.contains("▸mine") && !frame.contains("first-look *"), "{frame}");
+}
+
+#[test]
+fn a_renamed_profile_takes_along_what_was_not_saved() {
+    let mut stage = Stage::new();
+    stage.key(KeyCode::Char('w'));
+    stage.key(KeyCode::Down);
+    stage.key(KeyCode::Char('w'));
+    let was = stage.model.setup.entry().unwrap().name.clone();
+    let mut catalog = (*stage.model.catalog).clone();
+    catalog.profiles.iter_mut().find(|entry| entry.name == was).unwrap().name = "renamed".into();
+    stage.model.catalog = catalog.into();
+    stage.model.setup.reload(Arc::clone(&stage.model.catalog), "renamed");
+    let frame = stage.frame(80, 24);
+    assert!(frame.contains("▸renamed") && frame.contains(" renamed *"), "{frame}");
+    assert!(frame.contains("first-look"), "{frame}");
+    assert!(stage.model.setup.is_changed(0), "changes of another profile stay");
 }
 
 #[test]

@@ -217,6 +217,47 @@ fn a_record_is_run_again_and_a_partial_one_gone_on_with() {
 }
 
 #[test]
+fn what_is_done_with_a_record_can_be_asked_in_the_list() {
+    let listed = |line: usize| {
+        let mut stage = Stage::new();
+        stage.key(KeyCode::Char('R'));
+        (0..line).for_each(|_| stage.key(KeyCode::Down));
+        assert!(stage.frame(80, 24).contains(" g resume"), "{}", stage.frame(80, 24));
+        assert!(stage.frame(80, 24).contains(" ? help"), "{}", stage.frame(80, 24));
+        stage
+    };
+    let mut stage = listed(1);
+    stage.key(KeyCode::Char('g'));
+    let Some(Effect::Start(request)) = stage.effects.pop() else { panic!("nothing was started") };
+    assert!(request.resume.is_some_and(|path| path.to_string_lossy().contains("throughput")));
+
+    let mut stage = listed(2);
+    stage.key(KeyCode::Char('g'));
+    assert!(stage.effects.is_empty() && stage.frame(80, 24).contains("it is complete"));
+    assert_eq!(stage.model.place(), Place::Record);
+
+    let mut stage = listed(2);
+    stage.key(KeyCode::Char('x'));
+    assert_eq!(stage.model.place(), Place::Export);
+    stage.key(KeyCode::Esc);
+    stage.key(KeyCode::Esc);
+    stage.key(KeyCode::Enter);
+    assert_eq!(stage.model.place(), Place::Record, "enter opens it, and nothing more");
+}
+
+#[test]
+fn a_stopped_run_is_gone_on_with_where_it_ended() {
+    let plan = fixture::sweep();
+    for (end, offered) in [(End::Stopped, true), (End::Complete, false)] {
+        let mut stage = Stage::live(&plan);
+        stage.tell(fixture::run(&plan, end));
+        assert_eq!(stage.frame(80, 24).contains(" g resume"), offered);
+        stage.key(KeyCode::Char('g'));
+        assert!(matches!(stage.asked.last(), Some(Ask::Open(_))), "{:?}", stage.asked);
+    }
+}
+
+#[test]
 fn the_record_of_a_run_that_is_over_is_opened() {
     let plan = fixture::sweep();
     let mut stage = Stage::live(&plan);

@@ -20,15 +20,21 @@ use crate::{
     },
 };
 
-/// The keys that matter here.
-pub const KEYS: &[(&str, &str)] = &[
-    ("up down", "point"),
-    ("run-again", "run again"),
-    ("open-record", "figures"),
-    ("accept", "back to setup"),
-    ("help", "help"),
-    ("quit", "quit"),
-];
+/// The keys that matter now.
+pub fn keys_of(finished: &Finished) -> Vec<(&'static str, &'static str)> {
+    let mut keys = vec![("up down", "point")];
+    if finished.end != End::Complete && finished.record.is_some() {
+        keys.push(("resume-run", "resume"));
+    }
+    keys.extend([
+        ("run-again", "run again"),
+        ("open-record", "figures"),
+        ("accept", "back to setup"),
+        ("help", "help"),
+        ("quit", "quit"),
+    ]);
+    keys
+}
 
 /// The point at a place.
 pub fn pointed(finished: &Finished, model: &Model, area: Rect, at: Position) -> Option<Msg> {
@@ -77,7 +83,7 @@ pub fn draw(finished: &Finished, model: &Model, frame: &mut Frame, area: Rect) {
         table(finished, model, frame, points);
         details(finished, model, frame, detail);
     }
-    footer(KEYS, model, frame, keys);
+    footer(&keys_of(finished), model, frame, keys);
 }
 
 /// Where the answer, the points and the selected one's details are.
@@ -88,7 +94,11 @@ fn parts(finished: &Finished, answer: &[Line], body: Rect) -> [Rect; 3] {
     // A run that came to nothing has only its reason to tell, and all the room to tell it.
     let (answer_rows, detail_rows) = match (nothing, body.height) {
         (true, all) => (all, 0),
-        (false, 30..) => (answer_rows, 14),
+        // All reasons have room where the points leave it.
+        (false, all @ 30..) => {
+            let points = u16::try_from(finished.plan.points.len() + 3).unwrap_or(all);
+            (answer_rows, all.saturating_sub(answer_rows.saturating_add(points)).max(14))
+        }
         (false, _) => (answer_rows, 8),
     };
     let most = if nothing { body.height } else { body.height.saturating_sub(11).max(4) };

@@ -31,7 +31,6 @@ pub fn draw(scene: &Scene, frame: &mut Frame, area: Rect) {
     let plan = &scene.live.plan;
     let block = scene.block(title(theme, "map")).title(legend(theme).right_aligned());
     let inner = block.inner(area).inner(Margin::new(1, 0));
-    frame.render_widget(block, area);
     let names = words::points(plan);
     let (width, height) = (usize::from(inner.width), usize::from(inner.height));
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
@@ -42,8 +41,13 @@ pub fn draw(scene: &Scene, frame: &mut Frame, area: Rect) {
     let first_column = first(repetition, columns, repetitions);
     let rows = height.saturating_sub(2);
     let first_row = first(point, rows, names.len());
+    let block = match hidden(first_row, rows, names.len()) {
+        Some(words) => block.title_bottom(Span::styled(words, theme.label())),
+        None => block,
+    };
+    frame.render_widget(block, area);
     let shown = first_column..(first_column + columns).min(repetitions);
-    let mut head = " ".repeat(room + 1);
+    let mut head = format!("{:>room$} ", format::fit("repetition", room));
     for repetition in shown.clone().step_by(5) {
         let text = format!("{:<width$}", repetition + 1, width = CELL * 5);
         head.push_str(&text);
@@ -67,6 +71,12 @@ pub fn draw(scene: &Scene, frame: &mut Frame, area: Rect) {
         lines.push(Line::from(Span::styled(format::fit(&chosen(scene), width), theme.label())));
     }
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// Which points are shown, where not all are.
+fn hidden(first: usize, room: usize, all: usize) -> Option<String> {
+    let last = (first + room).min(all);
+    (last - first < all).then(|| format!(" points {} to {last} of {all} ", first + 1))
 }
 
 /// The first of `all` that is shown where `room` fit and `wanted` has to be seen.
@@ -140,7 +150,14 @@ fn result(scene: &Scene, done: &crate::tui::model::Done) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::first;
+    use super::{first, hidden};
+
+    #[test]
+    fn points_out_of_sight_are_told() {
+        assert_eq!(hidden(0, 9, 9), None);
+        assert_eq!(hidden(0, 6, 9).as_deref(), Some(" points 1 to 6 of 9 "));
+        assert_eq!(hidden(3, 6, 9).as_deref(), Some(" points 4 to 9 of 9 "));
+    }
 
     #[test]
     fn what_is_wanted_is_seen_and_nothing_is_left_empty() {

@@ -25,8 +25,9 @@ use ratatui::{
     style::{Color, Style},
     symbols::merge::MergeStrategy,
     text::{Line, Span},
-    widgets::{Block, Paragraph, Wrap},
+    widgets::{Block, Clear, Paragraph, Wrap},
 };
+use unicode_width::UnicodeWidthStr;
 
 pub use help::last_first_row as last_row_of_help;
 pub use pointer::pointed;
@@ -36,6 +37,7 @@ use super::{
     model::{Model, Overlay, Screen},
     theme::Theme,
 };
+use crate::format;
 
 /// The smallest terminal that shows everything.
 const SMALLEST: (u16, u16) = (80, 24);
@@ -114,8 +116,7 @@ fn title(theme: Theme, text: &str) -> Line<'static> {
 /// The keys of the present place: names of actions, with a space between several, and what they do.
 fn footer(actions: &[(&str, &str)], model: &Model, frame: &mut Frame, area: Rect) {
     let mut spans = Vec::new();
-    for (actions, meaning) in actions {
-        let (key, meaning) = in_footer(actions, meaning, model);
+    for (_, key, meaning) in in_footer(actions, model, area.width) {
         spans.push(Span::styled(key, model.theme.accent()));
         spans.push(Span::raw(meaning));
     }
@@ -130,24 +131,55 @@ fn word_or_keys(
     frame: &mut Frame,
     area: Rect,
 ) {
-    let room = usize::from(area.width).saturating_sub(3);
     match word {
         None => footer(actions, model, frame, area),
-        Some(Ok(word)) => {
-            frame.render_widget(Line::from(format!(" {}", crate::format::fit(word, room))), area);
-        }
-        Some(Err(word)) => {
-            let text = format!(" ! {}", crate::format::fit(word, room));
-            frame.render_widget(Line::from(Span::styled(text, model.theme.warn())), area);
-        }
+        Some(Ok(word)) => said(" ", word, Style::new(), frame, area),
+        Some(Err(word)) => said(" ! ", word, model.theme.warn(), frame, area),
     }
 }
 
-/// The keys of `actions` and what they do, as the footer writes them.
-fn in_footer(actions: &str, meaning: &str, model: &Model) -> (String, String) {
-    let keys: Vec<String> = actions.split(' ').map(|name| model.keys.key(name)).collect();
-    let arrows = keys.iter().all(|key| "←↑↓→".contains(key.as_str()));
-    (format!(" {}", keys.join(if arrows { "" } else { " " })), format!(" {meaning} "))
+/// `word` in the footer's line, and above it what does not fit: what failed and what to do about it is
+/// never cut.
+fn said(mark: &str, word: &str, style: Style, frame: &mut Frame, area: Rect) {
+    let room = usize::from(area.width).saturating_sub(mark.len() + 1);
+    let words = format::broken(word, room);
+    let height = (words.len() as u16).min(area.bottom()).max(1);
+    let area = Rect { y: area.bottom() - height, height, ..area };
+    let lines: Vec<Line> = words
+        .iter()
+        .enumerate()
+        .map(|(place, words)| {
+            let mark = if place == 0 { mark.to_owned() } else { " ".repeat(mark.len()) };
+            Line::from(Span::styled(mark + &format::fit(words, room), style))
+        })
+        .collect();
+    frame.render_widget(Clear, area);
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// The keys of `actions` and what they do, as the footer of so many columns writes them. Where there is no
+/// room for all, the last but the one that tells all others are left out.
+fn in_footer<'a>(
+    actions: &[(&'a str, &str)],
+    model: &Model,
+    columns: u16,
+) -> Vec<(&'a str, String, String)> {
+    let written = |&(names, meaning): &(&'a str, &str)| {
+        let keys: Vec<String> = names.split(' ').map(|name| model.keys.key(name)).collect();
+        let arrows = keys.iter().all(|key| "←↑↓→".contains(key.as_str()));
+        let keys = keys.join(if arrows { "" } else { " " });
+        (names, format!(" {keys}"), format!(" {meaning} "))
+    };
+    let mut shown: Vec<_> = actions.iter().map(written).collect();
+    let width = |shown: &[(&str, String, String)]| -> usize {
+        shown.iter().map(|(_, key, meaning)| key.width() + meaning.trim_end().width() + 1).sum()
+    };
+    while width(&shown) > usize::from(columns) + 1
+        && let Some(last) = shown.iter().rposition(|(names, ..)| *names != "help")
+    {
+        shown.remove(last);
+    }
+    shown
 }
 
 /// Text at the left and at the right of one line.

@@ -37,11 +37,11 @@ fn clicked(model: &Model, area: Rect, at: Position) -> Option<Msg> {
         let actions = match &model.screen {
             Screen::Setup => setup::keys_of(model).to_vec(),
             Screen::Live(live) => live::keys_of(live),
-            Screen::Finished(_) => finished::KEYS.to_vec(),
+            Screen::Finished(shown) => finished::keys_of(shown),
             Screen::Records => shelf::keys_of(&model.shelf),
             Screen::Record(shown) => opened::keys_of(shown),
         };
-        return in_keys(model, &actions, at.x);
+        return in_keys(model, &actions, area.width, at.x);
     }
     match &model.screen {
         Screen::Setup => setup::pointed(model, area, at),
@@ -53,10 +53,9 @@ fn clicked(model: &Model, area: Rect, at: Position) -> Option<Msg> {
 }
 
 /// The action of the footer in this column, where it is one alone.
-fn in_keys(model: &Model, actions: &[(&str, &str)], column: u16) -> Option<Msg> {
+fn in_keys(model: &Model, actions: &[(&str, &str)], columns: u16, column: u16) -> Option<Msg> {
     let mut end = 0;
-    for (names, meaning) in actions {
-        let (key, meaning) = in_footer(names, meaning, model);
+    for (names, key, meaning) in in_footer(actions, model, columns) {
         end += key.chars().count() + meaning.chars().count();
         if usize::from(column) < end {
             return model.keys.action(names).map(|action| (action.msg)());

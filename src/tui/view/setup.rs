@@ -3,6 +3,7 @@
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Margin, Position, Rect, Spacing},
+    style::Style,
     text::{Line, Span},
     widgets::{Clear, Paragraph, Wrap},
 };
@@ -17,8 +18,11 @@ use crate::{
     },
 };
 
-/// Columns of the list of profiles.
+/// Columns of the list of profiles, and where there is room.
 const PROFILES: u16 = 29;
+const PROFILES_IN_FULL: u16 = 36;
+/// Columns of a screen with such room.
+const WIDE: u16 = 120;
 /// Columns of a field's label.
 const LABEL: usize = 15;
 /// Rows of the form at the smallest size.
@@ -58,6 +62,7 @@ pub fn draw(model: &Model, frame: &mut Frame, area: Rect) {
 
 /// Where the list, the form, what will happen and the help are.
 fn parts(body: Rect) -> [Rect; 4] {
+    let profiles_width = if body.width >= WIDE { PROFILES_IN_FULL } else { PROFILES };
     let [top, happen, help] = body.layout(
         &Layout::vertical([
             Constraint::Min(FORM),
@@ -67,7 +72,7 @@ fn parts(body: Rect) -> [Rect; 4] {
         .spacing(Spacing::Overlap(1)),
     );
     let [list, form] = top.layout(
-        &Layout::horizontal([Constraint::Length(PROFILES), Constraint::Fill(1)])
+        &Layout::horizontal([Constraint::Length(profiles_width), Constraint::Fill(1)])
             .spacing(Spacing::Overlap(1)),
     );
     [list, form, happen, help]
@@ -163,7 +168,7 @@ fn profiles(model: &Model, frame: &mut Frame, area: Rect) {
         let style = match (chosen, setup.pane) {
             (true, Pane::Profiles) => theme.selected(),
             (true, Pane::Form) => theme.title(),
-            (false, _) => ratatui::style::Style::new(),
+            (false, _) => Style::new(),
         };
         frame.render_widget(
             Line::from(format!("{text:<width$}", width = usize::from(inner.width))).style(style),
@@ -190,7 +195,7 @@ fn fields(model: &Model, frame: &mut Frame, area: Rect) {
     }
     let Some(shown_plan) = &setup.plan else { return };
     let below = fields.iter().skip(first + shown).map(|field| (field.label().to_owned(), None));
-    let fixed = words::fixed(&shown_plan.plan);
+    let fixed = words::fixed(shown_plan);
     let fixed = fixed.into_iter().map(|(label, value)| (label, Some(value)));
     let rest: Vec<_> = below.chain(fixed).collect();
     let left = usize::from(inner.height).saturating_sub(shown);
@@ -259,7 +264,7 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
     let arrows = selected && matches!(field.kind(), FieldKind::Choice(_) | FieldKind::Worded(_));
     let value = if arrows { format!("◂ {value} ▸") } else { value };
     let mut spans = vec![label];
-    let style = if selected { theme.selected() } else { ratatui::style::Style::new() };
+    let style = if selected { theme.selected() } else { Style::new() };
     if let Some(problem) = setup.problem(field) {
         let value = format::fit(&value, VALUE_WITH_PROBLEM);
         spans.push(Span::styled(format!("{value:<VALUE_WITH_PROBLEM$}"), style));
@@ -289,34 +294,44 @@ fn field_line(field: Field, model: &Model, frame: &mut Frame, row: Rect) {
 fn what_will_happen(model: &Model, frame: &mut Frame, area: Rect) {
     let theme = model.theme;
     let setup = &model.setup;
-    let (name, lines) = match &setup.preview {
-        Preview::Waiting => ("what will happen".to_owned(), vec![Line::from("…")]),
+    let (name, said) = match &setup.preview {
+        Preview::Waiting => ("what will happen".to_owned(), vec![("…".to_owned(), Style::new())]),
         Preview::Plan(preview) => {
-            let mut lines = vec![Line::from(words::summary(&preview.plan, preview.seconds))];
+            let mut said = vec![(words::summary(&preview.plan, preview.seconds), Style::new())];
             for option in setup.backends() {
                 if let Some(caution) = &option.caution {
-                    lines.push(Line::from(Span::styled(format!("! {caution}"), theme.warn())));
+                    said.push((format!("! {caution}"), theme.warn()));
                 }
             }
-            lines.extend(preview.lines.iter().map(|line| Line::from(line.as_str())));
-            ("what will happen".to_owned(), lines)
+            said.extend(preview.lines.iter().map(|line| (line.clone(), Style::new())));
+            ("what will happen".to_owned(), said)
         }
         Preview::Problems(problems) => {
-            let lines = problems
-                .iter()
-                .map(|problem| {
-                    let key = problem.key.as_ref().map_or(String::new(), |key| format!("{key}: "));
-                    Line::from(Span::styled(format!("✗ {key}{}", problem.text), theme.warn()))
-                })
-                .collect();
+            let said = problems.iter().map(|problem| {
+                let key = problem.key.as_ref().map_or(String::new(), |key| format!("{key}: "));
+                (format!("✗ {key}{}", problem.text), theme.warn())
+            });
             let count = problems.len() as u64;
-            (format!("cannot start: {count} {}", words::plural(count, "problem")), lines)
+            (format!("cannot start: {count} {}", words::plural(count, "problem")), said.collect())
         }
     };
-    let block = panel(theme, title(theme, &name));
-    let inner = block.inner(area).inner(Margin::new(1, 0));
+    let inside = area.inner(Margin::new(2, 1));
+    let lines: Vec<Line> = said
+        .into_iter()
+        .flat_map(|(text, style)| {
+            let lines = format::broken(&text, inside.width.into());
+            lines.into_iter().map(move |line| Line::from(Span::styled(line, style)))
+        })
+        .collect();
+    let mut block = panel(theme, title(theme, &name));
+    let hidden = lines.len().saturating_sub(inside.height.into()) as u64;
+    if hidden > 0 {
+        let more =
+            format!(" ↓ {hidden} more {} in a taller terminal ", words::plural(hidden, "line"));
+        block = block.title(Line::from(Span::styled(more, theme.label())).right_aligned());
+    }
     frame.render_widget(block, area);
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), inner);
+    frame.render_widget(Paragraph::new(lines), inside);
 }
 
 fn explanation(model: &Model, frame: &mut Frame, area: Rect) {
@@ -382,7 +397,7 @@ fn choices(
     let first = (line + 1).saturating_sub(usize::from(inner.height));
     for ((place, text), row) in lines.iter().enumerate().skip(first).zip(inner.rows()) {
         let text = format::fit(&format!(" {text}"), usize::from(row.width));
-        let style = if place == line { theme.selected() } else { ratatui::style::Style::new() };
+        let style = if place == line { theme.selected() } else { Style::new() };
         let text = format!("{text:<width$}", width = usize::from(row.width));
         frame.render_widget(Line::from(text).style(style), row);
     }

@@ -29,6 +29,7 @@ pub fn keys_of(shelf: &Shelf) -> Vec<(&'static str, &'static str)> {
         Some(_) => vec![("accept", "keep"), ("back", "give up")],
         None => vec![
             ("accept", "open"),
+            ("resume", "resume"),
             ("filter", "filter"),
             ("sort", "sort"),
             ("choose", "mark"),
@@ -185,7 +186,7 @@ fn words_on(model: &Model, head: Option<&Head>, frame: &mut Frame, area: Rect) {
                 Status::Partial => "partial",
             };
             let state = format!(
-                "{status} · {} {} · {} · {}",
+                "{status} · {} {} · {} · hub {}",
                 content.points,
                 words::plural(content.points as u64, "point"),
                 format::bytes(head.bytes as f64),

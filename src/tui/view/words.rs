@@ -4,7 +4,10 @@ use crate::format;
 use crate::{
     plan::{Order, Plan, Point, Scenario, Workload},
     server::BlockSource,
-    tui::model::{Field, durability, exact_bytes},
+    tui::{
+        model::{Field, durability, exact_bytes},
+        outside::PlanPreview,
+    },
     units::Bytes,
 };
 
@@ -135,7 +138,13 @@ fn different(values: impl Iterator<Item = String>) -> String {
 }
 
 /// What the form does not change, most important first: label and value.
-pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
+pub fn fixed(preview: &PlanPreview) -> Vec<(String, String)> {
+    let plan = &preview.plan;
+    // As people write them where the profile is known: `1 ms`, not a number of seconds.
+    let written = |backend: &str, key: &str| {
+        let key = format!("{backend}.{key}");
+        preview.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
+    };
     let phases = different(plan.points.iter().map(|point| {
         format!("idle {}, drain {}", time(plan.baseline), time(point.workload.drain()))
     }));
@@ -146,8 +155,13 @@ pub fn fixed(plan: &Plan) -> Vec<(String, String)> {
     let mut lines = vec![("Phases".to_owned(), phases)];
     lines.push(("Order".to_owned(), format!("{order}, seed {}", plan.seed)));
     for (name, settings) in &plan.settings {
-        let text: Vec<String> =
-            settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let text: Vec<String> = settings
+            .iter()
+            .map(|(key, value)| {
+                let value = written(name, key).unwrap_or_else(|| value.to_string());
+                format!("{key} = {value}")
+            })
+            .collect();
         if !text.is_empty() {
             lines.push((name.clone(), text.join(", ")));
         }

@@ -92,8 +92,9 @@ impl Setup {
         }
     }
 
-    /// Takes another list of profiles and chooses one, whose changes are kept in it now. Changes of
-    /// the others stay.
+    /// Takes another list of profiles and chooses one. Its changes are in its file now, and so are those
+    /// of the profile that was chosen before where it is a copy of that one; a renamed profile takes its
+    /// own along. Changes of the others stay.
     pub fn reload(&mut self, catalog: Arc<Catalog>, chosen: &str) -> Option<Effect> {
         let before: BTreeMap<&str, &BTreeMap<Field, String>> = self
             .catalog
@@ -102,9 +103,14 @@ impl Setup {
             .map(|entry| entry.name.as_str())
             .zip(&self.changes)
             .collect();
+        let was = self.entry().map_or("", |entry| entry.name.as_str());
+        let is_new = !chosen.is_empty() && !before.contains_key(chosen);
+        let is_renamed = is_new && !catalog.profiles.iter().any(|entry| entry.name == was);
         let changes = catalog.profiles.iter().map(|entry| {
-            let changes = before.get(entry.name.as_str()).filter(|_| entry.name != chosen);
-            changes.map(|changes| (*changes).clone()).unwrap_or_default()
+            let name = entry.name.as_str();
+            let of = if name == chosen && is_renamed { was } else { name };
+            let is_kept = name == chosen && !is_renamed || is_new && name == was;
+            before.get(of).filter(|_| !is_kept).map_or_else(BTreeMap::new, |&it| it.clone())
         });
         self.changes = changes.collect();
         // Files that are not chosen may have changed as well.
