@@ -291,7 +291,8 @@ pub struct Ledger {
     pub unsent: u64,
     /// Acknowledged by the server.
     pub acked: u64,
-    /// Certainly refused by the server, and never arrived.
+    /// Certainly not stored, and never arrived: refused by the server, or still waiting in the client when
+    /// its connections were closed.
     pub failed: u64,
     /// Distinct messages that arrived intact.
     pub delivered: u64,

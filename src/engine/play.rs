@@ -168,8 +168,9 @@ impl Play<'_> {
         self.recorder.close();
         observer.tell();
         self.stage.unless_ended(self.faults.finish()).await?;
-        let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
+        // Nothing may be acknowledged any more when the server is asked what it holds.
         fleet.close().await?;
+        let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
         if let Some(reader) = reader {
             reader.end().await?;
         }

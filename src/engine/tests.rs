@@ -8,7 +8,7 @@ use mock::{ACK, Answer, DELIVERY, FINE, Fate, Mock, SEED, Seen, play};
 
 use super::{EngineError, control::Control};
 use crate::{
-    measure::{Judgement, Ledger},
+    measure::{Judgement, Ledger, Reason},
     plan::{Arrival, LatencyWorkload, PayloadSource, Scenario, ThroughputWorkload, Workload},
     record::{Latency, Repetition, histogram},
     units::Bytes,
@@ -186,6 +186,22 @@ async fn the_drain_gives_up_after_its_time_and_what_comes_then_is_late() {
     assert_eq!(delivery(&repetition).count, 990);
     assert_eq!(codes(&repetition), ["acknowledged-then-lost", "messages-late"]);
     assert_eq!(repetition.verdict.status, Judgement::Suspect);
+}
+
+#[tokio::test]
+async fn the_server_is_asked_what_it_holds_when_nothing_can_be_acknowledged_any_more() {
+    let fate = |number: u64| match number {
+        990.. => Fate { answer: Answer::AtClose, seen: Seen::Never, ..FINE },
+        _ => FINE,
+    };
+    let workload = LatencyWorkload { drain: BRIEF, ..paced() };
+    let repetition = played(workload, Mock { fate, ..Mock::default() }).await;
+    let expected = Ledger { delivered: 990, lost: 10, acked_then_lost: 10, ..WHOLE };
+    assert_eq!(repetition.ledger, expected);
+    assert_eq!(codes(&repetition), ["acknowledged-then-lost"]);
+    let lost = |reason: &&Reason| reason.code == "acknowledged-then-lost";
+    let text = &repetition.verdict.reasons.iter().find(lost).unwrap().text;
+    assert!(text.ends_with("the server had acknowledged 1000 and held 1000"), "{text}");
 }
 
 #[tokio::test]

@@ -132,16 +132,28 @@ fn messages(evidence: &Evidence<'_>, doubt: &mut dyn FnMut(&str, String)) {
         }
     };
     if evidence.settled {
+        let lost = "were acknowledged and had not arrived when the drain was over";
+        // Slow is not forgetful: whether the server held them is told beside it.
+        let lost = match ledger.stored {
+            Some(stored) if stored >= ledger.acked => {
+                format!("{lost}; the server had acknowledged {} and held {stored}", ledger.acked)
+            }
+            _ => lost.to_owned(),
+        };
+        count("acknowledged-then-lost", ledger.acked_then_lost, &lost);
         count(
-            "acknowledged-then-lost",
-            ledger.acked_then_lost,
-            "were acknowledged and never arrived",
+            "messages-lost",
+            ledger.lost - ledger.acked_then_lost.min(ledger.lost),
+            "were neither acknowledged nor had arrived when the drain was over",
         );
-        count("messages-lost", ledger.lost - ledger.acked_then_lost.min(ledger.lost), "were lost");
         count("messages-unsent", ledger.unsent, "were never sent");
         count("messages-late", ledger.late, "arrived after the drain");
     }
-    count("messages-failed", ledger.failed, "were refused by the server");
+    count(
+        "messages-failed",
+        ledger.failed,
+        "were refused by the server or never left this machine",
+    );
     count("messages-corrupt", ledger.corrupt, "arrived with a wrong stamp or wrong bytes");
     count("messages-duplicate", ledger.duplicate, "arrived more than once");
     if !evidence.reasons.is_empty() {

@@ -46,6 +46,8 @@ pub enum Answer {
     Refused,
     Unknown,
     Silence,
+    /// Stored and acknowledged when the connections are closed.
+    AtClose,
     /// The client library did not even take it.
     NotTaken,
 }
@@ -208,7 +210,14 @@ impl Session for Office {
     ) -> Result<Box<dyn Fleet>, BackendError> {
         reports.connected(users);
         let office = self.clone();
-        Ok(Box::new(MockFleet { office, bundling, reports, number: 0, full_until: None }))
+        Ok(Box::new(MockFleet {
+            office,
+            bundling,
+            reports,
+            number: 0,
+            full_until: None,
+            held: Vec::new(),
+        }))
     }
 
     async fn consumer(&self, _bundling: Bundling) -> Result<Box<dyn Consumer>, BackendError> {
@@ -232,6 +241,14 @@ struct MockFleet {
     reports: Arc<dyn Reports>,
     number: u64,
     full_until: Option<Instant>,
+    held: Vec<Receipt>,
+}
+
+impl Drop for MockFleet {
+    fn drop(&mut self) {
+        self.office.post().stored += self.held.len() as u64;
+        self.reports.acked(&self.held);
+    }
 }
 
 impl Fleet for MockFleet {
@@ -258,11 +275,13 @@ impl Fleet for MockFleet {
             Answer::Refused => self.reports.refused(receipt, "refused"),
             Answer::Unknown => self.reports.unknown(receipt, "unknown"),
             Answer::Silence => {}
+            Answer::AtClose => self.held.push(receipt),
         }
         let mut payload = message[Stamp::LEN..].to_vec();
         payload[0] ^= u8::from(!fate.intact);
         let mut post = self.office.post();
-        post.stored += u64::from(fate.answer != Answer::Refused) * fate.arrivals as u64;
+        let is_stored = !matches!(fate.answer, Answer::Refused | Answer::AtClose);
+        post.stored += u64::from(is_stored) * fate.arrivals as u64;
         for _ in 0..fate.arrivals {
             let at = Micros(sent.0 + fate.delivery);
             let payload = payload.clone();

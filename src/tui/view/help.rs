@@ -51,8 +51,8 @@ const WORDS: &[Group] = &[
         &[Where::Live, Where::Finished, Where::Records],
         &[
             ("on the way", "sent, and neither arrived nor refused yet. After the drain: lost."),
-            ("lost", "sent, not refused, never arrived."),
-            ("failed", "certainly refused by the server, and never arrived."),
+            ("lost", "sent, not refused, and not arrived when the drain was over."),
+            ("failed", "certainly refused by the server, or never left this machine."),
             ("corrupt", "arrived with a wrong stamp or wrong bytes."),
             ("duplicate", "arrived again."),
         ],

@@ -142,7 +142,14 @@ fn word_or_keys(
 /// never cut.
 fn said(mark: &str, word: &str, style: Style, frame: &mut Frame, area: Rect) {
     let room = usize::from(area.width).saturating_sub(mark.len() + 1);
-    let words = format::broken(word, room);
+    let words: Vec<String> = format::broken(word, room)
+        .iter()
+        .flat_map(|line| {
+            let symbols: Vec<char> = line.chars().collect();
+            // A path that is wider than the screen goes on in the next line.
+            symbols.chunks(room.max(1)).map(|piece| piece.iter().collect()).collect::<Vec<String>>()
+        })
+        .collect();
     let height = (words.len() as u16).min(area.bottom()).max(1);
     let area = Rect { y: area.bottom() - height, height, ..area };
     let lines: Vec<Line> = words
@@ -150,7 +157,7 @@ fn said(mark: &str, word: &str, style: Style, frame: &mut Frame, area: Rect) {
         .enumerate()
         .map(|(place, words)| {
             let mark = if place == 0 { mark.to_owned() } else { " ".repeat(mark.len()) };
-            Line::from(Span::styled(mark + &format::fit(words, room), style))
+            Line::from(Span::styled(mark + words, style))
         })
         .collect();
     frame.render_widget(Clear, area);
