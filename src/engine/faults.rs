@@ -157,7 +157,8 @@ impl Faults {
         self.scene.stirred.load(Relaxed)
     }
 
-    /// Load and drain are over: ends what is still in force, and returns when it is.
+    /// Load and drain are over: ends what is still in force, and returns when it is. A server that does not
+    /// stay up is started anew until [`Faults::leave`]: it still has to be read and asked.
     pub async fn finish(&self) {
         self.scene.curtain.cancel();
         let running = || {
@@ -167,6 +168,10 @@ impl Faults {
         while running() && self.scene.cases.iter().any(|case| !case.state().over) {
             sleep(GLANCE / 10).await;
         }
+    }
+
+    /// Nothing more is asked of the servers: what becomes of them is no longer looked at.
+    pub fn leave(&self) {
         if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
             task.abort();
         }
@@ -239,9 +244,7 @@ impl Faults {
 
 impl Drop for Faults {
     fn drop(&mut self) {
-        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            task.abort();
-        }
+        self.leave();
     }
 }
 

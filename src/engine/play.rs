@@ -171,6 +171,7 @@ impl Play<'_> {
         // Nothing may be acknowledged any more when the server is asked what it holds.
         fleet.close().await?;
         let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
+        self.faults.leave();
         if let Some(reader) = reader {
             reader.end().await?;
         }
@@ -209,6 +210,7 @@ impl Play<'_> {
         observer.tell();
         self.stage.unless_ended(self.faults.finish()).await?;
         let (disks, stored) = self.stage.unless_ended(self.collect(disks)).await?;
+        self.faults.leave();
         reader.end().await?;
         Ok(Span { before, after, throughput, generator, server_age, disks, stored })
     }

@@ -9,7 +9,10 @@ use mock::{ACK, Answer, DELIVERY, FINE, Fate, Mock, SEED, Seen, play};
 use super::{EngineError, control::Control};
 use crate::{
     measure::{Judgement, Ledger, Reason},
-    plan::{Arrival, LatencyWorkload, PayloadSource, Scenario, ThroughputWorkload, Workload},
+    plan::{
+        Arrival, Fault, FaultKind, LatencyWorkload, PayloadSource, Scenario, ThroughputWorkload,
+        Workload,
+    },
     record::{Latency, Repetition, histogram},
     units::Bytes,
     workload::arrival::Schedule,
@@ -284,6 +287,20 @@ async fn a_server_that_holds_less_than_it_acknowledged_is_suspect() {
     let repetition = played(paced(), Mock { forgotten: 1, ..Mock::default() }).await;
     assert_eq!(repetition.ledger, Ledger { stored: Some(PLANNED - 1), ..WHOLE });
     assert_eq!(codes(&repetition), ["stored-differs"]);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stay_up_is_started_anew_until_it_was_asked_what_it_holds() {
+    // After the last message, so that no acknowledgement tells that it is back.
+    let fault = Fault {
+        at: Duration::from_millis(1_200),
+        lasts: Some(Duration::from_millis(50)),
+        server: None,
+        kind: FaultKind::Kill,
+    };
+    let repetition = played(paced(), Mock { fault: Some(fault), ..Mock::default() }).await;
+    assert_eq!(repetition.ledger, WHOLE);
+    assert_eq!(repetition.faults[0].starts, 2);
 }
 
 #[tokio::test]

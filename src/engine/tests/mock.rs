@@ -4,7 +4,10 @@
 use std::{
     collections::VecDeque,
     net::Ipv4Addr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,7 +28,9 @@ use crate::{
     clock::{Clock, Micros},
     event,
     hub::{Hub, HubError, Sampled},
-    plan::{BackendChoice, Durability, HubRequest, Order, Plan, Point, Step, Workload},
+    plan::{
+        BackendChoice, Durability, Fault, FaultKind, HubRequest, Order, Plan, Point, Step, Workload,
+    },
     server::{
         BlockSource, HubFacts, HubKind, Launch, Life, Limits, ProcessSpec, Reading, Running,
         ServerSpec,
@@ -91,11 +96,21 @@ pub struct Mock {
     pub stall: Option<(u64, Duration)>,
     /// Messages that the server forgets when it is asked to count.
     pub forgotten: u64,
+    /// A fault by plan. The server that it strikes ends once more when it is asked to count.
+    pub fault: Option<Fault>,
+    pub health: Arc<Health>,
+}
+
+/// How the one server is that a fault strikes.
+#[derive(Default)]
+pub struct Health {
+    starts: AtomicU32,
+    ended: AtomicBool,
 }
 
 impl Default for Mock {
     fn default() -> Self {
-        Self { fate: |_| FINE, stall: None, forgotten: 0 }
+        Self { fate: |_| FINE, stall: None, forgotten: 0, fault: None, health: Arc::default() }
     }
 }
 
@@ -225,7 +240,18 @@ impl Session for Office {
     }
 
     async fn count(&self) -> Result<u64, BackendError> {
-        self.post().counted = true;
+        let again = std::mem::replace(&mut self.post().counted, true);
+        let health = &self.mock.health;
+        if !again && self.mock.fault.is_some() {
+            health.ended.store(true, SeqCst);
+        }
+        if health.ended.load(SeqCst) {
+            return Err(BackendError::Operation {
+                what: "counting".into(),
+                server: "mock".into(),
+                reason: "it does not run".into(),
+            });
+        }
         // What was held back until now is on its way before the consumer is told to end.
         while self.post().letters.iter().any(|letter| letter.seen == Seen::WhenCounted) {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -311,9 +337,9 @@ impl Consumer for Office {
     }
 }
 
-/// A hub whose servers cost nothing and never die.
-#[derive(Default)]
+/// A hub whose servers cost nothing, and never die but by plan.
 struct Nowhere {
+    health: Arc<Health>,
     watched: Mutex<Vec<mpsc::Sender<Sampled>>>,
 }
 
@@ -363,7 +389,18 @@ impl Hub for Nowhere {
         BlockSource::Process
     }
     async fn life(&self, _server: &Running) -> Life {
-        Life::Running
+        match self.health.ended.load(SeqCst) {
+            true => Life::Ended { code: Some(1), out_of_memory: false },
+            false => Life::Running,
+        }
+    }
+    async fn inflict(&self, _: &Running, _: &FaultKind, _: &Limits) -> Result<(), HubError> {
+        Ok(())
+    }
+    async fn relieve(&self, _: &Running, _: &FaultKind, _: &Limits) -> Result<(), HubError> {
+        self.health.starts.fetch_add(1, SeqCst);
+        self.health.ended.store(false, SeqCst);
+        Ok(())
     }
     async fn log(&self, _server: &Running, _lines: usize) -> Vec<String> {
         Vec::new()
@@ -403,7 +440,7 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
         footprint: false,
         settings: [].into(),
         thresholds: Vec::new(),
-        faults: Vec::new(),
+        faults: mock.fault.iter().cloned().collect(),
     };
     let setup = Setup {
         point,
@@ -412,7 +449,8 @@ pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
         limits: Limits::default(),
         password: String::new(),
     };
-    let hub: Arc<dyn Hub> = Arc::new(Nowhere::default());
+    let hub: Arc<dyn Hub> =
+        Arc::new(Nowhere { health: Arc::clone(&mock.health), watched: Mutex::default() });
     let (teller, _events) = event::channel();
     let build = Build::default();
     let watch = Watch { attendant: None, build: &build };
