@@ -1,11 +1,14 @@
 //! On what a record was measured, as pairs of name and value: what a page prints and a comparison
 //! holds against another record.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::{
     format::MISSING,
     record::{Provenance, Record},
+    units::{Bytes, human_duration},
 };
 
 /// Every fact of the record's origin, in a fixed order of names.
@@ -74,13 +77,39 @@ fn flatten(name: &str, value: &Value, into: &mut Vec<(String, String)>) {
         Value::Null => into.push((name.to_owned(), MISSING.to_owned())),
         Value::String(text) => into.push((name.to_owned(), text.clone())),
         Value::Array(list) if list.is_empty() => {}
-        other => into.push((name.to_owned(), other.to_string())),
+        other => into.push((name.to_owned(), with_unit(name, other))),
+    }
+}
+
+/// A value with its unit, which a record's JSON has in its schema.
+fn with_unit(name: &str, value: &Value) -> String {
+    let key = name.rsplit('.').next().unwrap_or(name);
+    match (key, value.as_u64(), value.as_f64()) {
+        ("memory", Some(bytes), _) => Bytes(bytes).to_string(),
+        ("temperature" | "temperature_limit", _, Some(degrees)) => format!("{degrees} °C"),
+        ("fsync" | "baseline" | "server_warmup", _, Some(seconds)) => {
+            Duration::try_from_secs_f64(seconds).map_or_else(|_| value.to_string(), human_duration)
+        }
+        _ => value.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_their_units() {
+        let mut facts = Vec::new();
+        let hub = serde_json::json!({ "memory": 25_276_514_304_u64, "fsync": 0.002_829, "cores": 2,
+            "temperature": 48.5 });
+        flatten("hub", &hub, &mut facts);
+        let value = |name: &str| facts.iter().find(|(it, _)| it == name).unwrap().1.as_str();
+        assert_eq!(value("hub.memory"), "25.3 GB");
+        assert_eq!(value("hub.fsync"), "2.83 ms");
+        assert_eq!(value("hub.temperature"), "48.5 °C");
+        assert_eq!(value("hub.cores"), "2");
+    }
 
     #[test]
     fn what_is_unknown_is_named_and_not_dropped() {

@@ -5,14 +5,13 @@ use super::{
     figures::family::Over,
     limit::{Limit, Standing},
     metric::{Metric, Resource, Span, Stat},
-    provenance::comparable,
 };
 use crate::{
     plan::BackendChoice,
-    record::Record,
     stats::difference::{self, Difference},
 };
 
+mod origins;
 mod text;
 
 pub use text::{csv, json, text};
@@ -163,7 +162,7 @@ pub fn compare(
     let (keys_a, keys_b) = (own(a, &cells_a), own(b, &cells_b));
     let mut comparison = Comparison {
         names: (a.name.clone(), b.name.clone()),
-        origins: origins(a.source.record, b.source.record),
+        origins: origins::origins(a.source.record, b.source.record),
         points: Vec::new(),
         unmatched: Vec::new(),
         notes: notes(a, b),
@@ -242,25 +241,6 @@ fn key(cell: &Cell<'_>, across: bool) -> String {
     parts.push(workload.payload().exact());
     parts.push(format!("durability {}", durability(cell.point.durability)));
     parts.join(", ")
-}
-
-fn origins(a: &Record, b: &Record) -> Vec<(String, String, String)> {
-    let (a, b) = (comparable(a), comparable(b));
-    let missing = || crate::format::MISSING.to_owned();
-    let mut differ: Vec<_> = a
-        .iter()
-        .filter_map(|(name, value)| {
-            let other = b.iter().find(|(other, _)| other == name).map(|(_, value)| value);
-            (other != Some(value))
-                .then(|| (name.clone(), value.clone(), other.cloned().unwrap_or_else(missing)))
-        })
-        .collect();
-    for (name, value) in &b {
-        if !a.iter().any(|(other, _)| other == name) {
-            differ.push((name.clone(), missing(), value.clone()));
-        }
-    }
-    differ
 }
 
 fn notes(a: &Side<'_>, b: &Side<'_>) -> Vec<String> {
