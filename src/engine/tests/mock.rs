@@ -389,9 +389,10 @@ impl Hub for Nowhere {
         BlockSource::Process
     }
     async fn life(&self, _server: &Running) -> Life {
-        match self.health.ended.load(SeqCst) {
-            true => Life::Ended { code: Some(1), out_of_memory: false },
-            false => Life::Running,
+        if self.health.ended.load(SeqCst) {
+            Life::Ended { code: Some(1), out_of_memory: false }
+        } else {
+            Life::Running
         }
     }
     async fn inflict(&self, _: &Running, _: &FaultKind, _: &Limits) -> Result<(), HubError> {

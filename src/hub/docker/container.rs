@@ -210,7 +210,11 @@ impl Engine {
             .map_err(|error| words(&error))?;
         if let Life::Ended { code, out_of_memory } = life_of(&inspect) {
             let code = code.map_or_else(String::new, |code| format!(" with exit code {code}"));
-            let why = if out_of_memory { ", killed for want of memory" } else { "" };
+            let why = if out_of_memory {
+                ", killed for want of memory: raise hub.limits.memory or its heap"
+            } else {
+                ""
+            };
             return Err(format!("it ended at once{code}{why}"));
         }
         let address = match self.reach {
