@@ -94,7 +94,11 @@ async fn the_built_in_broker_starts_is_measured_and_goes() {
     let endpoint = server.endpoint(PORT);
     until("the port opens", async || TcpStream::connect(endpoint).await.is_ok()).await;
     assert_eq!(rig.hub.life(&server).await, Life::Running);
-    assert!(rig.hub.log(&server, 5).await[0].contains(&endpoint.to_string()));
+    // The port opens before the broker has said so.
+    until("its log names where it listens", async || {
+        rig.hub.log(&server, 5).await.iter().any(|line| line.contains(&endpoint.to_string()))
+    })
+    .await;
 
     let reading = rig.hub.read(&server).await.unwrap();
     assert!(reading.cpu.is_some() && reading.tasks.unwrap() > 0);
