@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use bollard::Docker;
+use bollard::{Docker, errors::Error as EngineError};
 use tokio::{
     sync::OnceCell,
     time::{Instant, sleep},
@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
-    call::{ASK, failed, status, within},
+    call::{ASK, failed, status, within, words},
     choose::{Choice, choose},
     connect::{self, Address},
     disk::Disk,
@@ -179,6 +179,21 @@ impl Engine {
                 return;
             }
             sleep(GLANCE).await;
+        }
+    }
+
+    /// Makes a call; where the engine went away meanwhile, once more when it is back.
+    pub(super) async fn persist<T, C>(&self, call: impl Fn() -> C) -> Result<T, EngineError>
+    where
+        C: Future<Output = Result<T, EngineError>>,
+    {
+        match call().await {
+            Err(error) if status(&error).is_none() => {
+                tracing::warn!("{}: it is tried again", words(&error));
+                self.wait_until_back().await;
+                call().await
+            }
+            other => other,
         }
     }
 

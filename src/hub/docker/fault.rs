@@ -78,7 +78,8 @@ impl Engine {
         }
     }
 
-    /// Ends `fault`; a container that does not run is started.
+    /// Ends `fault`; a container that does not run is started. Each call may be made twice: an
+    /// engine that goes away in the middle must not leave its servers limited, cut off or down.
     pub(super) async fn relieve(
         &self,
         server: &Running,
@@ -88,9 +89,13 @@ impl Engine {
         let (id, client) = (server.id.as_str(), &self.client);
         let what = || failed(format!("ending the {} of {}", fault.word(), server.role));
         match fault {
-            FaultKind::Pause => within(WORK, client.unpause_container(id)).await.map_err(what()),
+            FaultKind::Pause => {
+                let go_on = || within(WORK, client.unpause_container(id));
+                self.persist(go_on).await.map_err(what())
+            }
             FaultKind::Kill | FaultKind::Restart => {
-                match within(WORK, client.start_container(id, None)).await {
+                let start = || within(WORK, client.start_container(id, None));
+                match self.persist(start).await {
                     // 304: it runs already.
                     Err(error) if status(&error) == Some(304) => Ok(()),
                     other => other.map_err(failed(format!("starting {} again", server.role))),
@@ -153,9 +158,9 @@ impl Engine {
                 container: server.id.clone(),
                 endpoint_config: Some(endpoint),
             };
-            within(WORK, self.client.connect_network(&plug.network, request))
-                .await
-                .map_err(what())?;
+            let connect =
+                || within(WORK, self.client.connect_network(&plug.network, request.clone()));
+            self.persist(connect).await.map_err(what())?;
         }
         Ok(())
     }
@@ -194,8 +199,8 @@ impl Engine {
             memory_swap: memory.filter(|_| self.memory_cgroup != Some(false)),
             ..ContainerUpdateBody::default()
         };
-        let changed: Result<(), EngineError> =
-            within(WORK, self.client.update_container(&server.id, update)).await;
+        let change = || within(WORK, self.client.update_container(&server.id, update.clone()));
+        let changed: Result<(), EngineError> = self.persist(change).await;
         changed.map_err(failed(format!("changing the limits of {}", server.role)))
     }
 }
@@ -210,22 +215,29 @@ fn plug((network, endpoint): (String, EndpointSettings)) -> Plug {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    };
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::{hub::docker::DockerHub, plan::HubRequest};
 
-    /// How often an engine is asked that says so long that nothing can be frozen, and what came of
-    /// it.
-    async fn pauses(refusals: u32, words: &'static str) -> (u32, Result<(), EngineError>) {
-        static ASKED: AtomicU32 = AtomicU32::new(0);
-        ASKED.store(0, Relaxed);
+    /// An engine that answers the calls whose path has `word` as told, with 200 in the end, and
+    /// counts them; `None` hangs up instead.
+    async fn engine(
+        word: &'static str,
+        answers: impl Fn(u32) -> Option<(u16, &'static str)> + Send + 'static,
+    ) -> (DockerHub, Arc<AtomicU32>) {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("engine.sock");
         let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&asked);
         tokio::spawn(async move {
+            let _folder = folder;
             while let Ok((mut caller, _)) = listener.accept().await {
                 let mut request = Vec::new();
                 // Some only knock.
@@ -235,9 +247,12 @@ mod tests {
                         break;
                     }
                 }
-                let pause = String::from_utf8(request).unwrap().contains("/pause");
-                let (status, body) = if pause && ASKED.fetch_add(1, Relaxed) < refusals {
-                    (500, serde_json::json!({"message": words}))
+                let head = String::from_utf8(request).unwrap();
+                let (status, body) = if head.lines().next().unwrap_or("").contains(word) {
+                    let Some((status, text)) = answers(count.fetch_add(1, Relaxed)) else {
+                        continue;
+                    };
+                    (status, serde_json::json!({"message": text}))
                 } else {
                     (200, serde_json::json!({"ApiVersion": "1.41", "Version": "20.10.24"}))
                 };
@@ -249,20 +264,52 @@ mod tests {
             }
         });
         let request = HubRequest::docker(Some(format!("unix://{}", socket.display())));
-        let hub = DockerHub::reach(&request, "none").await.unwrap();
-        let paused = hub.engine.pause("1").await;
-        (ASKED.load(Relaxed), paused)
+        (DockerHub::reach(&request, "none").await.unwrap(), asked)
     }
 
     #[tokio::test]
     async fn a_pause_for_which_processes_slipped_away_is_tried_again() {
         let slipped = "OCI runtime pause failed: unable to freeze: unknown";
-        let (asked, paused) = pauses(2, slipped).await;
-        assert!(paused.is_ok() && asked == 3, "{asked}: {paused:?}");
-        let (asked, paused) = pauses(u32::MAX, slipped).await;
-        assert!(paused.is_err() && asked == PAUSES, "{asked}: {paused:?}");
-        let (asked, paused) = pauses(u32::MAX, "it is paused already").await;
-        assert!(paused.is_err() && asked == 1, "{asked}: {paused:?}");
+        for (refusals, words, calls, succeeds) in [
+            (2, slipped, 3, true),
+            (u32::MAX, slipped, PAUSES, false),
+            (u32::MAX, "it is paused already", 1, false),
+        ] {
+            let refusal =
+                move |asked| Some(if asked < refusals { (500, words) } else { (200, "") });
+            let (hub, asked) = engine("/pause", refusal).await;
+            let paused = hub.engine.pause("1").await;
+            assert_eq!((asked.load(Relaxed), paused.is_ok()), (calls, succeeds), "{paused:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_engine_that_went_away_did_not_end_is_ended_when_it_is_back() {
+        let server = Running {
+            role: "server".into(),
+            id: "1".into(),
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            ports: [].into(),
+            image: "none".into(),
+            digest: None,
+            data_dir: None,
+            dir: None,
+        };
+        let limit = FaultKind::Limit { cpus: Some(Cpus(0.1)), memory: None };
+        for (kind, word) in [
+            (limit, "/update"),
+            (FaultKind::Pause, "/unpause"),
+            (FaultKind::Kill, "/start"),
+            (FaultKind::Restart, "/start"),
+        ] {
+            let (hub, asked) = engine(word, |asked| (asked > 0).then_some((200, ""))).await;
+            hub.engine.relieve(&server, &kind, &Limits::default()).await.unwrap();
+            assert_eq!(asked.load(Relaxed), 2, "{kind}");
+            // A refusal is an answer: asking once more would change nothing.
+            let (hub, asked) = engine(word, |_| Some((500, "no"))).await;
+            hub.engine.relieve(&server, &kind, &Limits::default()).await.unwrap_err();
+            assert_eq!(asked.load(Relaxed), 1, "{kind}");
+        }
     }
 
     #[test]

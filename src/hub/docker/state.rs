@@ -50,14 +50,7 @@ impl Engine {
     /// engine went away meanwhile, it is asked once more when it is back.
     pub(super) async fn remove(&self, id: &str) -> Result<(), EngineError> {
         self.ways().remove(id);
-        match self.remove_once(id).await {
-            Err(error) if status(&error).is_none() => {
-                tracing::warn!("removing {id}: {}: it is tried again", words(&error));
-                self.wait_until_back().await;
-                self.remove_once(id).await
-            }
-            other => other,
-        }
+        self.persist(|| self.remove_once(id)).await
     }
 
     async fn remove_once(&self, id: &str) -> Result<(), EngineError> {
