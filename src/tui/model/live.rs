@@ -132,6 +132,11 @@ impl Live {
         self.travel.is_earlier()
     }
 
+    /// What tells how the run goes on: of an earlier repetition only its figures are of interest.
+    pub fn running(&self) -> &Watch {
+        if self.is_earlier() { &self.current } else { self.shown() }
+    }
+
     /// Whether the screen can show the repetition of `step` again.
     pub fn keeps(&self, step: Step) -> bool {
         self.travel.has(step)
@@ -139,7 +144,7 @@ impl Live {
 
     /// The log: as it was when the display was frozen, or as it is.
     pub fn log(&self) -> &[Note] {
-        if self.is_earlier() { &self.current.log } else { &self.shown().log }
+        &self.running().log
     }
 
     /// Thresholds that the repetition in progress crossed so far.
@@ -234,7 +239,7 @@ impl Live {
     /// Seconds that the run will still take.
     pub fn seconds_left(&self) -> f64 {
         let (left, said) = self.left;
-        (left - self.shown().now.saturating_sub(said).as_secs_f64()).max(0.0)
+        (left - self.running().now.saturating_sub(said).as_secs_f64()).max(0.0)
     }
 
     /// The time goes on.

@@ -111,6 +111,11 @@ impl Watch {
         };
     }
 
+    /// Whether the load, or what it left on the way, is going on.
+    pub const fn in_load(&self) -> bool {
+        matches!(self.phase, Some((Phase::Load | Phase::Drain, ..)))
+    }
+
     /// The next phase.
     pub fn enter(&mut self, phase: Phase, seconds: Option<f64>) {
         self.phase = Some((phase, self.now, seconds));

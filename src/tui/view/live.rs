@@ -11,7 +11,6 @@ use super::{both_ends, footer, frame_of, latency, ledger, log, map, panel, serve
 use super::{timeline, words};
 use crate::format;
 use crate::{
-    event::Phase,
     measure::Spread,
     plan::{Scenario, Workload},
     tui::{
@@ -316,11 +315,13 @@ impl<'a> Scene<'a> {
 
     fn progress(&self, frame: &mut Frame, area: Rect) {
         let theme = self.theme;
-        let progress = self.watch.progress();
-        let phase = self.watch.phase.map_or("starting", |(phase, ..)| phase.title());
+        let watch = self.live.running();
+        let progress = watch.progress();
+        let phase = watch.phase.map_or("starting", |(phase, ..)| phase.title());
+        let now = if self.live.is_earlier() { "now: " } else { "" };
         let [name, bar, time, run_bar, run] = area.layout(
             &Layout::horizontal([
-                Constraint::Length(21),
+                Constraint::Length(21 + now.len() as u16),
                 Constraint::Fill(2),
                 Constraint::Length(17),
                 Constraint::Fill(1),
@@ -328,13 +329,14 @@ impl<'a> Scene<'a> {
             ])
             .spacing(1),
         );
-        frame.render_widget(Line::from(Span::styled(format!(" {phase}"), theme.title())), name);
+        frame
+            .render_widget(Line::from(Span::styled(format!(" {now}{phase}"), theme.title())), name);
         frame.render_widget(meter(progress.share, bar.width, theme.data(), theme.label()), bar);
         frame.render_widget(Line::from(time_of(&progress, usize::from(time.width))), time);
-        let done = self.watch.position;
+        let done = watch.position;
         let all = self.live.plan.expected_repetitions().max(done);
         let share = (all > 0).then(|| {
-            let part = progress.share.unwrap_or(0.0) * f64::from(u8::from(self.in_load()));
+            let part = progress.share.unwrap_or(0.0) * f64::from(u8::from(watch.in_load()));
             (done as f64 + part) / all as f64
         });
         frame.render_widget(meter(share, run_bar.width, theme.data(), theme.label()), run_bar);
@@ -349,10 +351,6 @@ impl<'a> Scene<'a> {
             Ending::Show(_) | Ending::Leave(_) => format!("{count}  stopping "),
         };
         frame.render_widget(Line::from(left).right_aligned(), run);
-    }
-
-    fn in_load(&self) -> bool {
-        matches!(self.watch.phase, Some((Phase::Load | Phase::Drain, ..)))
     }
 
     /// Whether the repetition measures producers alone, whose latency is the acknowledgement.
