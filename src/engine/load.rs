@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ledger::Times, recorder::Recorder};
+use super::{ledger::Times, recorder::Recorder, wake::Waker};
 use crate::{
     backend::{Fleet, SendError},
     clock::{Clock, Micros},
@@ -25,13 +25,9 @@ const FULL_PAUSE: Duration = Duration::from_micros(100);
 /// Pause of the throughput workload, whose queues are full by intention.
 const BULK_PAUSE: Duration = Duration::from_micros(500);
 
-/// How much earlier than a due time the load's thread gets up at most. A sleep ends some 20 to 60 µs
-/// late however exact the timer is, since an idle core must be woken; what is left of this time
-/// it watches the clock.
-const EARLY: Duration = Duration::from_micros(60);
-/// Share of the mean time between two messages that may go into watching the clock: a twentieth of
-/// a core at most, however many users there are.
-const WATCHED: u32 = 20;
+/// Messages of the throughput workload that share a reading of the clock, unless a full queue came
+/// between: some ten microseconds, in a workload whose messages queue for milliseconds.
+const TIMED: u64 = 16;
 
 /// Plays messages into a fleet, on the thread that owns it.
 pub struct Load<'a> {
@@ -45,7 +41,10 @@ pub struct Load<'a> {
 
 /// Whether a message was handed over.
 enum Handed {
-    Yes,
+    Yes {
+        /// The client's queues were full at first.
+        waited: bool,
+    },
     /// The load was stopped while the client's queues were full.
     Stopped,
     Refused,
@@ -67,10 +66,10 @@ impl Load<'_> {
         let clock = self.recorder.clock();
         let mut writer = Writer::new(self.recorder.payloads())?;
         let mut last_tick = vec![0_u64; workload.users as usize];
-        let early = early(workload);
+        let mut waker = Waker::new(clock, workload);
         for (offset, user) in Schedule::new(workload, seed, repetition) {
             let due = Micros(start.0 + offset);
-            if !self.wait(clock, due, early) {
+            if !self.wait(clock, due, &mut waker) {
                 break;
             }
             let sent = clock.now();
@@ -81,7 +80,7 @@ impl Load<'_> {
             let times = Times { due, sent: stamp.sent() };
             let message = writer.write(stamp)?;
             match self.hand_over(user, stamp, times, message, FULL_PAUSE) {
-                Handed::Yes => self.recorder.handed_over(times),
+                Handed::Yes { .. } => self.recorder.handed_over(times),
                 Handed::Refused => {}
                 Handed::Stopped => break,
             }
@@ -98,16 +97,24 @@ impl Load<'_> {
         let clock = self.recorder.clock();
         let mut writer = Writer::new(self.recorder.payloads())?;
         let users = u64::from(workload.users);
+        let (mut now, mut asked) = (clock.now(), 0);
         for number in 0..workload.messages() {
             if self.stop.load(Relaxed) {
                 break;
             }
             let user = (number % users) as User;
             let stamp = Stamp::new(user, number / users);
-            let now = clock.now();
+            if number >= asked {
+                (now, asked) = (clock.now(), number + TIMED);
+            }
             let message = writer.write(stamp)?;
             match self.hand_over(user, stamp, Times { due: now, sent: now }, message, BULK_PAUSE) {
-                Handed::Yes => self.recorder.handed_over_unpaced(),
+                Handed::Yes { waited } => {
+                    self.recorder.handed_over_unpaced();
+                    if waited {
+                        asked = number;
+                    }
+                }
                 Handed::Refused => {}
                 Handed::Stopped => break,
             }
@@ -116,19 +123,15 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// Sleeps until shortly before `due` and watches the clock until it has come; `false` when the
-    /// load was stopped meanwhile.
-    fn wait(&self, clock: Clock, due: Micros, early: Duration) -> bool {
+    /// Waits until `due` has come; `false` when the load was stopped meanwhile.
+    fn wait(&self, clock: Clock, due: Micros, waker: &mut Waker) -> bool {
         loop {
             if self.stop.load(Relaxed) {
                 return false;
             }
             let glance = clock.now().after(GLANCE);
             if due <= glance {
-                clock.sleep_until(due.before(early));
-                while clock.now() < due {
-                    std::hint::spin_loop();
-                }
+                waker.wait(due);
                 return true;
             }
             clock.sleep_until(glance);
@@ -144,9 +147,10 @@ impl Load<'_> {
         pause: Duration,
     ) -> Handed {
         self.recorder.sending(stamp, times);
+        let mut waited = false;
         loop {
             match self.fleet.send(user, stamp, message) {
-                Ok(()) => return Handed::Yes,
+                Ok(()) => return Handed::Yes { waited },
                 Err(SendError::Refused(reason)) => {
                     self.recorder.withdraw(stamp, Some(&reason));
                     return Handed::Refused;
@@ -157,15 +161,11 @@ impl Load<'_> {
                         return Handed::Stopped;
                     }
                     std::thread::sleep(pause);
+                    waited = true;
                 }
             }
         }
     }
-}
-
-/// How long before each due time the load's thread gets up.
-fn early(workload: &LatencyWorkload) -> Duration {
-    EARLY.min(workload.arrival.mean() / workload.users.max(1) / WATCHED)
 }
 
 /// Asks the kernel to end this thread's sleeps as exactly as it can: its default slack of 50 µs
@@ -211,7 +211,6 @@ mod tests {
     #[test]
     fn whoever_gets_up_early_still_sends_nothing_before_it_is_due() {
         let workload = workload(20, Duration::from_millis(40));
-        assert_eq!(early(&workload), EARLY);
         let clock = Clock::start();
         let payloads = Payloads::new(1, 10, PayloadSource::Seeded);
         let recorder = Arc::new(Recorder::new(clock, 20, 100, payloads));
@@ -223,15 +222,5 @@ mod tests {
         load.paced(&workload, 1, 0, clock.now()).unwrap();
         let lag = recorder.durations().lag;
         assert_eq!((lag.count(), lag.negative()), (100, 0));
-    }
-
-    #[test]
-    fn watching_the_clock_takes_a_twentieth_of_a_core_at_most() {
-        let second = Duration::from_secs(1);
-        for users in [1, 100, 1_000, 50_000] {
-            let share = early(&workload(users, second)) * users;
-            assert!(share <= second / WATCHED, "{users} users: {share:?} of each second");
-        }
-        assert!(early(&workload(1_000, second)) >= Duration::from_micros(50));
     }
 }

@@ -44,6 +44,7 @@ mod threads;
 mod thresholds;
 mod timeleft;
 mod verdict;
+mod wake;
 mod walk;
 mod warmup;
 

@@ -1,0 +1,117 @@
+//! Getting up in time: how long before a due time the load's thread ends its sleep.
+//!
+//! A sleep ends some 20 to 60 µs late however exact the timer is, since an idle core must be woken.
+//! Whoever gets up as much earlier is punctual, and watches the clock for what is left. How much
+//! it takes differs from machine to machine and from minute to minute, so it is learnt.
+
+use std::time::Duration;
+
+use crate::{
+    clock::{Clock, Micros},
+    plan::LatencyWorkload,
+};
+
+/// How much earlier than a due time the load's thread gets up at most.
+const MOST: Duration = Duration::from_micros(60);
+/// Share of the mean time between two messages that may go into watching the clock: a twentieth of
+/// a core at most, however many users there are.
+const WATCHED: u32 = 20;
+/// Share of the sleeps that shall end before the due time. A higher one watches the clock for
+/// longer, a lower one is late more often.
+const IN_TIME: f64 = 0.75;
+/// How far one sleep moves what was learnt, in microseconds.
+const STEP: f64 = 0.5;
+
+/// Wakes the load's thread for each due time.
+#[derive(Debug)]
+pub struct Waker {
+    clock: Clock,
+    /// How much earlier than a due time a sleep is to end, in microseconds.
+    early: f64,
+    most: f64,
+}
+
+impl Waker {
+    /// A waker for the messages of `workload`.
+    pub fn new(clock: Clock, workload: &LatencyWorkload) -> Self {
+        let most = MOST.min(workload.arrival.mean() / workload.users.max(1) / WATCHED);
+        Self { clock, early: 0.0, most: most.as_nanos() as f64 / 1e3 }
+    }
+
+    /// Sleeps until shortly before `due`, and watches the clock until it has come.
+    pub fn wait(&mut self, due: Micros) {
+        let asked = due.before(Duration::from_nanos((self.early * 1e3) as u64));
+        if self.clock.now() < asked {
+            self.clock.sleep_until(asked);
+            let late = self.clock.now().since(asked);
+            self.learn(late as f64);
+        }
+        while self.clock.now() < due {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Follows a quantile of what sleeps are late: a step up where this one was later than expected,
+    /// a smaller one down where it was not, so that both balance there (Robbins and Monro, 1951).
+    fn learn(&mut self, late: f64) {
+        let step = if late > self.early { IN_TIME } else { IN_TIME - 1.0 };
+        self.early = (self.early + STEP * step).clamp(0.0, self.most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plan::{Arrival, PayloadSource},
+        units::Bytes,
+    };
+
+    fn waker(users: u32, mean: Duration) -> Waker {
+        let workload = LatencyWorkload {
+            users,
+            payload: Bytes(10),
+            payload_source: PayloadSource::Seeded,
+            messages: 5,
+            arrival: Arrival::Constant { mean },
+            warmup: Duration::ZERO,
+            drain: Duration::ZERO,
+        };
+        Waker::new(Clock::start(), &workload)
+    }
+
+    #[test]
+    fn watching_the_clock_takes_a_twentieth_of_a_core_at_most() {
+        for users in [1, 100, 1_000, 50_000] {
+            let share = waker(users, Duration::from_secs(1)).most * f64::from(users) / 1e6;
+            assert!(share <= 0.05, "{users} users: {share:?} of a core");
+        }
+        assert!(waker(1_000, Duration::from_secs(1)).most >= 50.0);
+    }
+
+    #[test]
+    fn three_sleeps_of_four_end_in_time() {
+        let mut waker = waker(1, Duration::from_secs(1));
+        // As late as 0 to 49 µs, each as often as the others.
+        let late = |turn: u32| f64::from(turn * 7 % 50);
+        (0..10_000).for_each(|turn| waker.learn(late(turn)));
+        let in_time = (0..50).filter(|turn| late(*turn) <= waker.early).count();
+        assert!((35..=40).contains(&in_time), "{in_time} of 50: {} µs", waker.early);
+        // A core that never comes in time is not watched for longer than may be.
+        (0..1_000).for_each(|_| waker.learn(1e6));
+        assert!((waker.early - 60.0).abs() < 1e-9);
+        (0..1_000).for_each(|_| waker.learn(0.0));
+        assert!(waker.early < 1.0);
+    }
+
+    #[test]
+    fn nobody_is_woken_before_the_time() {
+        let mut waker = waker(1, Duration::from_secs(1));
+        for _ in 0..50 {
+            let due = waker.clock.now().after(Duration::from_micros(300));
+            waker.wait(due);
+            assert!(waker.clock.now() >= due);
+        }
+        assert!(waker.early > 0.0, "it has learnt");
+    }
+}
