@@ -49,7 +49,7 @@ fn main() {
         let patience = Duration::from_mins(1);
         kafka.connect(&setup, &[broker.running()], Clock::start(), patience).await.unwrap()
     });
-    let mut rows: [Vec<f64>; 5] = Default::default();
+    let mut rows: [Vec<f64>; 6] = Default::default();
     for round in 0..WARM_UP + ROUNDS {
         let own = || {
             runtime.block_on(session.reset()).unwrap();
@@ -58,7 +58,12 @@ fn main() {
         let other = || {
             runtime.block_on(session.reset()).unwrap();
             [
-                broker.tool(&["-P", "-p", "0", "-s", &MESSAGE.to_string(), "-X", "linger.ms=5"]),
+                broker.produce(&[
+                    "-X",
+                    "batch.size=400000",
+                    "-X",
+                    "queue.buffering.max.kbytes=8192",
+                ]),
                 broker.tool(&[
                     "-C",
                     "-p",
@@ -80,9 +85,11 @@ fn main() {
         };
         runtime.block_on(session.reset()).unwrap();
         let java = broker.perf_test();
+        runtime.block_on(session.reset()).unwrap();
+        let plain = broker.produce(&[]);
         let warm_up = round < WARM_UP;
         println!(
-            "round {round}: produce {:.0} against {:.0} and {java:.0} MB/s, consume {:.0} against {:.0} MB/s{}",
+            "round {round}: produce {:.0} against {:.0}, {plain:.0} and {java:.0} MB/s, consume {:.0} against {:.0} MB/s{}",
             own[0],
             other[0],
             own[1],
@@ -90,14 +97,15 @@ fn main() {
             if warm_up { " (warm-up, not counted)" } else { "" }
         );
         if !warm_up {
-            let values = [own[0], other[0], java, own[1], other[1]];
+            let values = [own[0], other[0], plain, java, own[1], other[1]];
             for (row, value) in rows.iter_mut().zip(values) {
                 row.push(value);
             }
         }
     }
-    let [own, other, java, own_read, other_read] = rows;
+    let [own, other, plain, java, own_read, other_read] = rows;
     summary("produce", "rdkafka_performance", &own, &other);
+    summary("produce", "rdkafka_performance with librdkafka's own batch.size", &own, &plain);
     summary("produce", "kafka-producer-perf-test", &own, &java);
     summary("consume", "rdkafka_performance", &own_read, &other_read);
 }
@@ -150,8 +158,8 @@ fn recorder() -> Arc<Recorder> {
     Arc::new(Recorder::new(Clock::start(), 1, MESSAGES, payloads))
 }
 
-fn rate(since: Instant) -> f64 {
-    (MESSAGES * MESSAGE) as f64 / 1e6 / since.elapsed().as_secs_f64()
+fn rate(took: Duration) -> f64 {
+    (MESSAGES * MESSAGE) as f64 / 1e6 / took.as_secs_f64()
 }
 
 /// From the first hand-over to the last acknowledgement, in MB/s.
@@ -166,7 +174,7 @@ fn produce(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     while recorder.acknowledged() < MESSAGES {
         thread::sleep(Duration::from_millis(1));
     }
-    rate(since)
+    rate(since.elapsed())
 }
 
 /// A fleet that sends nothing: the books alone learn of the messages.
@@ -184,7 +192,7 @@ impl backend::Fleet for Nothing {
     fn flush(&mut self) {}
 }
 
-/// From the start of reading to the last arrival, in MB/s; every byte verified.
+/// From the first arrival to the last, as the other tool counts it, in MB/s; every byte verified.
 fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     let recorder = recorder();
     // The books must know what was sent, or every arrival is foreign to them.
@@ -195,12 +203,12 @@ fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     let consumer = runtime.block_on(session.consumer(Bundling::Bulk)).unwrap();
     let ended = Arc::new(AtomicBool::new(false));
     let mut inbox = RecorderInbox::new(Arc::clone(&recorder), Arc::clone(&ended));
-    let since = Instant::now();
     let reader = thread::spawn(move || consumer.run(&mut inbox));
     while recorder.delivered() < MESSAGES {
         thread::sleep(Duration::from_millis(1));
     }
-    let rate = rate(since);
+    let (first, last) = recorder.arrivals().unwrap();
+    let rate = rate(Duration::from_micros(last.since(first) as u64));
     ended.store(true, Ordering::Relaxed);
     reader.join().unwrap().unwrap();
     assert_eq!(recorder.ledger().corrupt, 0);
@@ -248,6 +256,12 @@ impl Broker {
         megabytes(&text).unwrap_or_else(|| panic!("no rate in: {text}"))
     }
 
+    /// What librdkafka's tool says of its producing with these settings, in MB/s.
+    fn produce(&self, settings: &[&str]) -> f64 {
+        let size = MESSAGE.to_string();
+        self.tool(&[&["-P", "-p", "0", "-s", &size, "-X", "linger.ms=5"], settings].concat())
+    }
+
     /// What Kafka's own tool says of itself, in MB/s, with the same settings.
     fn perf_test(&self) -> f64 {
         let output = Command::new("java")
@@ -257,7 +271,7 @@ impl Broker {
             .args(["--num-records", &MESSAGES.to_string(), "--record-size", &MESSAGE.to_string()])
             .arg("--producer-props")
             .arg(format!("bootstrap.servers={}:9092", self.address))
-            .args(["linger.ms=5", "batch.size=1000000", "enable.idempotence=false"])
+            .args(["linger.ms=5", "batch.size=400000", "enable.idempotence=false"])
             .output()
             .expect("java, and benches/producer_perf_test.sh has been run");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

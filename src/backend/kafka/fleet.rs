@@ -93,7 +93,7 @@ impl Drop for KafkaFleet {
             tracing::error!(target: "hubmark::kafka", "the polling thread had panicked");
         }
         let producers = Arc::into_inner(std::mem::take(&mut self.producers)).unwrap_or_default();
-        give_up(&producers);
+        give_up(&self.hall, &producers);
         self.hall.report();
         // Destroying one waits for its threads to end.
         let producers = Mutex::new(producers.into_iter());
@@ -106,7 +106,7 @@ impl Drop for KafkaFleet {
 }
 
 /// Takes what is still in flight out of librdkafka, so that its outcome is told.
-fn give_up(producers: &[UserProducer]) {
+fn give_up(hall: &Hall, producers: &[UserProducer]) {
     for producer in producers {
         producer.purge(PurgeConfig::default().queue().inflight().non_blocking());
     }
@@ -114,7 +114,7 @@ fn give_up(producers: &[UserProducer]) {
     let mut waiting: Vec<_> = producers.iter().collect();
     while !waiting.is_empty() && started.elapsed() < FAREWELL {
         waiting.retain(|producer| {
-            producer.poll(Duration::ZERO);
+            hall.poll(producer);
             producer.in_flight_count() > 0
         });
         if !waiting.is_empty() {

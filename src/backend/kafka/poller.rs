@@ -8,7 +8,10 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{
+            AtomicBool, AtomicI64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     thread::{self, Thread},
     time::{Duration, Instant},
@@ -24,7 +27,7 @@ use rdkafka::{
 use super::notes::Notes;
 use crate::{
     backend::{Bundling, Receipt, Reports},
-    clock::Clock,
+    clock::{Clock, Micros},
     stamp::{Stamp, User},
 };
 
@@ -44,6 +47,8 @@ pub(super) struct Hall {
     pass: Duration,
     pub(super) reports: Arc<dyn Reports>,
     notes: Arc<Notes>,
+    /// When a producer was last asked for what librdkafka holds ready.
+    polled: AtomicI64,
     /// Acknowledgements of the present pass.
     acked: Mutex<Vec<Receipt>>,
     /// Users that became busy since the last pass.
@@ -64,6 +69,7 @@ impl Hall {
             },
             reports,
             notes: Notes::new(move |text| told.note(text)),
+            polled: AtomicI64::new(clock.now().0),
             acked: Mutex::default(),
             woken: Mutex::default(),
             poller: OnceLock::new(),
@@ -91,11 +97,18 @@ impl Hall {
         }
     }
 
-    /// Takes everything that librdkafka holds ready for `producer`: one poll brings one response's.
+    /// Takes one response's acknowledgements, if librdkafka holds any ready for `producer`. All of
+    /// them were there when it was asked, however long it takes to read them.
+    pub(super) fn poll(&self, producer: &UserProducer) {
+        self.polled.store(self.clock.now().0, Relaxed);
+        producer.poll(Duration::ZERO);
+    }
+
+    /// Takes everything that librdkafka holds ready for `producer`.
     fn empty(&self, producer: &UserProducer) {
         let mut before = lock(&self.acked).len();
         loop {
-            producer.poll(Duration::ZERO);
+            self.poll(producer);
             let now = lock(&self.acked).len();
             if now == before {
                 return;
@@ -178,7 +191,7 @@ impl ProducerContext for Line {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let at = self.hall.clock.now();
+        let at = Micros(self.hall.polled.load(Relaxed));
         let message = match result {
             Ok(message) | Err((_, message)) => message,
         };
@@ -264,9 +277,7 @@ pub(super) fn serve(hall: &Hall, producers: &[UserProducer]) {
             producer.context().stays(|| producer.in_flight_count() > 0)
         });
         if swept.elapsed() >= SWEEP {
-            for producer in producers {
-                producer.poll(Duration::ZERO);
-            }
+            producers.iter().for_each(|producer| hall.poll(producer));
             swept = Instant::now();
         }
         hall.report();
