@@ -94,13 +94,19 @@ mod tests {
         let mut waker = waker(1, Duration::from_secs(1));
         // As late as 0 to 49 µs, each as often as the others.
         let late = |turn: u32| f64::from(turn * 7 % 50);
-        (0..10_000).for_each(|turn| waker.learn(late(turn)));
+        for turn in 0..10_000 {
+            waker.learn(late(turn));
+        }
         let in_time = (0..50).filter(|turn| late(*turn) <= waker.early).count();
         assert!((35..=40).contains(&in_time), "{in_time} of 50: {} µs", waker.early);
         // A core that never comes in time is not watched for longer than may be.
-        (0..1_000).for_each(|_| waker.learn(1e6));
+        for _ in 0..1_000 {
+            waker.learn(1e6);
+        }
         assert!((waker.early - 60.0).abs() < 1e-9);
-        (0..1_000).for_each(|_| waker.learn(0.0));
+        for _ in 0..1_000 {
+            waker.learn(0.0);
+        }
         assert!(waker.early < 1.0);
     }
 

@@ -277,7 +277,9 @@ pub(super) fn serve(hall: &Hall, producers: &[UserProducer]) {
             producer.context().stays(|| producer.in_flight_count() > 0)
         });
         if swept.elapsed() >= SWEEP {
-            producers.iter().for_each(|producer| hall.poll(producer));
+            for producer in producers {
+                hall.poll(producer);
+            }
             swept = Instant::now();
         }
         hall.report();
