@@ -51,13 +51,17 @@ fn connection(place: &str) -> Option<Check> {
     })
 }
 
+fn is_podman(found: &Examination) -> bool {
+    found.facts.engine.as_deref().is_some_and(|name| name.starts_with("podman"))
+}
+
 fn engine(place: &str, found: &Examination) -> Check {
     let facts = &found.facts;
     let name = facts.engine.as_deref().unwrap_or("an engine without a version");
     let api = facts.api.as_deref().unwrap_or("?");
     let os = facts.os.as_deref().unwrap_or("an unknown system");
     let seen = format!("{name}, API {api}, on {os}, at {place}");
-    if name.starts_with("podman") {
+    if is_podman(found) {
         return Check::warn(
             "engine",
             seen,
@@ -178,7 +182,12 @@ fn driver(found: &Examination) -> Check {
         Some(name) => Check::warn(
             SUBJECT,
             format!("{name}: slow, or without a future"),
-            "set \"storage-driver\": \"overlay2\" in /etc/docker/daemon.json and restart the engine",
+            if is_podman(found) {
+                "set driver = \"overlay\" in /etc/containers/storage.conf (podman system reset removes \
+                 what the old one holds)"
+            } else {
+                "set \"storage-driver\": \"overlay2\" in /etc/docker/daemon.json and restart the engine"
+            },
         ),
     }
 }

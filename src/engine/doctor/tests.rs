@@ -290,6 +290,20 @@ async fn an_image_of_another_recipe_is_outdated() {
     assert!(found.len() == 1 && found[0].seen.contains("another recipe"), "{found:#?}");
 }
 
+#[tokio::test]
+async fn podman_is_named_and_gets_advice_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = scene(folder.path());
+    scene.info("Driver", json!("vfs"));
+    let podman = json!([{"Name": "Podman Engine", "Version": "4.3.1"}]);
+    scene.engine.as_mut().unwrap().version["Components"] = podman;
+    let checks = scene.examine(folder.path()).await;
+    let found: Vec<_> = faults(&checks).iter().filter_map(|check| check.advice.clone()).collect();
+    let [engine, driver] = &found[..] else { panic!("{found:#?}") };
+    assert!(engine.contains("Podman"), "{engine}");
+    assert!(driver.contains("containers/storage.conf"), "{driver}");
+}
+
 #[test]
 fn a_full_disk_is_named_before_a_build_fills_it() {
     let check = |free| {

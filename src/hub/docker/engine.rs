@@ -20,7 +20,7 @@ use super::{
     choose::{Choice, choose},
     connect::{self, Address},
     disk::Disk,
-    facts::has_reachable_bridge,
+    facts::{has_reachable_bridge, is_podman},
     fault, helper,
     link::Link,
     network::Network,
@@ -43,6 +43,8 @@ const GLANCE: Duration = Duration::from_millis(500);
 pub struct Engine {
     pub(super) client: Docker,
     pub(super) address: Address,
+    /// It is Podman: its stream of statistics is slow.
+    pub(super) podman: bool,
     pub(super) run: String,
     /// This process; `None` where `/proc` does not name it: its containers are then never taken
     /// for leftovers.
@@ -123,6 +125,8 @@ impl Engine {
                 None => address.published_at().await?,
             })
         };
+        let version = within(ASK, client.version()).await;
+        let podman = version.is_ok_and(|version| is_podman(&version));
         let root = info.docker_root_dir.as_deref().filter(|_| address.is_local());
         Ok(Self {
             run: run.to_owned(),
@@ -145,6 +149,7 @@ impl Engine {
             network: OnceCell::new(),
             client,
             address,
+            podman,
         })
     }
 

@@ -43,7 +43,8 @@ pub fn has_reachable_bridge(info: &SystemInfo) -> bool {
     !rootless && !virtual_machine
 }
 
-fn is_podman(version: &SystemVersion) -> bool {
+/// Whether the engine that answers is Podman.
+pub fn is_podman(version: &SystemVersion) -> bool {
     let mut components = version.components.iter().flatten();
     components.next().is_some_and(|component| component.name.starts_with("Podman"))
 }

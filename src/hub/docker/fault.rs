@@ -215,57 +215,9 @@ fn plug((network, endpoint): (String, EndpointSettings)) -> Plug {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    };
+    use std::sync::atomic::Ordering::Relaxed;
 
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-    use crate::{hub::docker::DockerHub, plan::HubRequest};
-
-    /// An engine that answers the calls whose path has `word` as told, with 200 in the end, and
-    /// counts them; `None` hangs up instead.
-    async fn engine(
-        word: &'static str,
-        answers: impl Fn(u32) -> Option<(u16, &'static str)> + Send + 'static,
-    ) -> (DockerHub, Arc<AtomicU32>) {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("engine.sock");
-        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
-        let asked = Arc::new(AtomicU32::new(0));
-        let count = Arc::clone(&asked);
-        tokio::spawn(async move {
-            let _folder = folder;
-            while let Ok((mut caller, _)) = listener.accept().await {
-                let mut request = Vec::new();
-                // Some only knock.
-                while let Ok(byte) = caller.read_u8().await {
-                    request.push(byte);
-                    if request.ends_with(b"\r\n\r\n") {
-                        break;
-                    }
-                }
-                let head = String::from_utf8(request).unwrap();
-                let (status, body) = if head.lines().next().unwrap_or("").contains(word) {
-                    let Some((status, text)) = answers(count.fetch_add(1, Relaxed)) else {
-                        continue;
-                    };
-                    (status, serde_json::json!({"message": text}))
-                } else {
-                    (200, serde_json::json!({"ApiVersion": "1.41", "Version": "20.10.24"}))
-                };
-                let body = body.to_string();
-                let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json");
-                let rest = format!("Connection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-                let _ = caller.write_all(format!("{head}\r\n{rest}").as_bytes()).await;
-            }
-        });
-        let request = HubRequest::docker(Some(format!("unix://{}", socket.display())));
-        (DockerHub::reach(&request, "none").await.unwrap(), asked)
-    }
+    use super::{super::fake::refusing, *};
 
     #[tokio::test]
     async fn a_pause_for_which_processes_slipped_away_is_tried_again() {
@@ -277,7 +229,7 @@ mod tests {
         ] {
             let refusal =
                 move |asked| Some(if asked < refusals { (500, words) } else { (200, "") });
-            let (hub, asked) = engine("/pause", refusal).await;
+            let (hub, asked) = refusing("/pause", refusal).await;
             let paused = hub.engine.pause("1").await;
             assert_eq!((asked.load(Relaxed), paused.is_ok()), (calls, succeeds), "{paused:?}");
         }
@@ -302,11 +254,11 @@ mod tests {
             (FaultKind::Kill, "/start"),
             (FaultKind::Restart, "/start"),
         ] {
-            let (hub, asked) = engine(word, |asked| (asked > 0).then_some((200, ""))).await;
+            let (hub, asked) = refusing(word, |asked| (asked > 0).then_some((200, ""))).await;
             hub.engine.relieve(&server, &kind, &Limits::default()).await.unwrap();
             assert_eq!(asked.load(Relaxed), 2, "{kind}");
             // A refusal is an answer: asking once more would change nothing.
-            let (hub, asked) = engine(word, |_| Some((500, "no"))).await;
+            let (hub, asked) = refusing(word, |_| Some((500, "no"))).await;
             hub.engine.relieve(&server, &kind, &Limits::default()).await.unwrap_err();
             assert_eq!(asked.load(Relaxed), 1, "{kind}");
         }

@@ -31,6 +31,8 @@ mod disk;
 mod engine;
 mod examine;
 mod facts;
+#[cfg(test)]
+mod fake;
 mod fault;
 mod foreign;
 mod helper;

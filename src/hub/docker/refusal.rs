@@ -60,6 +60,11 @@ impl Refusal {
                 "it was there when the run began: find out who removes images on that hub; \
                  hubmark images build PROFILE makes it again"
             }
+            Self::Option(Refusable::OpenFiles) => {
+                "the engine gives its containers more open files than it may have itself: lower \
+                 them (default_ulimits in containers.conf, default-ulimits in daemon.json) or \
+                 raise its own (LimitNOFILE= of its service)"
+            }
             Self::Option(_) | Self::Other => return message,
         };
         format!("{message}\n  {advice}")
@@ -136,6 +141,11 @@ mod tests {
         ];
         for (message, expected) in cases {
             assert_eq!(Refusal::of(message), expected, "{message}");
+            let explained = Refusal::explained(message.to_owned());
+            let advised = explained.starts_with(message) && explained.len() > message.len();
+            let unknown =
+                matches!(expected, Refusal::Other | Refusal::Option(Refusable::BlockCounting));
+            assert_eq!(advised, !unknown, "{explained}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bollard::{
+    errors::Error as EngineError,
     models::{
         ContainerBlkioStatEntry, ContainerCpuStats, ContainerMemoryStats, ContainerNetworkStats,
         ContainerStatsResponse,
@@ -10,7 +11,7 @@ use bollard::{
     query_parameters::StatsOptionsBuilder,
 };
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::{Engine, call};
 use crate::{
@@ -26,8 +27,10 @@ const BACKLOG: usize = 64;
 const SILENCE: Duration = Duration::from_secs(10);
 /// Pause before a broken stream is opened anew.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often an engine is asked whose stream is slower than that.
+const EVERY: Duration = Duration::from_secs(1);
 
-/// Follows the stream of statistics until the receiver is gone or the container has ended.
+/// Follows the statistics, a reading each second, until the receiver is gone or the container has ended.
 pub fn watch(engine: Arc<Engine>, container: String, clock: Clock) -> mpsc::Receiver<Sampled> {
     let (sender, receiver) = mpsc::channel(BACKLOG);
     tokio::spawn(async move {
@@ -40,6 +43,10 @@ pub fn watch(engine: Arc<Engine>, container: String, clock: Clock) -> mpsc::Rece
 }
 
 async fn follow(engine: &Engine, container: &str, clock: Clock, sender: &mpsc::Sender<Sampled>) {
+    if engine.podman {
+        ask(engine, container, clock, sender).await;
+        return;
+    }
     while engine.life(container).await == Life::Running {
         let options = StatsOptionsBuilder::default().stream(true).build();
         // The first reading's predecessor is empty, and some engines take it before the container
@@ -57,18 +64,39 @@ async fn follow(engine: &Engine, container: &str, clock: Clock, sender: &mpsc::S
     }
 }
 
+/// Podman streams a reading each five seconds, and answers a single question at once.
+async fn ask(engine: &Engine, container: &str, clock: Clock, sender: &mpsc::Sender<Sampled>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        match call::within(call::ASK, once(engine, container)).await {
+            Ok(Some(reading)) => {
+                if sender.send(Sampled { at: clock.now(), reading }).await.is_err() {
+                    return;
+                }
+            }
+            Ok(None) | Err(_) if engine.life(container).await != Life::Running => return,
+            Ok(None) | Err(_) => {}
+        }
+    }
+}
+
 /// One reading by a call of its own. Engines before 25.0 answer at their next tick, up to a
 /// second later.
 pub async fn read(engine: &Engine, container: &str, role: &str) -> Result<Reading, HubError> {
     let what = || format!("reading the statistics of {role}");
-    let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
-    let mut answers = Box::pin(engine.client.stats(container, Some(options)));
-    let next = async { answers.next().await.transpose() };
-    let stats = call::within(call::ASK, next).await.map_err(call::failed(what()))?;
-    stats.as_ref().and_then(reading).ok_or_else(|| HubError::Operation {
+    let answer = call::within(call::ASK, once(engine, container)).await;
+    answer.map_err(call::failed(what()))?.ok_or_else(|| HubError::Operation {
         what: what(),
         reason: "the container does not run".to_owned(),
     })
+}
+
+async fn once(engine: &Engine, container: &str) -> Result<Option<Reading>, EngineError> {
+    let options = StatsOptionsBuilder::default().stream(false).one_shot(true).build();
+    let mut answers = Box::pin(engine.client.stats(container, Some(options)));
+    Ok(answers.next().await.transpose()?.as_ref().and_then(reading))
 }
 
 /// What the statistics say; `None` when they are those of a container that does not run.
@@ -136,7 +164,7 @@ fn total(values: impl Iterator<Item = Option<u64>>) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::fake, *};
 
     fn of(json: serde_json::Value) -> Option<Reading> {
         reading(&serde_json::from_value(json).unwrap())
@@ -235,6 +263,26 @@ mod tests {
         let mut json = version_1();
         json["blkio_stats"] = serde_json::json!({"io_service_bytes_recursive": []});
         assert_eq!(of(json).unwrap().block_written, None);
+    }
+
+    #[tokio::test]
+    async fn an_engine_whose_stream_is_slow_is_asked_each_second() {
+        let podman = serde_json::json!({
+            "ApiVersion": "1.41", "Version": "4.3.1",
+            "Components": [{"Name": "Podman Engine", "Version": "4.3.1"}],
+            "State": {"Running": true}
+        });
+        let stats = version_1();
+        // Podman closes its connection after each answer to such a question, and never streams.
+        let answer = move |_| Some((200, stats.clone()));
+        let (hub, asked) = fake::engine("stream=false", podman, answer).await;
+        let mut readings = watch(hub.engine, "1".into(), Clock::start());
+        let first = readings.recv().await.unwrap();
+        let second = readings.recv().await.unwrap();
+        assert_eq!(first.reading, second.reading);
+        let apart = second.at.since(first.at);
+        assert!(apart >= 500_000, "{apart} µs");
+        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) >= 2);
     }
 
     #[test]
