@@ -307,7 +307,16 @@ fn own_images_of(image: ImageSummary) -> Vec<OwnImage> {
     if names.is_empty() {
         return vec![one];
     }
-    names.into_iter().map(|n| OwnImage { reference: Some(n), ..one.clone() }).collect()
+    let named = |name: String| OwnImage { reference: Some(without_host(name)), ..one.clone() };
+    names.into_iter().map(named).collect()
+}
+
+/// The name without the host that Podman writes before it: what was built on a hub comes from none.
+fn without_host(name: String) -> String {
+    match name.split_once('/') {
+        Some((host, rest)) if host == "localhost" || host.contains(['.', ':']) => rest.to_owned(),
+        _ => name,
+    }
 }
 
 fn build_error(message: &BuildInfo) -> Option<String> {
@@ -328,6 +337,16 @@ fn with_tag(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_built_on_a_hub_has_no_host() {
+        let own = "hubmark/mariadb:10.11";
+        for named in
+            [own, "localhost/hubmark/mariadb:10.11", "registry.example/hubmark/mariadb:10.11"]
+        {
+            assert_eq!(without_host(named.to_owned()), own);
+        }
+    }
 
     #[test]
     fn a_bare_name_gets_a_tag() {
