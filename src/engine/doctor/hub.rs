@@ -51,6 +51,12 @@ fn connection(place: &str) -> Option<Check> {
     })
 }
 
+const OF_PODMAN: &str = "Podman counts some resources otherwise than Docker: its block figures are \
+                         doubtful; use Docker Engine where they matter";
+const OF_PUBLISHED: &str = "it runs rootless or in a virtual machine: servers are reached by \
+                            published ports, which adds a third of a millisecond; a Docker engine \
+                            of the system has none of it";
+
 fn is_podman(found: &Examination) -> bool {
     found.facts.engine.as_deref().is_some_and(|name| name.starts_with("podman"))
 }
@@ -61,23 +67,13 @@ fn engine(place: &str, found: &Examination) -> Check {
     let api = facts.api.as_deref().unwrap_or("?");
     let os = facts.os.as_deref().unwrap_or("an unknown system");
     let seen = format!("{name}, API {api}, on {os}, at {place}");
-    if is_podman(found) {
-        return Check::warn(
-            "engine",
-            seen,
-            "Podman counts some resources otherwise than Docker: its block figures are doubtful; \
-             use Docker Engine where they matter",
-        );
+    let published = facts.shared_with_client && !found.direct;
+    match (is_podman(found), published) {
+        (false, false) => Check::ok("engine", seen),
+        (true, false) => Check::warn("engine", seen, OF_PODMAN),
+        (false, true) => Check::warn("engine", seen, OF_PUBLISHED),
+        (true, true) => Check::warn("engine", seen, format!("{OF_PODMAN}; {OF_PUBLISHED}")),
     }
-    if facts.shared_with_client && !found.direct {
-        return Check::warn(
-            "engine",
-            seen,
-            "it runs rootless or in a virtual machine: servers are reached by published ports, \
-             which adds a third of a millisecond; a Docker engine of the system has none of it",
-        );
-    }
-    Check::ok("engine", seen)
 }
 
 fn architecture(found: &Examination) -> Check {

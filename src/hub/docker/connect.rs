@@ -83,6 +83,12 @@ impl Address {
         matches!(self, Self::Unix(_))
     }
 
+    /// Whose the engine's socket is, as a user's number.
+    pub fn owner(&self) -> Option<u32> {
+        let Self::Unix(path) = self else { return None };
+        std::fs::metadata(path).ok().map(|file| std::os::unix::fs::MetadataExt::uid(&file))
+    }
+
     /// What the operator should know of this way, whatever comes of it.
     pub fn caution(&self) -> Option<String> {
         matches!(self, Self::Plain { .. }).then(|| {

@@ -117,7 +117,9 @@ impl Engine {
         let client = address.connect(&certificates).await?;
         let info =
             within(ASK, client.info()).await.map_err(failed("asking the engine what it is"))?;
-        let reach = if address.is_local() && has_reachable_bridge(&info) {
+        let version = within(ASK, client.version()).await;
+        let podman = version.is_ok_and(|version| is_podman(&version));
+        let reach = if address.is_local() && has_reachable_bridge(&info, podman, address.owner()) {
             Reach::Container
         } else {
             Reach::Published(match &request.address {
@@ -125,8 +127,6 @@ impl Engine {
                 None => address.published_at().await?,
             })
         };
-        let version = within(ASK, client.version()).await;
-        let podman = version.is_ok_and(|version| is_podman(&version));
         let root = info.docker_root_dir.as_deref().filter(|_| address.is_local());
         Ok(Self {
             run: run.to_owned(),

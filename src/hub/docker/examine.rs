@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use super::{
     DockerHub,
     call::{ASK, failed, within},
-    facts::has_reachable_bridge,
     recipe,
 };
 use crate::{
@@ -103,7 +102,7 @@ impl DockerHub {
             clock,
             disk: pulse.disk,
             under_voltage: pulse.starved(),
-            direct: has_reachable_bridge(&info),
+            direct: !self.engine.address.is_local() || !self.engine.reach.publishes(),
             limits_cpus: info.cpu_cfs_quota != Some(false),
             running,
             ours,

@@ -35,9 +35,11 @@ impl Engine {
 }
 
 /// Whether addresses of containers can be reached from this machine: not where the engine runs in
-/// a network of its own, rootless or in a virtual machine.
-pub fn has_reachable_bridge(info: &SystemInfo) -> bool {
-    let rootless = info.security_options.iter().flatten().any(|option| option.contains("rootless"));
+/// a network of its own, rootless or in a virtual machine. Podman does not say among its options
+/// that it is rootless: then `owner`, whose its socket is, tells.
+pub fn has_reachable_bridge(info: &SystemInfo, podman: bool, owner: Option<u32>) -> bool {
+    let rootless = info.security_options.iter().flatten().any(|option| option.contains("rootless"))
+        || (podman && owner.is_some_and(|owner| owner != 0));
     let virtual_machine =
         info.operating_system.as_deref().is_some_and(|name| name.contains("Docker Desktop"));
     !rootless && !virtual_machine
@@ -75,11 +77,13 @@ mod tests {
     fn containers_are_reached_directly_only_where_that_can_work() {
         let info = |json: serde_json::Value| serde_json::from_value::<SystemInfo>(json).unwrap();
         let plain = serde_json::json!({"SecurityOptions": ["name=seccomp,profile=default"], "OperatingSystem": "Debian"});
-        assert!(has_reachable_bridge(&info(plain)));
+        assert!(has_reachable_bridge(&info(plain.clone()), false, Some(1000)));
         let rootless = serde_json::json!({"SecurityOptions": ["name=seccomp", "name=rootless"]});
-        assert!(!has_reachable_bridge(&info(rootless)));
+        assert!(!has_reachable_bridge(&info(rootless), false, Some(0)));
         let desktop = serde_json::json!({"OperatingSystem": "Docker Desktop"});
-        assert!(!has_reachable_bridge(&info(desktop)));
+        assert!(!has_reachable_bridge(&info(desktop), false, None));
+        assert!(has_reachable_bridge(&info(plain.clone()), true, Some(0)));
+        assert!(!has_reachable_bridge(&info(plain.clone()), true, Some(1000)));
     }
 
     #[test]

@@ -307,8 +307,8 @@ fn own_images_of(image: ImageSummary) -> Vec<OwnImage> {
     if names.is_empty() {
         return vec![one];
     }
-    let named = |name: String| OwnImage { reference: Some(without_host(name)), ..one.clone() };
-    names.into_iter().map(named).collect()
+    let under = |name: String| OwnImage { reference: Some(without_host(name)), ..one.clone() };
+    names.into_iter().map(under).collect()
 }
 
 /// The name without the host that Podman writes before it: what was built on a hub comes from none.
