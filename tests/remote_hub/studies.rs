@@ -12,13 +12,22 @@ use crate::{
     terminal::{Folders, LAST_PROFILE, Terminal, hubmark},
 };
 
-/// The quick profiles, each with what makes it as short as it can be.
+/// The quick profiles, each with a server of its own and what makes it as short as it can be.
 const STUDIES: [(&str, &[&str]); 3] = [
-    ("study-latency-users-quick", &["workload.users=20", "workload.messages=3"]),
-    ("study-latency-payload-quick", &["workload.users=20", "workload.messages=3"]),
-    ("study-throughput-quick", &["workload.volume=\"2 MB\"", "workload.scenario=\"both\""]),
+    (
+        "study-latency-users-quick",
+        &["backend=\"kafka:4.4.0\"", "workload.users=20", "workload.messages=3"],
+    ),
+    (
+        "study-latency-payload-quick",
+        &["backend=\"mariadb\"", "workload.users=20", "workload.messages=3"],
+    ),
+    (
+        "study-throughput-quick",
+        &["backend=\"kafka:2.8.0\"", "workload.volume=\"2 MB\"", "workload.scenario=\"both\""],
+    ),
 ];
-const SHORTENED: &[&str] = &["backend=\"mariadb\"", "run.repetitions=1", "run.baseline=\"1 s\""];
+const SHORTENED: &[&str] = &["run.repetitions=1", "run.baseline=\"1 s\""];
 const DRAIN: &str = "workload.drain=\"60 s\"";
 
 /// How long the three may take side by side.
