@@ -16,29 +16,36 @@ use super::{
 use crate::{
     backend::{BackendError, Bundling},
     plan::Durability,
+    stamp::Stamp,
+    units::Bytes,
 };
 
 /// What librdkafka may hold for one fleet that bundles: twenty bundles, few enough for the caches
 /// of a processor. A queue of 256 MiB, which a load that is never waiting fills at once, was a fifth
 /// slower: every byte went to memory and back.
 const BULK_QUEUE_KIB: u32 = 8 * 1024;
-/// The least that one of many users may hold: two bundles.
+/// The least that one of many users may hold: two bundles,
 const LEAST_QUEUE_KIB: u32 = 1024;
-/// Bytes of a bundle. librdkafka's own million was slower for the same reason, a fifth of it because
-/// there are more requests.
+/// and so many messages: what never fits is waited for forever.
+const LEAST_QUEUE: u64 = 4;
+/// Bytes of a bundle. librdkafka's own million was slower for the same reason, 64 KiB because there
+/// are more requests.
 const BULK_BATCH: u32 = 400_000;
 
 /// Makes the settings of the clients of one point.
 #[derive(Debug, Clone)]
 pub(super) struct Clients {
+    /// A message with its stamp.
+    message: Bytes,
     producer: Table,
     consumer: Table,
     durability: Durability,
 }
 
 impl Clients {
-    pub(super) fn new(settings: &Settings, durability: Durability) -> Self {
+    pub(super) fn new(settings: &Settings, durability: Durability, payload: Bytes) -> Self {
         Self {
+            message: Bytes(payload.0 + Stamp::LEN as u64),
             producer: settings.producer.clone(),
             consumer: settings.consumer.clone(),
             durability,
@@ -52,7 +59,7 @@ impl Clients {
             // librdkafka's own 5 ms would be most of what a latency run measures.
             Bundling::Single => config.set("linger.ms", "0"),
             Bundling::Bulk => {
-                let queue = (BULK_QUEUE_KIB / users.max(1)).max(LEAST_QUEUE_KIB);
+                let queue = self.bulk_queue_kib(users);
                 config
                     .set("linger.ms", "5")
                     .set("batch.size", BULK_BATCH.to_string())
@@ -66,6 +73,12 @@ impl Clients {
         };
         config.extend(self.producer.clone());
         config
+    }
+
+    /// What one of `users` that bundle may hold, in KiB.
+    fn bulk_queue_kib(&self, users: u32) -> u64 {
+        let share = u64::from((BULK_QUEUE_KIB / users.max(1)).max(LEAST_QUEUE_KIB));
+        share.max((LEAST_QUEUE * self.message.0).div_ceil(1024))
     }
 
     /// The consumer. Its partitions are assigned; the group is only a name that librdkafka asks for.
@@ -232,7 +245,7 @@ mod tests {
 
     fn clients(producer: &[(&str, &str)], durability: Durability) -> Clients {
         let settings = Settings { producer: table(producer), ..Settings::default() };
-        Clients::new(&settings, durability)
+        Clients::new(&settings, durability, Bytes(1_000))
     }
 
     fn place() -> Place {
@@ -281,6 +294,18 @@ mod tests {
         let facts = clients(&[], Durability::Default).in_force(&place()).unwrap();
         assert!(facts.contains(&("producer.linger.ms".into(), "0".into())), "{facts:?}");
         assert!(facts.contains(&("producer.acks".into(), "-1".into())), "{facts:?}");
+    }
+
+    #[test]
+    fn the_largest_message_fits_into_the_smallest_queue() {
+        for (payload, users) in [(0, 1), (100, 1_000), (1 << 20, 100), (16 << 20, 1), (16 << 20, 7)]
+        {
+            let clients = Clients::new(&Settings::default(), Durability::Default, Bytes(payload));
+            let config = clients.producer(&place(), Bundling::Bulk, users);
+            let queue: u64 = config.get("queue.buffering.max.kbytes").unwrap().parse().unwrap();
+            assert!(queue * 1024 >= 4 * (payload + 8), "{payload} B, {users} users: {queue} KiB");
+            assert!(queue >= 1024 && config.create_native_config().is_ok());
+        }
     }
 
     #[test]

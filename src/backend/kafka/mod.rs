@@ -167,7 +167,8 @@ fn check(info: &BackendInfo, setup: &Setup) -> Vec<BackendError> {
     let mut found = settings.reserved(info.title, setup.durability());
     found.extend(settings.impossible(info.title));
     found.extend(given::shaping(info.title, setup, SHAPING));
-    found.extend(Clients::new(&settings, setup.durability()).check(info.title));
+    let payload = setup.point.workload.payload();
+    found.extend(Clients::new(&settings, setup.durability(), payload).check(info.title));
     found
 }
 
@@ -222,7 +223,7 @@ async fn connect(
     let answered = session::ready(&place, patience).await?;
     Ok(Box::new(KafkaSession {
         place,
-        clients: Clients::new(&settings, setup.durability()),
+        clients: Clients::new(&settings, setup.durability(), setup.point.workload.payload()),
         wanted: Wanted::new(&settings, setup.durability()),
         version,
         clock,
