@@ -66,7 +66,7 @@ impl Load<'_> {
         let clock = self.recorder.clock();
         let mut writer = Writer::new(self.recorder.payloads())?;
         let mut last_tick = vec![0_u64; workload.users as usize];
-        let mut waker = Waker::new(clock, workload);
+        let mut waker = Waker::new(clock, workload.arrival.mean() / workload.users.max(1));
         for (offset, user) in Schedule::new(workload, seed, repetition) {
             let due = Micros(start.0 + offset);
             if !self.wait(clock, due, &mut waker) {
@@ -178,9 +178,11 @@ fn sharpen_timer() {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::{
-        plan::{Arrival, PayloadSource},
+        plan::{Arrival, PayloadSource, Scenario},
         units::Bytes,
         workload::payload::Payloads,
     };
@@ -196,21 +198,17 @@ mod tests {
         fn flush(&mut self) {}
     }
 
-    fn workload(users: u32, mean: Duration) -> LatencyWorkload {
-        LatencyWorkload {
-            users,
+    #[test]
+    fn whoever_gets_up_early_still_sends_nothing_before_it_is_due() {
+        let workload = LatencyWorkload {
+            users: 20,
             payload: Bytes(10),
             payload_source: PayloadSource::Seeded,
             messages: 5,
-            arrival: Arrival::Constant { mean },
+            arrival: Arrival::Constant { mean: Duration::from_millis(40) },
             warmup: Duration::ZERO,
             drain: Duration::ZERO,
-        }
-    }
-
-    #[test]
-    fn whoever_gets_up_early_still_sends_nothing_before_it_is_due() {
-        let workload = workload(20, Duration::from_millis(40));
+        };
         let clock = Clock::start();
         let payloads = Payloads::new(1, 10, PayloadSource::Seeded);
         let recorder = Arc::new(Recorder::new(clock, 20, 100, payloads));
@@ -222,5 +220,40 @@ mod tests {
         load.paced(&workload, 1, 0, clock.now()).unwrap();
         let lag = recorder.durations().lag;
         assert_eq!((lag.count(), lag.negative()), (100, 0));
+    }
+
+    /// Its queues are full when the third message comes, for so long.
+    struct Full(Duration, u32, Option<Instant>);
+
+    impl Fleet for Full {
+        fn send(&mut self, _: User, _: Stamp, _: &[u8]) -> Result<(), SendError> {
+            if self.1 == 2 && self.2.get_or_insert_with(Instant::now).elapsed() < self.0 {
+                return Err(SendError::Full);
+            }
+            self.1 += 1;
+            Ok(())
+        }
+
+        fn flush(&mut self) {}
+    }
+
+    #[test]
+    fn a_message_after_a_full_queue_is_not_dated_before_it() {
+        let workload = ThroughputWorkload {
+            users: 1,
+            payload: Bytes(10),
+            payload_source: PayloadSource::Seeded,
+            volume: Bytes(80),
+            scenario: Scenario::Both,
+            drain: Duration::ZERO,
+        };
+        let payloads = Payloads::new(1, 10, PayloadSource::Seeded);
+        let recorder = Arc::new(Recorder::new(Clock::start(), 1, 8, payloads));
+        let full = Duration::from_millis(20);
+        let (stop, fleet) = (&AtomicBool::new(false), &mut Full(full, 0, None));
+        Load { recorder: Arc::clone(&recorder), stop, fleet }.unpaced(&workload).unwrap();
+        let sent: Vec<_> = recorder.open().iter().map(|open| open.sent).collect();
+        assert_eq!(sent.len(), 8);
+        assert!(sent[3].since(sent[2]) >= 20_000, "{sent:?}");
     }
 }

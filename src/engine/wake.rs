@@ -6,10 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    clock::{Clock, Micros},
-    plan::LatencyWorkload,
-};
+use crate::clock::{Clock, Micros};
 
 /// How much earlier than a due time the load's thread gets up at most.
 const MOST: Duration = Duration::from_micros(60);
@@ -32,10 +29,11 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// A waker for the messages of `workload`.
-    pub fn new(clock: Clock, workload: &LatencyWorkload) -> Self {
-        let most = MOST.min(workload.arrival.mean() / workload.users.max(1) / WATCHED);
-        Self { clock, early: 0.0, most: most.as_nanos() as f64 / 1e3 }
+    /// A waker for messages of which one is due each `gap` in the mean. It begins with getting up
+    /// as early as it may, so that the first messages are punctual, too.
+    pub fn new(clock: Clock, gap: Duration) -> Self {
+        let most = MOST.min(gap / WATCHED).as_nanos() as f64 / 1e3;
+        Self { clock, early: most, most }
     }
 
     /// Sleeps until shortly before `due`, and watches the clock until it has come.
@@ -62,36 +60,25 @@ impl Waker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        plan::{Arrival, PayloadSource},
-        units::Bytes,
-    };
 
-    fn waker(users: u32, mean: Duration) -> Waker {
-        let workload = LatencyWorkload {
-            users,
-            payload: Bytes(10),
-            payload_source: PayloadSource::Seeded,
-            messages: 5,
-            arrival: Arrival::Constant { mean },
-            warmup: Duration::ZERO,
-            drain: Duration::ZERO,
-        };
-        Waker::new(Clock::start(), &workload)
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn waker(gap: Duration) -> Waker {
+        Waker::new(Clock::start(), gap)
     }
 
     #[test]
     fn watching_the_clock_takes_a_twentieth_of_a_core_at_most() {
         for users in [1, 100, 1_000, 50_000] {
-            let share = waker(users, Duration::from_secs(1)).most * f64::from(users) / 1e6;
+            let share = waker(SECOND / users).most * f64::from(users) / 1e6;
             assert!(share <= 0.05, "{users} users: {share:?} of a core");
         }
-        assert!(waker(1_000, Duration::from_secs(1)).most >= 50.0);
+        assert!(waker(SECOND / 1_000).most >= 50.0);
     }
 
     #[test]
     fn three_sleeps_of_four_end_in_time() {
-        let mut waker = waker(1, Duration::from_secs(1));
+        let mut waker = waker(SECOND);
         // As late as 0 to 49 µs, each as often as the others.
         let late = |turn: u32| f64::from(turn * 7 % 50);
         for turn in 0..10_000 {
@@ -112,12 +99,15 @@ mod tests {
 
     #[test]
     fn nobody_is_woken_before_the_time() {
-        let mut waker = waker(1, Duration::from_secs(1));
-        for _ in 0..50 {
+        let mut waker = waker(SECOND);
+        let wait = |waker: &mut Waker| {
             let due = waker.clock.now().after(Duration::from_micros(300));
             waker.wait(due);
             assert!(waker.clock.now() >= due);
-        }
+        };
+        (0..50).for_each(|_| wait(&mut waker));
+        waker.early = 0.0;
+        (0..50).for_each(|_| wait(&mut waker));
         assert!(waker.early > 0.0, "it has learnt");
     }
 }

@@ -117,8 +117,9 @@ impl Engine {
         let client = address.connect(&certificates).await?;
         let info =
             within(ASK, client.info()).await.map_err(failed("asking the engine what it is"))?;
-        let version = within(ASK, client.version()).await;
-        let podman = version.is_ok_and(|version| is_podman(&version));
+        let version =
+            within(ASK, client.version()).await.map_err(failed("asking the engine what it is"))?;
+        let podman = is_podman(&version);
         let reach = if address.is_local() && has_reachable_bridge(&info, podman, address.owner()) {
             Reach::Container
         } else {

@@ -1,6 +1,10 @@
 //! Planned faults on containers: what the engine can do to one in the middle of a load.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bollard::{
     errors::Error as EngineError,
@@ -91,7 +95,11 @@ impl Engine {
         match fault {
             FaultKind::Pause => {
                 let go_on = || within(WORK, client.unpause_container(id));
-                self.persist(go_on).await.map_err(what())
+                match self.persist(go_on).await {
+                    // Done already: an answer was lost.
+                    Err(error) if words(&error).contains("is not paused") => Ok(()),
+                    other => other.map_err(what()),
+                }
             }
             FaultKind::Kill | FaultKind::Restart => {
                 let start = || within(WORK, client.start_container(id, None));
@@ -134,18 +142,14 @@ impl Engine {
                 .await
                 .map_err(what())?;
         }
-        let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
-        cut.insert(server.id.clone(), plugs);
+        self.plugs().insert(server.id.clone(), plugs);
         Ok(())
     }
 
     /// Puts the container back on its networks, at the addresses that it had.
     async fn plug_in(&self, server: &Running) -> Result<(), HubError> {
         let what = || failed(format!("connecting the network of {} again", server.role));
-        let plugs = {
-            let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
-            cut.remove(&server.id).unwrap_or_default()
-        };
+        let plugs = self.plugs().get(&server.id).cloned().unwrap_or_default();
         for plug in plugs {
             let endpoint = EndpointSettings {
                 ipam_config: plug.address.map(|address| EndpointIpamConfig {
@@ -160,9 +164,18 @@ impl Engine {
             };
             let connect =
                 || within(WORK, self.client.connect_network(&plug.network, request.clone()));
-            self.persist(connect).await.map_err(what())?;
+            match self.persist(connect).await {
+                // Done already: an answer was lost.
+                Err(error) if words(&error).contains("already exists in network") => {}
+                other => other.map_err(what())?,
+            }
         }
+        self.plugs().remove(&server.id);
         Ok(())
+    }
+
+    fn plugs(&self) -> MutexGuard<'_, HashMap<String, Vec<Plug>>> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Slows the container's writes, or gives them free again.
@@ -253,14 +266,29 @@ mod tests {
             (FaultKind::Pause, "/unpause"),
             (FaultKind::Kill, "/start"),
             (FaultKind::Restart, "/start"),
+            (FaultKind::Cut, "/connect"),
         ] {
+            let plug = || vec![Plug { network: "net".into(), address: None }];
             let (hub, asked) = refusing(word, |asked| (asked > 0).then_some((200, ""))).await;
+            hub.engine.plugs().insert("1".into(), plug());
             hub.engine.relieve(&server, &kind, &Limits::default()).await.unwrap();
             assert_eq!(asked.load(Relaxed), 2, "{kind}");
             // A refusal is an answer: asking once more would change nothing.
             let (hub, asked) = refusing(word, |_| Some((500, "no"))).await;
+            hub.engine.plugs().insert("1".into(), plug());
             hub.engine.relieve(&server, &kind, &Limits::default()).await.unwrap_err();
             assert_eq!(asked.load(Relaxed), 1, "{kind}");
+            assert_eq!(hub.engine.plugs().len(), 1, "what is not plugged in can still be");
+        }
+        // What a call did whose answer was lost is done.
+        for (kind, word, done) in [
+            (FaultKind::Pause, "/unpause", "Container 1 is not paused"),
+            (FaultKind::Cut, "/connect", "endpoint with name x already exists in network net"),
+        ] {
+            let (hub, _) = refusing(word, move |asked| (asked > 0).then_some((409, done))).await;
+            let plug = Plug { network: "net".into(), address: None };
+            hub.engine.plugs().insert("1".into(), vec![plug]);
+            hub.engine.relieve(&server, &kind, &Limits::default()).await.unwrap();
         }
     }
 

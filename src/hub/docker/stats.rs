@@ -277,8 +277,11 @@ mod tests {
         let answer = move |_| Some((200, stats.clone()));
         let (hub, asked) = fake::engine("stream=false", podman, answer).await;
         let mut readings = watch(hub.engine, "1".into(), Clock::start());
-        let first = readings.recv().await.unwrap();
-        let second = readings.recv().await.unwrap();
+        let mut next = async || {
+            let patience = Duration::from_secs(30);
+            tokio::time::timeout(patience, readings.recv()).await.unwrap().unwrap()
+        };
+        let (first, second) = (next().await, next().await);
         assert_eq!(first.reading, second.reading);
         let apart = second.at.since(first.at);
         assert!(apart >= 500_000, "{apart} µs");
