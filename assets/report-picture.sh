@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's picture of a report, from a real record: assets/report-picture.sh RECORD
+# assets/report-picture.sh RECORD: draws the README's picture of a report, from a real record.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

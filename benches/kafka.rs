@@ -1,5 +1,5 @@
 //! Throughput of the Kafka backend through the whole engine (payloads generated and stamped, every
-//! message on the books, every byte verified), beside librdkafka's own load tool and Kafka's
+//! message accounted for, every byte verified), compared with librdkafka's load tool and Kafka's
 //! producer-perf-test with the same settings on the same broker in the same minutes:
 //! `cargo bench --bench kafka`.
 //!
@@ -7,6 +7,11 @@
 //! `benches/rdkafka_performance.sh` and `benches/producer_perf_test.sh` run once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on must fail")]
+
+#[path = "floor/paced.rs"]
+mod floor;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::{
     process::Command,
@@ -19,35 +24,43 @@ use std::{
 };
 
 use hubmark::{
-    backend::{self, Bundling, Session, Setup},
+    backend::{self, Batching, RepetitionContext, Session},
     clock::Clock,
-    engine::{Recorder, inbox::RecorderInbox, load::Load},
-    plan::{
-        BackendChoice, Durability, PayloadSource, Point, Scenario, ThroughputWorkload, Workload,
+    engine::{
+        Recorder,
+        load::sender::{LoadSender, PreparedLoad},
+        measure::message_sink::RecorderSink,
     },
-    server::{HubKind, Limits, Running},
+    hot_thread::{HotThread, ThreadRole},
+    plan::{PayloadSource, Scenario, ThroughputWorkload, Workload},
+    server::RunningServer,
     units::Bytes,
-    workload::payload::Payloads,
+    workload::payload::PayloadGenerator,
+};
+use support::{
+    docker::docker,
+    repetition::{repetition_context, running_server},
 };
 
 const IMAGE: &str = "hubmark/kafka:4.4.0";
 const CONTAINER: &str = "hubmark-bench-kafka";
 const TOPIC: &str = "hubmark";
 const PAYLOAD: u64 = 992;
-/// A message with its stamp: what the other tool sends.
+/// Size of a message with its stamp, as the other tools send it.
 const MESSAGE: u64 = 1_000;
 const MESSAGES: u64 = 1_000_000;
 const WARM_UP: usize = 2;
 const ROUNDS: usize = 8;
 
 fn main() {
+    floor::Floor::measure().print();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let broker = Broker::start();
-    let setup = setup();
+    let context = context();
     let session = runtime.block_on(async {
         let kafka = backend::find("kafka").unwrap();
-        let patience = Duration::from_mins(1);
-        kafka.connect(&setup, &[broker.running()], Clock::start(), patience).await.unwrap()
+        let limit = Duration::from_mins(1);
+        kafka.connect(&context, &[broker.server()], Clock::start(), limit).await.unwrap()
     });
     let mut rows: [Vec<f64>; 6] = Default::default();
     for round in 0..WARM_UP + ROUNDS {
@@ -75,7 +88,7 @@ fn main() {
                 ]),
             ]
         };
-        // The broker quickens with every message for minutes: whoever goes second has it easier.
+        // The broker becomes faster with every message for minutes, which favours the second tool.
         let (own, other) = if round % 2 == 0 {
             let first = own();
             (first, other())
@@ -110,7 +123,7 @@ fn main() {
     summary("consume", "rdkafka_performance", &own_read, &other_read);
 }
 
-/// The ratio of each round, since broker and machine drift from round to round.
+/// Prints the median ratio of the rounds; broker and machine drift from round to round.
 fn summary(what: &str, tool: &str, own: &[f64], other: &[f64]) {
     let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
@@ -139,37 +152,32 @@ fn workload() -> ThroughputWorkload {
     }
 }
 
-fn setup() -> Setup {
-    Setup {
-        point: Point {
-            backend: BackendChoice { name: "kafka".into(), version: Some("4.4.0".into()) },
-            workload: Workload::Throughput(workload()),
-            durability: Durability::Default,
-        },
-        settings: serde_json::Map::new(),
-        hub: HubKind::Docker,
-        limits: Limits::default(),
-        password: String::new(),
-    }
+fn context() -> RepetitionContext {
+    repetition_context("kafka", Some("4.4.0"), Workload::Throughput(workload()))
 }
 
 fn recorder() -> Arc<Recorder> {
-    let payloads = Payloads::new(1, PAYLOAD as usize, PayloadSource::Seeded);
+    let payloads = PayloadGenerator::new(1, PAYLOAD as usize, PayloadSource::Seeded);
     Arc::new(Recorder::new(Clock::start(), 1, MESSAGES, payloads))
+}
+
+fn prepared_load(recorder: &Recorder) -> PreparedLoad {
+    PreparedLoad::new(&Workload::Throughput(workload()), 1, 0, recorder.payloads()).unwrap()
 }
 
 fn rate(took: Duration) -> f64 {
     (MESSAGES * MESSAGE) as f64 / 1e6 / took.as_secs_f64()
 }
 
-/// From the first hand-over to the last acknowledgement, in MB/s.
+/// Throughput from the first sent message to the last acknowledgement, in MB/s.
 fn produce(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     let recorder = recorder();
-    let mut fleet = runtime.block_on(session.fleet(1, Bundling::Bulk, recorder.clone())).unwrap();
+    let mut fleet =
+        runtime.block_on(session.open_fleet(1, Batching::Bulk, recorder.clone())).unwrap();
     let stop = AtomicBool::new(false);
     let since = Instant::now();
-    Load { recorder: Arc::clone(&recorder), stop: &stop, fleet: fleet.as_mut() }
-        .unpaced(&workload())
+    LoadSender { recorder: Arc::clone(&recorder), stop: &stop, fleet: fleet.as_mut() }
+        .send(prepared_load(&recorder), recorder.clock().now())
         .unwrap();
     while recorder.acknowledged() < MESSAGES {
         thread::sleep(Duration::from_millis(1));
@@ -177,37 +185,39 @@ fn produce(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     rate(since.elapsed())
 }
 
-/// A fleet that sends nothing: the books alone learn of the messages.
-struct Nothing;
+/// A fleet that sends nothing: only the recorder learns of the messages.
+struct NullFleet;
 
-impl backend::Fleet for Nothing {
+impl backend::Fleet for NullFleet {
     fn send(
         &mut self,
         _: u32,
         _: hubmark::stamp::Stamp,
         _: &[u8],
-    ) -> Result<(), backend::SendError> {
-        Ok(())
+    ) -> Result<backend::Handover, backend::SendError> {
+        Ok(backend::Handover::Taken)
     }
     fn flush(&mut self) {}
 }
 
-/// From the first arrival to the last, as the other tool counts it, in MB/s; every byte verified.
+/// Throughput from the first arrival to the last, as the other tool counts it, in MB/s; every byte is
+/// verified.
 fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     let recorder = recorder();
-    // The books must know what was sent, or every arrival is foreign to them.
+    // The recorder must know what was sent, or it counts every arrival as foreign.
     let stop = AtomicBool::new(false);
-    Load { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut Nothing }
-        .unpaced(&workload())
+    LoadSender { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut NullFleet }
+        .send(prepared_load(&recorder), recorder.clock().now())
         .unwrap();
-    let consumer = runtime.block_on(session.consumer(Bundling::Bulk)).unwrap();
+    let consumer = runtime.block_on(session.open_consumer(Batching::Bulk)).unwrap();
     let ended = Arc::new(AtomicBool::new(false));
-    let mut inbox = RecorderInbox::new(Arc::clone(&recorder), Arc::clone(&ended));
-    let reader = thread::spawn(move || consumer.run(&mut inbox));
+    let thread = HotThread::new("consumer", ThreadRole::Receives);
+    let mut sink = RecorderSink::new(Arc::clone(&recorder), Arc::clone(&ended), thread);
+    let reader = thread::spawn(move || consumer.run(&mut sink));
     while recorder.delivered() < MESSAGES {
         thread::sleep(Duration::from_millis(1));
     }
-    let (first, last) = recorder.arrivals().unwrap();
+    let (first, last) = recorder.arrival_span().unwrap();
     let rate = rate(Duration::from_micros(last.since(first) as u64));
     ended.store(true, Ordering::Relaxed);
     reader.join().unwrap().unwrap();
@@ -222,26 +232,18 @@ struct Broker {
 
 impl Broker {
     fn start() -> Self {
-        let _ = docker(&["rm", "-f", "-v", CONTAINER]);
+        remove_container();
         docker(&["run", "-d", "--name", CONTAINER, IMAGE]);
         let format = "{{.NetworkSettings.IPAddress}}";
         Self { address: docker(&["inspect", "-f", format, CONTAINER]) }
     }
 
-    fn running(&self) -> Running {
-        Running {
-            role: "kafka".into(),
-            id: CONTAINER.into(),
-            address: self.address.parse().unwrap(),
-            ports: [(9092, 9092)].into(),
-            image: IMAGE.into(),
-            digest: None,
-            data_dir: None,
-            dir: None,
-        }
+    fn server(&self) -> RunningServer {
+        let address = format!("{}:9092", self.address).parse().unwrap();
+        running_server("kafka", CONTAINER, address, 9092)
     }
 
-    /// What librdkafka's tool says of itself, in MB/s.
+    /// Throughput that librdkafka's tool reports, in MB/s.
     fn tool(&self, arguments: &[&str]) -> f64 {
         let broker = format!("{}:9092", self.address);
         let count = MESSAGES.to_string();
@@ -256,13 +258,13 @@ impl Broker {
         megabytes(&text).unwrap_or_else(|| panic!("no rate in: {text}"))
     }
 
-    /// What librdkafka's tool says of its producing with these settings, in MB/s.
+    /// Throughput of producing with these settings that librdkafka's tool reports, in MB/s.
     fn produce(&self, settings: &[&str]) -> f64 {
         let size = MESSAGE.to_string();
         self.tool(&[&["-P", "-p", "0", "-s", &size, "-X", "linger.ms=5"], settings].concat())
     }
 
-    /// What Kafka's own tool says of itself, in MB/s, with the same settings.
+    /// Throughput that Kafka's own tool reports with the same settings, in MB/s.
     fn perf_test(&self) -> f64 {
         let output = Command::new("java")
             .args(["-cp", "target/release/kafka-tools/lib/*"])
@@ -296,11 +298,10 @@ fn megabytes(text: &str) -> Option<f64> {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        let _ = docker(&["rm", "-f", "-v", CONTAINER]);
+        remove_container();
     }
 }
 
-fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().expect("a docker client");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+fn remove_container() {
+    let _ = Command::new("docker").args(["rm", "-f", "-v", CONTAINER]).output();
 }

@@ -1,14 +1,14 @@
-//! The MariaDB backend's own speed, beside what the server's own tools do in the same minutes:
+//! Speed of the MariaDB backend, compared with the server's own tools in the same minutes:
 //! `cargo bench --bench mariadb` (needs a Docker engine, and the `mariadb` client on `PATH`;
-//! `HUBMARK_BENCH_HUB=local` takes `mariadbd` from `PATH` instead of a container).
+//! `HUBMARK_BENCH_HUB=local` uses `mariadbd` on `PATH` instead of a container).
 //!
 //! Prints latency and client CPU of paced users, then the rates of bulk load and bulk read as
 //! ratios to `LOAD DATA INFILE` and `mariadb --quick`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on must fail")]
 
-#[path = "../tests/mariadb_server/mod.rs"]
-mod mariadb_server;
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::{
     fmt::Write as _,
@@ -23,13 +23,15 @@ use std::{
 
 use hdrhistogram::Histogram;
 use hubmark::{
-    backend::{Bundling, Consumer, Fleet, Inbox, Receipt, Reports, SendError, Session},
+    backend::{
+        Batching, Consumer, Fleet, MessageSink, SendError, SendOutcomes, SendReceipt, Session,
+    },
     clock::{Clock, Micros},
     server::HubKind,
     stamp::Stamp,
 };
-use mariadb_server::{PASSWORD, Server, setup};
 use nix::sys::resource::{UsageWho, getrusage};
+use support::mariadb_server::{MariaDbServer, PASSWORD, mariadb_context};
 
 const SECONDS: u64 = 10;
 const ROWS: u64 = 100_000;
@@ -44,15 +46,15 @@ async fn main() {
     throughput().await;
 }
 
-/// Outcomes as counts, and each acknowledgement's duration.
-struct Tally {
+/// Counts of outcomes, and durations of acknowledgements.
+struct OutcomeCounts {
     acked: AtomicU64,
     other: AtomicU64,
     ack: Mutex<Histogram<u64>>,
     measured_from: AtomicU64,
 }
 
-impl Tally {
+impl OutcomeCounts {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             acked: AtomicU64::new(0),
@@ -63,21 +65,24 @@ impl Tally {
     }
 }
 
-impl Reports for Tally {
+impl SendOutcomes for OutcomeCounts {
     fn connected(&self, _users: u32) {}
-    fn acked(&self, receipts: &[Receipt]) {
+    fn acked(&self, receipts: &[SendReceipt]) {
         self.acked.fetch_add(receipts.len() as u64, Ordering::Relaxed);
         let mut ack = self.ack.lock().unwrap();
         for receipt in receipts {
             if receipt.stamp.tick() >= self.measured_from.load(Ordering::Relaxed) {
-                ack.record(receipt.at.since(receipt.stamp.sent()).max(0) as u64).unwrap();
+                ack.record(
+                    receipt.at.since(Micros(receipt.stamp.tick().cast_signed())).max(0) as u64
+                )
+                .unwrap();
             }
         }
     }
-    fn refused(&self, _receipt: Receipt, _reason: &str) {
+    fn refused(&self, _receipt: SendReceipt, _reason: &str) {
         self.other.fetch_add(1, Ordering::Relaxed);
     }
-    fn unknown(&self, _receipt: Receipt, _reason: &str) {
+    fn unknown(&self, _receipt: SendReceipt, _reason: &str) {
         self.other.fetch_add(1, Ordering::Relaxed);
     }
     fn note(&self, text: String) {
@@ -85,8 +90,8 @@ impl Reports for Tally {
     }
 }
 
-/// Arrivals as a count and a histogram.
-struct Arrivals {
+/// Counts and a histogram of arrivals.
+struct ArrivalSink {
     count: Arc<AtomicU64>,
     bytes: u64,
     stop: Arc<AtomicBool>,
@@ -94,23 +99,38 @@ struct Arrivals {
     measured_from: u64,
 }
 
-impl Inbox for Arrivals {
+impl ArrivalSink {
+    /// A sink that measures messages sent at `measured_from` or later.
+    fn new(measured_from: u64) -> Self {
+        Self {
+            count: Arc::new(AtomicU64::new(0)),
+            bytes: 0,
+            stop: Arc::new(AtomicBool::new(false)),
+            delivery: Histogram::new(3).unwrap(),
+            measured_from,
+        }
+    }
+}
+
+impl MessageSink for ArrivalSink {
     fn arrived(&mut self, at: Micros, stamp: Stamp, payload: &[u8]) {
         self.bytes += payload.len() as u64;
         self.count.fetch_add(1, Ordering::Relaxed);
         if stamp.tick() >= self.measured_from {
-            self.delivery.record(at.since(stamp.sent()).max(0) as u64).unwrap();
+            self.delivery
+                .record(at.since(Micros(stamp.tick().cast_signed())).max(0) as u64)
+                .unwrap();
         }
     }
     fn foreign(&mut self) {}
     fn flush(&mut self) {}
-    fn stopped(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 }
 
-/// Processor time of this process, all threads.
-fn cpu() -> Duration {
+/// Processor time of this process with all threads.
+fn cpu_time() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
     [usage.user_time(), usage.system_time()]
         .iter()
@@ -118,8 +138,8 @@ fn cpu() -> Duration {
         .sum()
 }
 
-/// Processor time by thread name, for the report of where it went.
-fn threads() -> Vec<(String, f64)> {
+/// Processor seconds of each thread, by name.
+fn thread_times() -> Vec<(String, f64)> {
     let ticks = procfs::ticks_per_second() as f64;
     procfs::process::Process::myself()
         .unwrap()
@@ -138,54 +158,49 @@ fn hub() -> HubKind {
     }
 }
 
-/// `users` users × 1 message/s × 100 B.
+/// Measures latency: `users` users × 1 message/s × 100 B.
 async fn latency(users: u32) {
-    let mut setup = setup(users, 100);
-    setup.hub = hub();
-    let server = Server::start(&setup);
+    let mut context = mariadb_context(users, 100);
+    context.hub = hub();
+    let server = MariaDbServer::start(&context);
     let clock = Clock::start();
-    let session = server.session(&setup, clock).await;
+    let session = server.session(&context, clock).await;
     session.reset().await.unwrap();
-    let consumer = session.consumer(Bundling::Single).await.unwrap();
-    let tally = Tally::new();
+    let consumer = session.open_consumer(Batching::Single).await.unwrap();
+    let outcomes = OutcomeCounts::new();
     let connecting = Instant::now();
-    let fleet = session.fleet(users, Bundling::Single, tally.clone()).await.unwrap();
+    let fleet = session.open_fleet(users, Batching::Single, outcomes.clone()).await.unwrap();
     let connect = connecting.elapsed();
 
     let start = clock.now().after(Duration::from_millis(200));
     let measured = start.after(Duration::from_secs(2));
-    tally.measured_from.store(measured.0 as u64, Ordering::Relaxed);
-    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let mut inbox = Arrivals {
-        count: Arc::clone(&count),
-        bytes: 0,
-        stop: Arc::clone(&stop),
-        delivery: Histogram::new(3).unwrap(),
-        measured_from: measured.0 as u64,
-    };
-    let reading = named("consumer", move || {
-        consumer.run(&mut inbox).unwrap();
-        inbox
+    outcomes.measured_from.store(measured.0 as u64, Ordering::Relaxed);
+    let mut sink = ArrivalSink::new(measured.0 as u64);
+    let (stop, count) = (Arc::clone(&sink.stop), Arc::clone(&sink.count));
+    let consumer_thread = spawn_named("consumer", move || {
+        consumer.run(&mut sink).unwrap();
+        sink
     });
-    let (spent, began) = (cpu(), Instant::now());
-    let pacing = named("scheduler", move || {
+    let (cpu_before, started) = (cpu_time(), Instant::now());
+    let sender_thread = spawn_named("scheduler", move || {
         let mut fleet = fleet;
         nix::sys::prctl::set_timerslack(1).unwrap();
-        pace(&mut *fleet, users, clock, start);
+        send_paced(&mut *fleet, users, clock, start);
         fleet
     });
     let planned = u64::from(users) * (SECONDS + 2);
-    let fleet = tokio::task::spawn_blocking(|| pacing.join().unwrap()).await.unwrap();
-    let used = cpu().saturating_sub(spent).as_secs_f64() / began.elapsed().as_secs_f64();
-    let by_thread = threads();
-    wait(|| count.load(Ordering::Relaxed) >= planned, Duration::from_secs(10)).await;
+    let fleet = tokio::task::spawn_blocking(|| sender_thread.join().unwrap()).await.unwrap();
+    let used =
+        cpu_time().saturating_sub(cpu_before).as_secs_f64() / started.elapsed().as_secs_f64();
+    let by_thread = thread_times();
+    wait_until(|| count.load(Ordering::Relaxed) >= planned, Duration::from_secs(10)).await;
     let closing = Instant::now();
     drop(fleet);
     let closed = closing.elapsed();
     stop.store(true, Ordering::Relaxed);
-    let inbox = reading.join().unwrap();
-    let stored = session.count().await.unwrap();
-    let ack = tally.ack.lock().unwrap();
+    let sink = consumer_thread.join().unwrap();
+    let stored = session.count_messages().await.unwrap();
+    let ack = outcomes.ack.lock().unwrap();
     let q = |h: &Histogram<u64>, q: f64| h.value_at_quantile(q) as f64 / 1e3;
     println!(
         "{users} users: connect {:.3} s, close {:.3} s, ack p50 {:.2} p99 {:.2} ms, delivery p50 {:.2} p99 {:.2} max {:.1} ms, \
@@ -194,11 +209,11 @@ async fn latency(users: u32) {
         closed.as_secs_f64(),
         q(&ack, 0.5),
         q(&ack, 0.99),
-        q(&inbox.delivery, 0.5),
-        q(&inbox.delivery, 0.99),
-        q(&inbox.delivery, 1.0),
-        tally.acked.load(Ordering::Relaxed),
-        tally.other.load(Ordering::Relaxed),
+        q(&sink.delivery, 0.5),
+        q(&sink.delivery, 0.99),
+        q(&sink.delivery, 1.0),
+        outcomes.acked.load(Ordering::Relaxed),
+        outcomes.other.load(Ordering::Relaxed),
         count.load(Ordering::Relaxed),
     );
     let mut parts = String::new();
@@ -208,8 +223,8 @@ async fn latency(users: u32) {
     println!("   cores by thread:{parts}");
 }
 
-/// Each user once a second, spread evenly over the second.
-fn pace(fleet: &mut dyn Fleet, users: u32, clock: Clock, start: Micros) {
+/// Sends a message of each user once a second, spread evenly over the second.
+fn send_paced(fleet: &mut dyn Fleet, users: u32, clock: Clock, start: Micros) {
     let mut message = vec![7; Stamp::LEN + 100];
     let gap = 1_000_000 / u64::from(users);
     for number in 0..u64::from(users) * (SECONDS + 2) {
@@ -221,21 +236,22 @@ fn pace(fleet: &mut dyn Fleet, users: u32, clock: Clock, start: Micros) {
     }
 }
 
-fn named<T: Send + 'static>(
+/// Starts a named thread.
+fn spawn_named<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> std::thread::JoinHandle<T> {
     std::thread::Builder::new().name(name.into()).spawn(work).unwrap()
 }
 
-async fn wait(done: impl Fn() -> bool, patience: Duration) {
-    let until = Instant::now() + patience;
-    while !done() && Instant::now() < until {
+async fn wait_until(done: impl Fn() -> bool, limit: Duration) {
+    let deadline = Instant::now() + limit;
+    while !done() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// A row's payload: letters, so that a text file needs no escapes.
+/// A row's payload of letters, which need no escapes in a text file.
 fn payload(number: u64) -> Vec<u8> {
     let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let letter = |_| {
@@ -247,14 +263,14 @@ fn payload(number: u64) -> Vec<u8> {
     (0..ROW).map(letter).collect()
 }
 
-/// The same rows by bulk fleet and by `LOAD DATA INFILE`; then read by both consumers.
+/// Loads the same rows by bulk fleet and by `LOAD DATA INFILE`, then reads them by both consumers.
 async fn throughput() {
-    let mut setup = setup(1, ROW as u64);
-    setup.hub = hub();
-    // The server itself reads the tool's file.
-    setup.settings.insert("server".into(), serde_json::json!({ "secure_file_priv": "" }));
-    let server = Server::start(&setup);
-    let session = server.session(&setup, Clock::start()).await;
+    let mut context = mariadb_context(1, ROW as u64);
+    context.hub = hub();
+    // The server reads the tool's file itself.
+    context.settings.insert("server".into(), serde_json::json!({ "secure_file_priv": "" }));
+    let server = MariaDbServer::start(&context);
+    let session = server.session(&context, Clock::start()).await;
     let file = tempfile::tempdir().unwrap();
     let path = file.path().join("rows.tsv");
     let mut text = Vec::new();
@@ -265,9 +281,9 @@ async fn throughput() {
         text.push(b'\n');
     }
     std::fs::write(&path, &text).unwrap();
-    let source = match setup.hub {
+    let source = match context.hub {
         HubKind::Local | HubKind::External => path.display().to_string(),
-        HubKind::Docker => into_container(&server, &path),
+        HubKind::Docker => copy_into_container(&server, &path),
     };
 
     let (mut loads, mut reads) = (Vec::new(), Vec::new());
@@ -301,12 +317,12 @@ fn rate(seconds: f64) -> f64 {
 }
 
 async fn bulk_load(session: &dyn Session, users: u32, rows: &Arc<Vec<Vec<u8>>>) -> (f64, f64) {
-    let tally = Tally::new();
-    tally.measured_from.store(u64::MAX, Ordering::Relaxed);
-    let mut fleet = session.fleet(users, Bundling::Bulk, tally.clone()).await.unwrap();
-    let (spent, began) = (cpu(), Instant::now());
+    let outcomes = OutcomeCounts::new();
+    outcomes.measured_from.store(u64::MAX, Ordering::Relaxed);
+    let mut fleet = session.open_fleet(users, Batching::Bulk, outcomes.clone()).await.unwrap();
+    let (cpu_before, started) = (cpu_time(), Instant::now());
     let rows = Arc::clone(rows);
-    let feeding = std::thread::spawn(move || {
+    let sender_thread = std::thread::spawn(move || {
         let mut message = vec![0; Stamp::LEN + ROW];
         for (number, row) in (1..).zip(&*rows) {
             let user = (number % u64::from(users)) as u32;
@@ -320,42 +336,36 @@ async fn bulk_load(session: &dyn Session, users: u32, rows: &Arc<Vec<Vec<u8>>>) 
         fleet.flush();
         fleet
     });
-    wait(|| tally.acked.load(Ordering::Relaxed) >= ROWS, Duration::from_mins(1)).await;
-    let rate = rate(began.elapsed().as_secs_f64());
-    let used = cpu().saturating_sub(spent).as_secs_f64();
-    drop(feeding.join().unwrap());
-    assert_eq!(tally.acked.load(Ordering::Relaxed), ROWS);
+    wait_until(|| outcomes.acked.load(Ordering::Relaxed) >= ROWS, Duration::from_mins(1)).await;
+    let rate = rate(started.elapsed().as_secs_f64());
+    let used = cpu_time().saturating_sub(cpu_before).as_secs_f64();
+    drop(sender_thread.join().unwrap());
+    assert_eq!(outcomes.acked.load(Ordering::Relaxed), ROWS);
     (rate, used)
 }
 
 async fn bulk_read(session: &dyn Session) -> (f64, f64) {
-    let consumer: Box<dyn Consumer> = session.consumer(Bundling::Bulk).await.unwrap();
-    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let mut inbox = Arrivals {
-        count: Arc::clone(&count),
-        bytes: 0,
-        stop: Arc::clone(&stop),
-        delivery: Histogram::new(3).unwrap(),
-        measured_from: u64::MAX,
-    };
-    let (spent, began) = (cpu(), Instant::now());
-    let reading = std::thread::spawn(move || {
-        consumer.run(&mut inbox).unwrap();
-        inbox.bytes
+    let consumer: Box<dyn Consumer> = session.open_consumer(Batching::Bulk).await.unwrap();
+    let mut sink = ArrivalSink::new(u64::MAX);
+    let (stop, count) = (Arc::clone(&sink.stop), Arc::clone(&sink.count));
+    let (cpu_before, started) = (cpu_time(), Instant::now());
+    let consumer_thread = std::thread::spawn(move || {
+        consumer.run(&mut sink).unwrap();
+        sink.bytes
     });
-    wait(|| count.load(Ordering::Relaxed) >= ROWS, Duration::from_mins(1)).await;
-    let rate = rate(began.elapsed().as_secs_f64());
-    let used = cpu().saturating_sub(spent).as_secs_f64();
+    wait_until(|| count.load(Ordering::Relaxed) >= ROWS, Duration::from_mins(1)).await;
+    let rate = rate(started.elapsed().as_secs_f64());
+    let used = cpu_time().saturating_sub(cpu_before).as_secs_f64();
     stop.store(true, Ordering::Relaxed);
-    assert_eq!(reading.join().unwrap(), ROWS * ROW as u64);
+    assert_eq!(consumer_thread.join().unwrap(), ROWS * ROW as u64);
     (rate, used)
 }
 
-fn client(server: &Server, user: &str, sql: &str) -> Command {
+fn client(server: &MariaDbServer, user: &str, sql: &str) -> Command {
     let address = server.running.endpoint(3306);
     let mut command = Command::new("mariadb");
     match &server.running.dir {
-        // The administrator of a local server comes by its socket.
+        // The administrator of a local server connects by its socket.
         Some(dir) if user == "root" => command.arg("--socket").arg(dir.join("mariadb.sock")),
         _ => command.args(["-h", &address.ip().to_string(), "-P", &address.port().to_string()]),
     };
@@ -366,22 +376,22 @@ fn client(server: &Server, user: &str, sql: &str) -> Command {
     command
 }
 
-fn load_data(server: &Server, source: &str) -> f64 {
+fn load_data(server: &MariaDbServer, source: &str) -> f64 {
     let sql = format!("LOAD DATA INFILE '{source}' INTO TABLE messages (stamp, payload)");
-    let began = Instant::now();
+    let started = Instant::now();
     assert!(client(server, "root", &sql).status().unwrap().success());
-    rate(began.elapsed().as_secs_f64())
+    rate(started.elapsed().as_secs_f64())
 }
 
-fn mariadb_quick(server: &Server) -> f64 {
-    let began = Instant::now();
+fn mariadb_quick(server: &MariaDbServer) -> f64 {
+    let started = Instant::now();
     let sql = "SELECT id, stamp, payload FROM messages";
     assert!(client(server, "hubmark", sql).status().unwrap().success());
-    rate(began.elapsed().as_secs_f64())
+    rate(started.elapsed().as_secs_f64())
 }
 
-/// Copies the file to where the server can read it.
-fn into_container(server: &Server, path: &Path) -> String {
+/// Copies a file into the server's container; returns its path there.
+fn copy_into_container(server: &MariaDbServer, path: &Path) -> String {
     let (inside, id) = ("/tmp/rows.tsv", &server.running.id);
     let docker = |arguments: &[&str]| {
         assert!(Command::new("docker").args(arguments).output().unwrap().status.success());

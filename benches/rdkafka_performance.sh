@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds librdkafka's own load tool from the very sources and library that hubmark is built with, and
+# Builds librdkafka's own load tool from the sources and library that hubmark is built with, and
 # prints its path. Needs a release build (`cargo build --release`) and a C compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."

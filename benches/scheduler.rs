@@ -1,7 +1,10 @@
-//! The scheduler alone: how late are 1,000 users × 1 message a second handed over, when the client
-//! behind them costs nothing? `cargo bench --bench scheduler`
+//! Lag of the scheduler alone for 1,000 users × 1 message a second, with a client that costs nothing:
+//! `cargo bench --bench scheduler`.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on must fail")]
+
+#[path = "floor/paced.rs"]
+mod floor;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -9,33 +12,37 @@ use std::{
 };
 
 use hubmark::{
-    backend::{Fleet, SendError},
+    backend::{Fleet, Handover, SendError},
     clock::Clock,
-    engine::{Recorder, load::Load},
-    plan::{Arrival, LatencyWorkload, PayloadSource},
-    stamp::{Stamp, User},
+    engine::{
+        Recorder,
+        load::sender::{LoadSender, PreparedLoad},
+    },
+    plan::{ArrivalDistribution, LatencyWorkload, PayloadSource, Workload},
+    stamp::{Stamp, UserId},
     units::Bytes,
-    workload::payload::Payloads,
+    workload::payload::PayloadGenerator,
 };
 
-/// Takes every message and does nothing with it.
-struct Nowhere;
+/// A fleet that discards every message.
+struct NullFleet;
 
-impl Fleet for Nowhere {
-    fn send(&mut self, _: User, _: Stamp, _: &[u8]) -> Result<(), SendError> {
-        Ok(())
+impl Fleet for NullFleet {
+    fn send(&mut self, _: UserId, _: Stamp, _: &[u8]) -> Result<Handover, SendError> {
+        Ok(Handover::Taken)
     }
 
     fn flush(&mut self) {}
 }
 
 fn main() {
+    floor::Floor::measure().print();
     let workload = LatencyWorkload {
         users: 1_000,
         payload: Bytes(100),
         payload_source: PayloadSource::Seeded,
         messages: 20,
-        arrival: Arrival::Normal {
+        arrival: ArrivalDistribution::Normal {
             mean: Duration::from_secs(1),
             deviation: Duration::from_millis(250),
         },
@@ -43,12 +50,13 @@ fn main() {
         drain: Duration::ZERO,
     };
     let clock = Clock::start();
-    let payloads = Payloads::new(1, 100, PayloadSource::Seeded);
+    let payloads = PayloadGenerator::new(1, 100, PayloadSource::Seeded);
     let planned = u64::from(workload.users) * u64::from(workload.messages);
     let recorder = Arc::new(Recorder::new(clock, workload.users, planned, payloads));
     let stop = AtomicBool::new(false);
-    Load { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut Nowhere }
-        .paced(&workload, 1, 0, clock.now())
+    let load = PreparedLoad::new(&Workload::Latency(workload), 1, 0, recorder.payloads()).unwrap();
+    LoadSender { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut NullFleet }
+        .send(load, clock.now())
         .unwrap();
     let lag = recorder.durations().lag;
     println!(

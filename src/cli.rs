@@ -1,16 +1,18 @@
 //! The command line.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    broker::{self, lies::Lies},
+    broker::{self, fault_injection::InjectionConfig},
+    plan::HubRequest,
     server::HubKind,
-    units::Bytes,
+    units::{Bytes, exact_duration, parse_duration},
 };
 
-/// Measure Apache Kafka and MariaDB as the data hub of an IoT box, with numbers that can be trusted.
+/// Measure Apache Kafka and MariaDB as the data hub of an IoT box, with numbers that can be
+/// trusted.
 ///
 /// Without a command it opens the screen. Everything that the screen does, `hubmark run` does
 /// without a terminal.
@@ -18,66 +20,67 @@ use crate::{
 #[command(version, about, propagate_version = true, after_help = EXIT_STATUS)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// How the screen looks.
+    /// Options of the screen.
     #[command(flatten)]
     pub screen: ScreenArgs,
-    /// What to do; without it the screen opens.
+    /// The subcommand; the screen opens without one.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// How the screen looks; `screen.toml` in the configuration's folder says it for good.
+/// Options of the screen, overriding `screen.toml` in the configuration folder.
 #[derive(Debug, Args)]
 pub struct ScreenArgs {
     /// Colours of the screen: 16, dark, light, high-contrast or none
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
-    /// Only ASCII on the screen, for fonts and locales without more
+    /// Use only ASCII on the screen, for fonts and locales without more
     #[arg(long)]
     pub ascii: bool,
-    /// Leave the mouse to the terminal, for its own selection of text
+    /// Leave the mouse to the terminal, for selecting text there
     #[arg(long)]
     pub no_mouse: bool,
-    /// Let a run go on when the screen is gone: a lost connection does not end it, and `hubmark
-    /// attach` shows it again
+    /// Continue a run when the screen ends: a lost connection does not end it, and `hubmark attach`
+    /// shows it again
     #[arg(long)]
     pub keep: bool,
 }
 
 const EXIT_STATUS: &str = "\
-Exit status: 0 all well · 1 failed · 2 usage or bad profile · 3 a threshold was crossed or
+Exit status: 0 success · 1 failed · 2 usage or bad profile · 3 a threshold was crossed or
 messages were lost or refused · 130 interrupted
 
 Files: profiles in $XDG_CONFIG_HOME/hubmark, records in $XDG_DATA_HOME/hubmark/records, this
 program's log in $XDG_STATE_HOME/hubmark; HUBMARK_CONFIG_DIR, HUBMARK_RECORDS_DIR and
 HUBMARK_STATE_DIR override. HUBMARK_LOG sets what is logged (for example debug).";
 
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Execute a profile without a screen: progress on stderr, the result on stdout
-    Run(Run),
-    /// Bring the screen back to a run that was started with --keep
-    Attach(Attach),
-    /// What a backend costs by itself: image, cold start, idling, connections, bytes, recovery
-    Footprint(Footprint),
-    /// Built-in and saved profiles
+    Run(RunArgs),
+    /// Reopen the screen on a run that was started with --keep
+    Attach(AttachArgs),
+    /// Measure what a backend costs by itself: image, cold start, idling, connections, bytes,
+    /// recovery
+    Footprint(FootprintArgs),
+    /// List, print, check or copy built-in and saved profiles
     #[command(subcommand)]
-    Profiles(Profiles),
-    /// Finished and partial runs
+    Profiles(ProfilesCommand),
+    /// List, print or delete finished and partial runs
     #[command(subcommand)]
-    Records(Records),
+    Records(RecordsCommand),
     /// Turn records into one folder: figures, one HTML page, tables as CSV
-    Report(Report),
-    /// Hold two records, or two backends of one, against each other
-    Compare(Compare),
-    /// Server images on a hub
+    Report(ReportArgs),
+    /// Compare two records, or two backends of one record
+    Compare(CompareArgs),
+    /// List, build or remove server images on a hub
     #[command(subcommand)]
-    Images(Images),
-    /// Say what is ready for a run, what is missing, and what to do about it
-    Doctor(Doctor),
-    /// Remove what dead runs left behind on a hub, by label; never anything else
-    Clean(HubArg),
+    Images(ImagesCommand),
+    /// Check what a run needs: what is ready, what is missing, and what to do about it
+    Doctor(DoctorArgs),
+    /// Remove what dead runs left behind on a hub, identified by label; never anything else
+    Clean(HubArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -87,124 +90,124 @@ pub enum Command {
     Man,
     /// The built-in broker: started by a run on the local hub
     #[command(hide = true)]
-    Broker(Broker),
-    /// Runs a program that ends when this one does: started by the local hub
+    Broker(BrokerArgs),
+    /// Run a program that ends with its parent: started by the local hub
     #[command(hide = true)]
-    Guard(Guard),
-    /// A run that is a process of its own: started by the screen with --keep
-    #[command(hide = true)]
-    Keep,
+    Guard(GuardArgs),
+    /// Execute a run in a separate process: started by the screen with --keep
+    #[command(name = "keep", hide = true)]
+    DetachedRun,
 }
 
 /// `hubmark run`.
 #[derive(Debug, Args)]
-pub struct Run {
-    /// A built-in or saved profile's name, or a file; with --resume the record's own
+pub struct RunArgs {
+    /// A built-in or saved profile's name, a file, or a backend such as kafka:4.4.0 for a first look at it
+    /// [default with --resume: the record's profile]
     #[arg(required_unless_present = "resume")]
     pub profile: Option<String>,
     /// Where the servers run: docker, local, external (the profile names servers that run already),
     /// or the address of a Docker engine [default: the profile's]
     #[arg(long, value_name = "HUB")]
     pub hub: Option<String>,
-    /// Change one setting of the profile, by the profile's own keys; may be repeated
+    /// Change one setting of the profile, by its key in the profile; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Where the record is kept, from the first repetition on [default: the records folder]
+    /// File of the record, written from the first repetition on [default: in the records folder]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// What is printed at the end
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-    /// Go on with the partial record in FILE, from the next repetition; refused when its plan, its
-    /// images or its hub are not those of now
+    /// Format of the result printed at the end
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
+    /// Continue the partial record in FILE with its next repetition; refused when its plan, its
+    /// images or its hub differ from the current ones
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     pub resume: Option<PathBuf>,
-    /// Print what would be done and stop
+    /// Print the plan and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// No progress on stderr
+    /// Print no progress on stderr
     #[arg(long, short)]
     pub quiet: bool,
 }
 
 /// `hubmark attach`.
 #[derive(Debug, Args)]
-pub struct Attach {
-    /// The run's process, as `--list` names it; not needed where only one is on
+pub struct AttachArgs {
+    /// The run's process, as shown by `--list`; optional when only one run is in progress
     #[arg(value_name = "PROCESS")]
     pub run: Option<u32>,
-    /// List the runs that are on
+    /// List the runs in progress
     #[arg(long)]
     pub list: bool,
-    /// How the screen looks.
+    /// Options of the screen.
     #[command(flatten)]
-    pub look: ScreenArgs,
+    pub screen: ScreenArgs,
 }
 
-impl Run {
-    /// What is changed of the profile, each `KEY=VALUE`; the later of two counts.
-    pub fn changes(&self) -> Vec<String> {
-        let hub = self.hub.iter().flat_map(|hub| hub_changes(hub));
-        hub.chain(self.set.iter().cloned()).collect()
-    }
-}
-
-/// A hub, by the word for its kind or by its engine's address, as changes of a profile.
+/// A hub, given as its kind or as its engine's address, as changes of a profile.
 pub fn hub_changes(hub: &str) -> Vec<String> {
     if is_hub_kind(hub) {
         return vec![format!("hub.kind={hub}")];
     }
-    let docker = HubKind::Docker.word();
+    let docker = HubKind::Docker.name();
     vec![format!("hub.kind={docker}"), format!("hub.engine={hub}")]
 }
 
-/// Whether `hub` is the word for a kind of hub.
+/// Whether `hub` names a kind of hub.
 pub fn is_hub_kind(hub: &str) -> bool {
-    HubKind::ALL.iter().any(|kind| kind.word() == hub)
+    HubKind::ALL.iter().any(|kind| kind.name() == hub)
 }
 
-/// `hubmark footprint`: the profile of that name, for these backends on that hub.
+/// `hubmark footprint`: the built-in profile `footprint` for given backends and hub.
 #[derive(Debug, Args)]
-pub struct Footprint {
+pub struct FootprintArgs {
     /// The backends, each a name or name:version [default: kafka:2.8.0, kafka:4.4.0 and mariadb]
     pub backends: Vec<String>,
+    /// Change one setting of the profile `footprint`, by its key; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// The hub
     #[command(flatten)]
-    pub hub: HubArg,
-    /// Where the record is kept [default: the records folder]
+    pub hub: HubArgs,
+    /// File of the record [default: in the records folder]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// What is printed at the end
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-    /// No progress on stderr
+    /// Format of the result printed at the end
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
+    /// Print no progress on stderr
     #[arg(long, short)]
     pub quiet: bool,
 }
 
-impl From<Footprint> for Run {
-    fn from(asked: Footprint) -> Self {
+impl From<FootprintArgs> for RunArgs {
+    fn from(args: FootprintArgs) -> Self {
         let mut set = Vec::new();
-        if !asked.backends.is_empty() {
-            set.push(format!("backend={}", asked.backends.join(",")));
+        if !args.backends.is_empty() {
+            set.push(format!("backend={}", args.backends.join(",")));
         }
-        set.extend(asked.hub.hub.map(|engine| format!("hub.engine={engine}")));
+        let timeout = args.hub.hub_timeout.map(exact_duration);
+        set.extend(timeout.map(|timeout| format!("hub.timeout={timeout}")));
+        let certificates = args.hub.hub_certificates;
+        set.extend(certificates.map(|folder| format!("hub.certificates={folder}")));
+        set.extend(args.set);
         Self {
             profile: Some("footprint".into()),
-            hub: None,
+            hub: args.hub.hub,
             set,
-            out: asked.out,
-            format: asked.format,
+            out: args.out,
+            format: args.format,
             resume: None,
             dry_run: false,
-            quiet: asked.quiet,
+            quiet: args.quiet,
         }
     }
 }
 
-/// How a result is printed.
+/// Format of a printed result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum OutputFormat {
     /// A summary for people
     Text,
     /// The whole record
@@ -215,15 +218,15 @@ pub enum Format {
 
 /// `hubmark profiles`.
 #[derive(Debug, Subcommand)]
-pub enum Profiles {
-    /// List them
+pub enum ProfilesCommand {
+    /// List profiles
     List,
-    /// Print one
+    /// Print a profile
     Show {
         /// A name or a file
         name: String,
     },
-    /// Say everything that is wrong with a profile, with line numbers; otherwise print its plan
+    /// Print all problems of a profile, with line numbers; without problems, its plan
     Check {
         /// A name or a file
         file: String,
@@ -239,20 +242,20 @@ pub enum Profiles {
 
 /// `hubmark records`.
 #[derive(Debug, Subcommand)]
-pub enum Records {
-    /// List them
+pub enum RecordsCommand {
+    /// List records
     List,
     /// Print a record's result
     Show {
-        /// Its file, or its name in the records folder
+        /// The record's file, or its name in the records folder
         record: PathBuf,
-        /// How it is printed
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
+        /// Format of the output
+        #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+        format: OutputFormat,
     },
     /// Delete records
     Remove {
-        /// Their files, or their names in the records folder
+        /// The records' files, or their names in the records folder
         #[arg(required = true)]
         records: Vec<PathBuf>,
     },
@@ -260,24 +263,24 @@ pub enum Records {
 
 /// `hubmark report`.
 #[derive(Debug, Args)]
-pub struct Report {
-    /// Their files, or their names in the records folder [default: the last one there]
+pub struct ReportArgs {
+    /// The records' files, or their names in the records folder [default: the latest record there]
     pub records: Vec<PathBuf>,
-    /// The folder; an earlier report in it is replaced [default: the first record's name, with
-    /// `-report`, here]
+    /// The report's folder; an earlier report in it is replaced [default: the first record's name
+    /// with `-report`, in the current folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Let suspect repetitions count, marked hollow and counted apart: the default
+    /// Count suspect repetitions, marked with hollow symbols and counted apart: the default
     #[arg(long, overrides_with = "exclude_suspect")]
     include_suspect: bool,
-    /// Leave suspect repetitions out; how many is always said
+    /// Leave suspect repetitions out; the report says how many
     #[arg(long, overrides_with = "include_suspect")]
     pub exclude_suspect: bool,
 }
 
 /// `hubmark compare`.
 #[derive(Debug, Args)]
-pub struct Compare {
+pub struct CompareArgs {
     /// The record to compare with: its file, or its name in the records folder
     pub a: PathBuf,
     /// The other record; without it, two backends of the first are compared
@@ -286,14 +289,14 @@ pub struct Compare {
     /// is taken on both sides
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub backend: Vec<String>,
-    /// End with status 3 if B less A is beyond this at any point, such as "delivery.p99 > +10%";
-    /// `surely` behind it asks for the whole interval; may be repeated
+    /// End with status 3 if B minus A exceeds this limit at any point, such as "delivery.p99 >
+    /// +10%"; a trailing `surely` requires that the whole interval does; may be repeated
     #[arg(long, value_name = "LIMIT")]
     pub fail_if: Vec<String>,
-    /// How it is printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
-    /// Let suspect repetitions count: the default
+    /// Format of the output
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
+    /// Count suspect repetitions: the default
     #[arg(long, overrides_with = "exclude_suspect")]
     include_suspect: bool,
     /// Leave suspect repetitions out
@@ -303,94 +306,136 @@ pub struct Compare {
 
 /// `hubmark images`.
 #[derive(Debug, Subcommand)]
-pub enum Images {
-    /// List the images that this program built there, and whether their recipes are still the same
-    List(HubArg),
-    /// Build or pull the images that a profile needs; interrupted, it goes on where it was
+pub enum ImagesCommand {
+    /// List the images that this program built on the hub, and whether their recipes have changed
+    List(HubArgs),
+    /// Build or pull the images that a profile needs; after an interruption, continue where it
+    /// stopped
     Build {
-        /// The profile
+        /// The profile, or a backend such as kafka:4.4.0
         profile: String,
+        /// Change one setting of the profile, by its key in the profile; may be repeated
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
         /// The hub
         #[command(flatten)]
-        hub: HubArg,
+        hub: HubArgs,
     },
-    /// Remove images that this program built there
+    /// Remove images that this program built on the hub
     Remove {
-        /// Their names; all of them without any
+        /// The images' names; all of them if none is given
         images: Vec<String>,
-        /// Only those that no run would use any more, and what building left behind
+        /// Only images that no run would use any more, and leftovers of builds
         #[arg(long)]
         old: bool,
         /// The hub
         #[command(flatten)]
-        hub: HubArg,
+        hub: HubArgs,
     },
 }
 
 /// `hubmark doctor`.
 #[derive(Debug, Args)]
-pub struct Doctor {
-    /// The profile that shall run: what it needs is held against what there is
+pub struct DoctorArgs {
+    /// The profile to run, or a backend such as kafka:4.4.0: its requirements are compared with what is
+    /// available
     pub profile: Option<String>,
-    /// Change one setting of the profile, by the profile's own keys; may be repeated
+    /// Change one setting of the profile, by its key in the profile; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "profile")]
     pub set: Vec<String>,
     /// The hub's engine; with a profile also docker, local or external [default: the profile's]
     #[arg(long, value_name = "HUB")]
     pub hub: Option<String>,
-    /// How the checks are printed
+    /// Folder with ca.pem, cert.pem and key.pem for an engine over TLS [default: the profile's, or that of
+    /// Docker's own tools]
+    #[arg(long, value_name = "DIR")]
+    pub hub_certificates: Option<String>,
+    /// Longest wait for one operation of the hub, such as "10 min" [default: the profile's, or 3 min]
+    #[arg(long, value_name = "DURATION", value_parser = parse_hub_timeout)]
+    pub hub_timeout: Option<Duration>,
+    /// Format of the output
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,
 }
 
-/// How checks are printed.
+/// Format of printed checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DoctorFormat {
-    /// A line for each
+    /// One line for each check
     Text,
-    /// A list of objects
+    /// A list with an object for each check
     Json,
 }
 
-/// Which hub.
+/// Choice of a hub.
 #[derive(Debug, Args)]
-pub struct HubArg {
-    /// The engine's address [default: that of the environment, or the engine's own socket]
+pub struct HubArgs {
+    /// The engine's address [default: `DOCKER_HOST`, Docker's context or the local socket]
     #[arg(long, value_name = "URL")]
     pub hub: Option<String>,
+    /// Folder with ca.pem, cert.pem and key.pem for an engine over TLS [default: that of Docker's own
+    /// tools]
+    #[arg(long, value_name = "DIR")]
+    pub hub_certificates: Option<String>,
+    /// Longest wait for one operation of the hub, such as "10 min" [default: 3 min]
+    #[arg(long, value_name = "DURATION", value_parser = parse_hub_timeout)]
+    pub hub_timeout: Option<Duration>,
 }
 
-/// The built-in broker.
+impl HubArgs {
+    /// The requested engine, with the waits for it.
+    pub fn request(&self) -> HubRequest {
+        let mut request = HubRequest::docker(self.hub.clone());
+        self.apply_to(&mut request);
+        request
+    }
+
+    /// Puts certificates and waits in place of those of `request`, where they are given.
+    pub fn apply_to(&self, request: &mut HubRequest) {
+        if let Some(folder) = &self.hub_certificates {
+            request.certificates = Some(folder.clone());
+        }
+        request.timeout = self.hub_timeout.unwrap_or(request.timeout);
+    }
+}
+
+/// Parses the longest wait for a hub.
+fn parse_hub_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = parse_duration(text).map_err(|error| error.to_string())?;
+    if timeout.is_zero() { Err("it must be longer than 0 s".to_owned()) } else { Ok(timeout) }
+}
+
+/// Arguments of the built-in broker.
 #[derive(Debug, Args)]
-pub struct Broker {
+pub struct BrokerArgs {
     /// Address to listen on; port 0 takes any free one
     #[arg(long)]
     listen: SocketAddr,
-    /// Bytes of messages kept in memory
+    /// Bytes of memory for messages
     #[arg(long)]
     retention: Option<Bytes>,
     /// Threads that serve connections
     #[arg(long, default_value_t = 1)]
     workers: usize,
-    /// Lies to tell, to test whoever listens
-    #[arg(long, env = broker::LIES_VARIABLE)]
-    lie: Option<Lies>,
+    /// Faults to inject, to test the clients
+    #[arg(long = "lie", value_name = "FAULTS", env = broker::INJECTION_VARIABLE)]
+    injection: Option<InjectionConfig>,
 }
 
-impl From<Broker> for broker::Options {
-    fn from(broker: Broker) -> Self {
+impl From<BrokerArgs> for broker::BrokerOptions {
+    fn from(broker: BrokerArgs) -> Self {
         let mut options = Self::new(broker.listen);
         options.workers = broker.workers;
-        options.lies = broker.lie;
+        options.injection = broker.injection;
         options.retention = broker.retention.unwrap_or(options.retention);
         options
     }
 }
 
-/// A program that ends when its parent does.
+/// Arguments of the guard: a program that ends with its parent.
 #[derive(Debug, Args)]
-pub struct Guard {
-    /// The parent
+pub struct GuardArgs {
+    /// The parent's process number
     #[arg(long)]
     pub parent: i32,
     /// The program and its arguments

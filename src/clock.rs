@@ -1,7 +1,7 @@
-//! The one clock of a run: monotonic, shared by every thread that sends or receives.
+//! Monotonic clock, shared by all threads that send or receive.
 //!
 //! Both ends of every duration are read from `CLOCK_MONOTONIC`, so that setting the system's time
-//! changes nothing. The scheduler sleeps on the same clock with absolute deadlines.
+//! changes nothing. The sending thread sleeps on the same clock with absolute deadlines.
 
 use std::{fmt, time::Duration};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Microseconds since the [`Clock`]'s origin.
 ///
-/// Signed, because a difference of two instants may be negative and must then stay so.
+/// Signed, because a difference of two instants may be negative and must stay negative.
 #[derive(
     Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub struct Micros(pub i64);
 
 impl Micros {
-    /// The time from `earlier` to `self` in microseconds; negative when `self` came first.
+    /// Microseconds from `earlier` to `self`; negative when `self` came first.
     pub const fn since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
     }
@@ -47,14 +47,14 @@ impl fmt::Display for Micros {
     }
 }
 
-/// A monotonic clock with an origin of its own; cheap to copy, the same on every thread.
+/// A monotonic clock that counts from an origin; cheap to copy, the same on every thread.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     origin_ns: i64,
 }
 
 impl Clock {
-    /// A clock whose zero is now.
+    /// Creates a clock whose origin is now.
     pub fn start() -> Self {
         Self { origin_ns: monotonic_ns() }
     }
@@ -64,15 +64,15 @@ impl Clock {
         Micros((monotonic_ns() - self.origin_ns).div_euclid(1_000))
     }
 
-    /// The time of a moment that another clock of this machine's monotonic time gave.
-    pub fn of(self, moment: std::time::Instant) -> Micros {
+    /// Converts an [`Instant`](std::time::Instant), read from the same monotonic clock.
+    pub fn from_instant(self, moment: std::time::Instant) -> Micros {
         let ago = i64::try_from(moment.elapsed().as_micros()).unwrap_or(i64::MAX);
         Micros(self.now().0.saturating_sub(ago))
     }
 
-    /// Sleeps until `due`, on this thread, and returns at once when `due` has passed.
+    /// Blocks this thread until `due`; returns at once when `due` has passed.
     ///
-    /// An interruption by a signal is slept on.
+    /// A signal does not end the sleep early.
     pub fn sleep_until(self, due: Micros) {
         let ns = self.origin_ns.saturating_add(due.0.saturating_mul(1_000));
         let deadline = nix::sys::time::TimeSpec::new(

@@ -1,5 +1,5 @@
-//! What the engine tells while a run goes on: plain serialisable values, so that a screen in
-//! another process can follow a run and a test can replay one.
+//! Events of a run: plain serialisable values, so that a screen in another process can follow a run
+//! and a test can replay one.
 
 use std::{
     collections::BTreeMap,
@@ -17,140 +17,150 @@ use tokio::sync::mpsc;
 
 use crate::{
     measure::{
-        Durations, Generator, Ledger, Load, PathCost, Second, Spread, Tally, Verdict, Vitals,
+        Durations, GeneratorHealth, HostMetrics, LatencySummary, Ledger, PathCost, ResourceSample,
+        SelfTest, TimelineSecond, Verdict, VerdictCounts,
     },
-    plan::{BackendChoice, Plan, Step},
-    record::{Capacity, Repetition},
+    plan::{BackendChoice, Plan, ScheduledRepetition},
+    record::{Capacity, Repetition, Standstill},
     server::HubFacts,
     units::{Bytes, human_duration},
 };
 
-/// One thing that happened. In order; snapshots may be missing when a front end is slow.
+/// An event of a run. Events arrive in order; a slow front end may miss snapshots.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// The run begins.
+    /// The run started.
     Started {
-        /// What will be done.
+        /// The plan of the run.
         plan: Box<Plan>,
-        /// The file in which the record grows.
+        /// Path of the record.
         record: PathBuf,
-        /// Repetitions already in the record, when it is resumed.
+        /// Number of repetitions already in a resumed record.
         done: usize,
     },
-    /// A repetition that the resumed record already holds; told for each, before anything is done.
-    Kept {
+    /// A repetition that the resumed record already holds; one event for each, before the run continues.
+    #[serde(rename = "kept")]
+    AlreadyRecorded {
         /// Which one.
-        step: Step,
+        step: ScheduledRepetition,
         /// All of its results.
         repetition: Box<Repetition>,
     },
-    /// The hub answered and said what it is.
+    /// The hub reported its facts.
     Hub {
-        /// Its address or place.
+        /// Address or description of the hub.
         place: String,
-        /// What it is.
+        /// Facts about the hub.
         facts: Box<HubFacts>,
     },
-    /// What the way to the hub costs by itself.
+    /// The cost of the network path to the hub was measured.
     Path(PathCost),
-    /// Repetitions were added.
+    /// What this machine's timer and loopback can do without a load was measured.
+    SelfTest(SelfTest),
+    /// Repetitions were added to the plan.
     Replanned {
-        /// What will be done now.
+        /// The new plan.
         plan: Box<Plan>,
     },
-    /// A repetition begins.
+    /// A repetition started.
     Repetition {
         /// Which one.
-        step: Step,
-        /// Its place in the schedule, from 0.
+        step: ScheduledRepetition,
+        /// Position in the schedule, from 0.
         position: usize,
-        /// Which try of it this is, from 1.
-        #[serde(default = "first")]
+        /// Number of the attempt, from 1.
+        #[serde(default = "first_attempt")]
         attempt: u32,
     },
-    /// A step towards a backend's footprint card begins: servers are started and loaded outside of
-    /// the repetitions.
+    /// A step of a footprint measurement started: servers are started and loaded outside of the
+    /// repetitions.
     Footprint {
         /// The backend.
         backend: BackendChoice,
-        /// What is done: `cold start 2 of 3`.
+        /// Description of the step: `cold start 2 of 3`.
         what: String,
     },
-    /// The next phase of the repetition begins.
+    /// The hub turned out to be slower than assumed, before the first repetition.
+    Estimate {
+        /// Estimated seconds until the end of the run.
+        seconds_left: f64,
+    },
+    /// The next phase of the run or of the repetition started.
     Phase {
         /// The phase.
         phase: Phase,
-        /// How long it is expected to take, in seconds; `None` when nobody knows.
+        /// Expected duration in seconds; `None` when not known.
         seconds: Option<f64>,
     },
     /// An image is being built or pulled.
-    Image(ImageStep),
+    Image(ImageProgress),
     /// The state of the repetition in progress, about four times a second.
     Snapshot(Box<Snapshot>),
-    /// A line for the log.
+    /// A log line.
     Log {
-        /// How bad it is.
-        level: Level,
-        /// What happened.
+        /// Severity.
+        level: LogLevel,
+        /// Message text.
         text: String,
     },
-    /// A repetition is over and saved.
+    /// A repetition ended, and the record was saved.
     Finished {
         /// Which one.
-        step: Step,
+        step: ScheduledRepetition,
         /// All of its results.
         repetition: Box<Repetition>,
-        /// Seconds that the run will still take, learned from the repetitions done.
+        /// Estimated seconds until the end of the run.
         seconds_left: Option<f64>,
-        /// The judgements so far, this one included.
+        /// Verdicts so far, this repetition's included.
         #[serde(default)]
-        tally: Tally,
+        tally: VerdictCounts,
     },
-    /// A search for a capacity has learned something, or begins.
+    /// A capacity search started or changed its state.
     Capacity {
-        /// Which one: its place in [`Plan::searches`].
+        /// Index in [`Plan::searches`].
         search: usize,
-        /// All that is known.
+        /// State of the search.
         state: Box<Capacity>,
     },
-    /// The run is over; the record is saved.
+    /// The run ended, and the record was saved if that was possible.
     Ended {
         /// How it ended.
-        end: End,
-        /// The record's file.
+        end: EndStatus,
+        /// Path of the record; empty if it was never saved.
         record: PathBuf,
     },
 }
 
-/// The attempt of events that know no retries.
-const fn first() -> u32 {
+/// Attempt number of an event without that field.
+const fn first_attempt() -> u32 {
     1
 }
 
-/// How an image comes into being: told when a step begins, as bytes arrive, and each second.
+/// Progress of building or pulling an image: sent at the start of a step, as bytes arrive, and every
+/// second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ImageStep {
-    /// The image.
+pub struct ImageProgress {
+    /// Name of the image.
     pub image: String,
-    /// The present step in words: `step 3/9 RUN apt-get …`, `pulling 4 of 7 layers`.
+    /// Description of the current step: `step 3/9 RUN apt-get …`, `pulling 4 of 7 layers`.
     pub step: String,
-    /// Share of the whole done in percent, where it is known.
+    /// Progress of the whole image in percent, if known.
     pub percent: Option<u8>,
-    /// Seconds since building or pulling began.
+    /// Seconds since the start of building or pulling.
     #[serde(default)]
     pub seconds: f64,
-    /// What was fetched over the network so far, as far as its makers tell.
+    /// Bytes fetched over the network so far, as far as the engine reports them.
     #[serde(default)]
     pub fetched: Option<Bytes>,
-    /// How much there is to fetch, as far as it is known by now.
+    /// Bytes to fetch in total, as far as known.
     #[serde(default)]
     pub size: Option<Bytes>,
 }
 
-impl ImageStep {
-    /// Time, bytes and the step, which may be long: `12 s · 34.5 MB · step 3/9 RUN apt-get …`.
-    pub fn words(&self) -> String {
+impl ImageProgress {
+    /// Formats time, bytes and the step, which may be long: `12 s · 34.5 MB · step 3/9 RUN apt-get …`.
+    pub fn summary(&self) -> String {
         let mut text = human_duration(Duration::from_secs(self.seconds as u64));
         // Writing to a string cannot fail.
         let _ = match (self.fetched, self.size) {
@@ -162,17 +172,25 @@ impl ImageStep {
     }
 }
 
-/// A stage of one repetition.
+/// A phase of a run or of a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Images are made sure of.
+    /// Images are built or pulled.
     Images,
+    /// The limits of the servers are put in force on a test container and measured.
+    Limits,
+    /// A container on the hub answers, to measure the network path.
+    Path,
+    /// The reader of the hub itself starts.
+    HubReader,
     /// The hub cools down before the servers start.
     Cooldown,
     /// Clean servers start.
     Servers,
-    /// The server's own warm-up load, not measured.
+    /// The started servers do not answer yet.
+    Ready,
+    /// The server's warm-up load, not measured.
     ServerWarmup,
     /// The servers idle while their resources are sampled.
     Baseline,
@@ -184,7 +202,7 @@ pub enum Phase {
     Warmup,
     /// The measured load.
     Load,
-    /// No more sends; messages still arrive.
+    /// Sending has ended; messages still arrive.
     Drain,
     /// Totals are read, messages are counted on the server.
     Collect,
@@ -193,12 +211,16 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The phase's name for people.
+    /// Name of the phase for display.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Images => "images",
+            Self::Limits => "verifying limits",
+            Self::Path => "measuring the path",
+            Self::HubReader => "reading the hub",
             Self::Cooldown => "cooling down",
             Self::Servers => "starting servers",
+            Self::Ready => "waiting for servers",
             Self::ServerWarmup => "server warm-up",
             Self::Baseline => "idle baseline",
             Self::Connect => "connecting users",
@@ -212,169 +234,179 @@ impl Phase {
     }
 }
 
-/// How bad a log line is.
+/// Severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Good to know.
+pub enum LogLevel {
+    /// Information.
     Info,
-    /// Something that may make a number doubtful.
+    /// A problem that may make a number doubtful.
     Warn,
-    /// Something failed.
+    /// A failure.
     Error,
 }
 
-/// How a run ended.
+/// Status with which a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum End {
+pub enum EndStatus {
     /// Every repetition was executed.
     Complete,
-    /// The operator, or a signal, stopped it.
+    /// The operator or a signal stopped the run.
     Stopped,
-    /// It could not go on.
+    /// The run could not continue.
     Failed {
-        /// Why, and what to do.
+        /// Cause, and what to do.
         error: String,
     },
 }
 
-/// The state of a repetition in progress. Everything counts from the repetition's start.
+/// State of a repetition in progress, since its start.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Seconds since the phase `load` (or its warm-up) began; negative before.
+    /// Seconds since the start of the phase `load` (or its warm-up); negative before.
     pub seconds: f64,
-    /// Seconds that load and warm-up last by plan; `None` for a throughput workload.
+    /// Planned seconds of load and warm-up; `None` for a throughput workload.
     pub planned_seconds: Option<f64>,
-    /// Share of the planned messages handed over so far, 0 to 1.
+    /// Share of the planned messages sent so far, 0 to 1.
     pub progress: f64,
-    /// Users connected.
+    /// Number of connected users.
     pub connected: u32,
-    /// Users asked for.
+    /// Number of planned users.
     pub users: u32,
-    /// The ledger so far; `lost` is what would be lost if nothing more arrived.
+    /// Ledger so far; `lost` counts the messages lost if no more arrive.
     pub ledger: Ledger,
     /// The four durations so far.
-    pub durations: Durations<Spread>,
+    pub durations: Durations<LatencySummary>,
     /// The four durations as counts over [`BARS_PER_DECADE`] logarithmic bars a decade, from
-    /// [`FIRST_BAR`] microseconds.
+    /// [`FIRST_BAR_MICROS`] microseconds.
     pub bars: Durations<Vec<u64>>,
     /// The last full second.
-    pub second: Second,
+    pub second: TimelineSecond,
+    /// The last full seconds, `second` included: they fill the gaps of snapshots that a front end missed.
+    #[serde(default)]
+    pub recent: Vec<TimelineSecond>,
+    /// Times without answers or sends so far ([`Standstill`]).
+    #[serde(default)]
+    pub standstills: Vec<Standstill>,
     /// Resources of each server, by role.
-    pub servers: BTreeMap<String, Load>,
-    /// The hub itself, as last read; `None` while nothing was read.
+    pub servers: BTreeMap<String, ResourceSample>,
+    /// Last metrics of the hub's host; `None` before the first sample.
     #[serde(default)]
-    pub hub: Option<Vitals>,
-    /// The generator's own health.
-    pub generator: Generator,
-    /// The verdict as it stands.
+    pub hub: Option<HostMetrics>,
+    /// Health of the load generator.
+    pub generator: GeneratorHealth,
+    /// Verdict so far.
     pub verdict: Verdict,
-    /// Thresholds on durations that were crossed so far, in the profile's order.
+    /// Thresholds on durations crossed so far, in the order of the profile.
     #[serde(default)]
-    pub alarms: Vec<Alarm>,
-    /// Snapshots that a slow front end has missed.
+    pub alarms: Vec<ThresholdAlarm>,
+    /// Number of snapshots that a slow front end has missed.
     pub dropped: u64,
 }
 
-/// A threshold on a duration that was crossed while the load went on.
+/// A threshold on a duration that was crossed during the load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Alarm {
-    /// What is limited: `delivery.p99`.
+pub struct ThresholdAlarm {
+    /// The limited metric: `delivery.p99`.
     pub metric: String,
-    /// Its limit in microseconds.
+    /// Limit in microseconds.
     pub at_most: f64,
-    /// Its value now, over the repetition so far; `None` when too few samples carry it.
+    /// Current value over the repetition so far; `None` with too few samples.
     pub value: Option<f64>,
-    /// The second of the first crossing, as in [`Snapshot::seconds`].
+    /// Second of the first crossing, as in [`Snapshot::seconds`].
     pub since: f64,
 }
 
-impl Alarm {
-    /// Whether the limit is crossed now, too.
-    pub fn is_on(&self) -> bool {
+impl ThresholdAlarm {
+    /// Whether the current value exceeds the limit.
+    pub fn is_active(&self) -> bool {
         self.value.is_some_and(|value| value > self.at_most)
     }
 }
 
-/// Logarithmic bars in each decade of [`Snapshot::bars`].
+/// Number of logarithmic bars in each decade of [`Snapshot::bars`].
 pub const BARS_PER_DECADE: usize = 20;
-/// Lower edge of the first of [`Snapshot::bars`], in microseconds. The first bar also holds what
-/// is below.
-pub const FIRST_BAR: f64 = 10.0;
-/// Number of [`Snapshot::bars`]: up to 1,000 s; the last also holds what is above.
-pub const BARS: usize = 8 * BARS_PER_DECADE;
+/// Lower edge of the first of [`Snapshot::bars`], in microseconds. The first bar also holds smaller
+/// values.
+pub const FIRST_BAR_MICROS: f64 = 10.0;
+/// Number of [`Snapshot::bars`]: up to 1,000 s; the last bar also holds larger values.
+pub const BAR_COUNT: usize = 8 * BARS_PER_DECADE;
 
-/// Snapshots that may wait for a slow front end; more are dropped and counted.
-const SNAPSHOTS_WAITING: usize = 8;
+/// Maximum number of snapshots queued for a slow front end; further ones are dropped and counted.
+const MAX_QUEUED_SNAPSHOTS: usize = 8;
 
-/// A pair through which an engine tells and a front end follows.
-pub fn channel() -> (Teller, Events) {
+/// Creates a channel from an engine to a front end.
+pub fn channel() -> (EventSender, EventReceiver) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let teller = Teller { sender, waiting: Arc::clone(&waiting), dropped: Arc::default() };
-    (teller, Events { receiver, waiting })
+    let events = EventSender {
+        sender,
+        queued_snapshots: Arc::clone(&waiting),
+        dropped_snapshots: Arc::default(),
+    };
+    (events, EventReceiver { receiver, queued_snapshots: waiting })
 }
 
-/// The engine's end: telling never blocks, whatever the front end does.
+/// Sending half of the event channel, for the engine; sending never blocks.
 #[derive(Debug, Clone)]
-pub struct Teller {
+pub struct EventSender {
     sender: mpsc::UnboundedSender<Event>,
-    waiting: Arc<AtomicUsize>,
-    dropped: Arc<AtomicU64>,
+    queued_snapshots: Arc<AtomicUsize>,
+    dropped_snapshots: Arc<AtomicU64>,
 }
 
-impl Teller {
-    /// Tells an event. Without a front end it goes nowhere. Of events other than snapshots there
-    /// are only a few for each repetition.
-    pub fn tell(&self, event: Event) {
+impl EventSender {
+    /// Sends an event, or discards it without a front end. The queue is unbounded: apart from
+    /// snapshots, a repetition has only a few events.
+    pub fn send(&self, event: Event) {
         let _ = self.sender.send(event);
     }
 
-    /// Tells a line for the log.
-    pub fn log(&self, level: Level, text: impl Into<String>) {
-        self.tell(Event::Log { level, text: text.into() });
+    /// Sends a log line.
+    pub fn log(&self, level: LogLevel, text: impl Into<String>) {
+        self.send(Event::Log { level, text: text.into() });
     }
 
-    /// Tells a snapshot, unless too many are waiting already: then it is dropped and counted.
-    pub fn snapshot(&self, snapshot: Snapshot) {
-        if self.waiting.load(Relaxed) < SNAPSHOTS_WAITING {
-            self.waiting.fetch_add(1, Relaxed);
-            self.tell(Event::Snapshot(Box::new(snapshot)));
+    /// Sends a snapshot, or drops and counts it when too many are queued.
+    pub fn send_snapshot(&self, snapshot: Snapshot) {
+        if self.queued_snapshots.load(Relaxed) < MAX_QUEUED_SNAPSHOTS {
+            self.queued_snapshots.fetch_add(1, Relaxed);
+            self.send(Event::Snapshot(Box::new(snapshot)));
         } else {
-            self.dropped.fetch_add(1, Relaxed);
+            self.dropped_snapshots.fetch_add(1, Relaxed);
         }
     }
 
-    /// Snapshots dropped so far.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
+    /// Number of snapshots dropped so far.
+    pub fn dropped_snapshots(&self) -> u64 {
+        self.dropped_snapshots.load(Relaxed)
     }
 }
 
-/// The front end's end.
+/// Receiving half of the event channel, for the front end.
 #[derive(Debug)]
-pub struct Events {
+pub struct EventReceiver {
     receiver: mpsc::UnboundedReceiver<Event>,
-    waiting: Arc<AtomicUsize>,
+    queued_snapshots: Arc<AtomicUsize>,
 }
 
-impl Events {
-    /// The next event; `None` when the engine is gone. Safe to cancel.
+impl EventReceiver {
+    /// Waits for the next event; `None` after the last sender was dropped. Cancel-safe.
     pub async fn recv(&mut self) -> Option<Event> {
         let event = self.receiver.recv().await;
-        self.taken(event)
+        self.count_received(event)
     }
 
-    /// The next event that is already there.
+    /// Returns the next queued event, without waiting.
     pub fn try_recv(&mut self) -> Option<Event> {
         let event = self.receiver.try_recv().ok();
-        self.taken(event)
+        self.count_received(event)
     }
 
-    fn taken(&self, event: Option<Event>) -> Option<Event> {
+    fn count_received(&self, event: Option<Event>) -> Option<Event> {
         if matches!(event, Some(Event::Snapshot(_))) {
-            self.waiting.fetch_sub(1, Relaxed);
+            self.queued_snapshots.fetch_sub(1, Relaxed);
         }
         event
     }
@@ -385,30 +417,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_says_its_time_and_its_bytes() {
-        let mut step =
-            ImageStep { step: "step 3/9 RUN x".into(), seconds: 75.9, ..ImageStep::default() };
-        assert_eq!(step.words(), "1 min 15 s · step 3/9 RUN x");
+    fn a_summary_shows_time_and_bytes() {
+        let mut step = ImageProgress {
+            step: "step 3/9 RUN x".into(),
+            seconds: 75.9,
+            ..ImageProgress::default()
+        };
+        assert_eq!(step.summary(), "1 min 15 s · step 3/9 RUN x");
         step.fetched = Some(Bytes(34_500_000));
-        assert_eq!(step.words(), "1 min 15 s · 34.5 MB · step 3/9 RUN x");
+        assert_eq!(step.summary(), "1 min 15 s · 34.5 MB · step 3/9 RUN x");
         step.size = Some(Bytes(80_000_000));
-        assert_eq!(step.words(), "1 min 15 s · 34.5 MB of 80.0 MB · step 3/9 RUN x");
+        assert_eq!(step.summary(), "1 min 15 s · 34.5 MB of 80.0 MB · step 3/9 RUN x");
     }
 
     #[test]
     fn a_slow_front_end_loses_snapshots_and_nothing_else() {
-        let (teller, mut events) = channel();
-        for _ in 0..SNAPSHOTS_WAITING + 5 {
-            teller.snapshot(Snapshot::default());
-            teller.log(Level::Info, "still here");
+        let (sender, mut receiver) = channel();
+        for _ in 0..MAX_QUEUED_SNAPSHOTS + 5 {
+            sender.send_snapshot(Snapshot::default());
+            sender.log(LogLevel::Info, "still here");
         }
-        assert_eq!(teller.dropped(), 5);
+        assert_eq!(sender.dropped_snapshots(), 5);
         let mut lines = 0;
-        while let Some(event) = events.try_recv() {
+        while let Some(event) = receiver.try_recv() {
             lines += usize::from(matches!(event, Event::Log { .. }));
         }
-        assert_eq!(lines, SNAPSHOTS_WAITING + 5);
-        teller.snapshot(Snapshot::default());
-        assert!(matches!(events.try_recv(), Some(Event::Snapshot(_))));
+        assert_eq!(lines, MAX_QUEUED_SNAPSHOTS + 5);
+        sender.send_snapshot(Snapshot::default());
+        assert!(matches!(receiver.try_recv(), Some(Event::Snapshot(_))));
     }
 }

@@ -1,30 +1,51 @@
-//! Numbers for people: three significant figures, thousands separated, the unit always there.
+//! Formatting of numbers for display: three significant figures, grouped thousands, always a unit.
 //!
-//! What was not measured is [`MISSING`], never 0.
+//! A value that was not measured is [`MISSING`], never 0.
+
+use std::{borrow::Cow, fmt::Write};
 
 use unicode_width::UnicodeWidthStr;
 
 use crate::units::Bytes;
 
-/// Stands for what was not measured.
+/// Formats a count exactly: `15,211`.
+pub use crate::units::group_thousands as count;
+
+/// Text for a value that was not measured.
 pub const MISSING: &str = "–";
 
-/// A count, exactly: `15,211`.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+/// Returns `noun` in the number that goes with `number`: `user`, `users`, `searches`, `tries`.
+///
+/// Only the first word of `noun` changes: `points of a plan`.
+pub fn plural(number: u64, noun: &str) -> String {
+    let (first, rest) = noun.split_at(noun.find(' ').unwrap_or(noun.len()));
+    let stem = first.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (number, stem) {
+        (1, _) => noun.to_owned(),
+        (_, Some(stem)) => format!("{stem}ies{rest}"),
+        (_, None) if first.ends_with("ch") => format!("{first}es{rest}"),
+        (_, None) => format!("{first}s{rest}"),
     }
-    text
 }
 
-/// A measured value with three significant figures and at most three decimals: `0.060`, `2.10`,
-/// `31.0`, `412`, `15,200`.
-pub fn three(value: f64) -> String {
+/// Formats a count with its noun: `1 repetition`, `2,000 repetitions`.
+pub fn count_noun(number: u64, noun: &str) -> String {
+    format!("{} {}", count(number), plural(number, noun))
+}
+
+/// Returns `was` for one, and `were` for any other number.
+pub const fn was_were(number: u64) -> &'static str {
+    if number == 1 { "was" } else { "were" }
+}
+
+/// Returns `core` for exactly one, and `cores` for any other number, not necessarily whole.
+pub const fn core_noun(number: f64) -> &'static str {
+    if number.to_bits() == 1.0_f64.to_bits() { "core" } else { "cores" }
+}
+
+/// Formats a measured value with three significant figures and at most three decimals: `0.060`,
+/// `2.10`, `31.0`, `412`, `15,200`.
+pub fn three_significant(value: f64) -> String {
     if !value.is_finite() {
         return MISSING.to_owned();
     }
@@ -42,14 +63,14 @@ pub fn three(value: f64) -> String {
     }
 }
 
-/// [`three`], or [`MISSING`].
-pub fn optional(value: Option<f64>) -> String {
-    value.map_or_else(|| MISSING.to_owned(), three)
+/// [`three_significant`], or [`MISSING`].
+pub fn optional_number(value: Option<f64>) -> String {
+    value.map_or_else(|| MISSING.to_owned(), three_significant)
 }
 
 /// Unit of a latency on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub enum Unit {
+pub enum LatencyUnit {
     /// Microseconds.
     #[default]
     Micros,
@@ -57,30 +78,30 @@ pub enum Unit {
     Millis,
 }
 
-impl Unit {
-    /// Its sign.
-    pub const fn sign(self) -> &'static str {
+impl LatencyUnit {
+    /// Symbol of the unit.
+    pub const fn symbol(self) -> &'static str {
         match self {
             Self::Micros => "µs",
             Self::Millis => "ms",
         }
     }
 
-    /// Microseconds in this unit.
-    pub const fn of(self, micros: f64) -> f64 {
+    /// Converts microseconds into this unit.
+    pub const fn convert(self, micros: f64) -> f64 {
         match self {
             Self::Micros => micros,
             Self::Millis => micros / 1_000.0,
         }
     }
 
-    /// Microseconds as a number in this unit.
-    pub fn number(self, micros: Option<f64>) -> String {
-        optional(micros.map(|micros| self.of(micros)))
+    /// Formats microseconds as a number in this unit.
+    pub fn format(self, micros: Option<f64>) -> String {
+        optional_number(micros.map(|micros| self.convert(micros)))
     }
 }
 
-/// A scale of bytes: its divisor and its sign, chosen by the largest value that shall fit.
+/// Returns divisor and symbol of the unit of bytes that fits the `largest` value.
 fn scale(largest: f64) -> (f64, &'static str) {
     const SCALES: [(f64, &str); 4] = [(1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB")];
     let fits = |divisor: f64| largest.abs() >= divisor * 0.9995;
@@ -88,21 +109,21 @@ fn scale(largest: f64) -> (f64, &'static str) {
 }
 
 fn scaled(value: f64, (divisor, _): (f64, &str)) -> String {
-    if divisor > 1.0 { three(value / divisor) } else { format!("{value:.0}") }
+    if divisor > 1.0 { three_significant(value / divisor) } else { format!("{value:.0}") }
 }
 
-/// Bytes, a difference of bytes or bytes per second, without `/s`: `412 MB`.
+/// Formats bytes, a difference of bytes, or bytes per second without `/s`: `412 MB`.
 pub fn bytes(value: f64) -> String {
     let scale = scale(value);
     format!("{} {}", scaled(value, scale), scale.1)
 }
 
-/// [`bytes`] of a quantity that may be missing.
-pub fn memory(value: Option<Bytes>) -> String {
+/// Formats bytes with [`bytes()`], or [`MISSING`].
+pub fn optional_bytes(value: Option<Bytes>) -> String {
     value.map_or_else(|| MISSING.to_owned(), |Bytes(value)| bytes(value as f64))
 }
 
-/// A difference of bytes with its sign: `+9.10 MB`.
+/// Formats a difference of bytes with its sign: `+9.10 MB`.
 pub fn growth(value: Option<i64>) -> String {
     value.map_or_else(
         || MISSING.to_owned(),
@@ -110,12 +131,12 @@ pub fn growth(value: Option<i64>) -> String {
     )
 }
 
-/// Bytes per second: `0.920 MB/s`.
+/// Formats bytes per second: `0.920 MB/s`.
 pub fn rate(value: Option<f64>) -> String {
     value.map_or_else(|| MISSING.to_owned(), |value| format!("{}/s", bytes(value)))
 }
 
-/// Bytes in and out per second in one unit: `71.0↓ 93.1↑ kB/s`.
+/// Formats bytes in and out per second in one unit: `71.0↓ 93.1↑ kB/s`.
 pub fn two_rates(down: Option<f64>, up: Option<f64>) -> String {
     let scale = scale(down.unwrap_or(0.0).max(up.unwrap_or(0.0)));
     let one =
@@ -126,8 +147,8 @@ pub fn two_rates(down: Option<f64>, up: Option<f64>) -> String {
     format!("{:>4}↓ {:>4}↑ {}/s", one(down), one(up), scale.1)
 }
 
-/// A time span: `38 s`, `3 m 05 s`, `1 h 12 m`.
-pub fn span(seconds: f64) -> String {
+/// Formats a time span: `38 s`, `3 m 05 s`, `1 h 12 m`.
+pub fn time_span(seconds: f64) -> String {
     if !seconds.is_finite() {
         return MISSING.to_owned();
     }
@@ -139,14 +160,18 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
-/// A share as whole percent: `61 %`.
+/// Formats a share as whole percent: `61 %`.
 pub fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| MISSING.to_owned(), |share| format!("{:.0} %", share * 100.0))
 }
 
-/// `words` in lines of at most `width` columns, broken between words; a word that is wider has a line of its
-/// own.
-pub fn broken(words: &str, width: usize) -> Vec<String> {
+/// Formats a p-value; a small one becomes `< 0.001`, never 0.
+pub fn probability(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+/// Wraps `words` between words into lines of at most `width` columns; a wider word has a separate line.
+pub fn wrap(words: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in words.split_whitespace() {
         match lines.last_mut() {
@@ -160,14 +185,14 @@ pub fn broken(words: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// `text` cut to `width` columns, with `…` for what is missing.
-pub fn fit(text: &str, width: usize) -> String {
+/// Truncates `text` to `width` columns, with `…` in place of the rest.
+pub fn truncate(text: &str, width: usize) -> String {
     let columns = |text: &str| text.width();
     if columns(text) <= width {
         return text.to_owned();
     }
     let mut used = 1;
-    let mut kept: String = text
+    let mut shown: String = text
         .chars()
         .take_while(|symbol| {
             used += columns(symbol.encode_utf8(&mut [0; 4]));
@@ -175,9 +200,34 @@ pub fn fit(text: &str, width: usize) -> String {
         })
         .collect();
     if width > 0 {
-        kept.push('…');
+        shown.push('…');
     }
-    kept
+    shown
+}
+
+/// Replaces what would command a terminal, or change the order of what it shows, by its code, as JSON
+/// writes it (`\u001b`): text from a record, a server or a file is shown, never obeyed.
+///
+/// Line breaks and tabs remain. Valid JSON keeps its meaning.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let is_harmful = |symbol: char| {
+        (symbol.is_control() && !matches!(symbol, '\n' | '\t'))
+            // Marks that change the direction of writing (Unicode Bidirectional Algorithm, 3.3).
+            || matches!(symbol, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for symbol in text.chars() {
+        if is_harmful(symbol) {
+            // Writing to a string cannot fail.
+            let _ = write!(shown, "\\u{:04x}", u32::from(symbol));
+        } else {
+            shown.push(symbol);
+        }
+    }
+    Cow::Owned(shown)
 }
 
 #[cfg(test)]
@@ -187,11 +237,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn text_from_outside_cannot_command_the_terminal() {
+        let hostile = "a\u{1b}]0;title\u{7}\u{9b}2J\u{202e}b\r\n\tc";
+        assert_eq!(visible(hostile), "a\\u001b]0;title\\u0007\\u009b2J\\u202eb\\u000d\n\tc");
+        assert_eq!(visible("p99 8.4 ms – µ\n"), "p99 8.4 ms – µ\n");
+        let json = format!("{{\"name\":\"{}\"}}", '\u{9b}');
+        let read: serde_json::Value = serde_json::from_str(&visible(&json)).unwrap();
+        assert_eq!(read["name"], "\u{9b}", "JSON keeps its meaning");
+    }
+
+    #[test]
     fn counts_are_exact_and_separated() {
         let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
         for (value, text) in cases {
             assert_eq!(count(value), text);
         }
+    }
+
+    #[test]
+    fn nouns_follow_their_count() {
+        assert_eq!(count_noun(1, "repetition"), "1 repetition");
+        assert_eq!(count_noun(1_200, "repetition"), "1,200 repetitions");
+        assert_eq!(count_noun(2, "search for a capacity"), "2 searches for a capacity");
+        assert_eq!(count_noun(0, "user"), "0 users");
     }
 
     #[test]
@@ -211,14 +279,14 @@ mod tests {
             (f64::NAN, MISSING),
         ];
         for (value, text) in cases {
-            assert_eq!(three(value), text, "{value}");
+            assert_eq!(three_significant(value), text, "{value}");
         }
     }
 
     #[test]
-    fn what_was_not_measured_is_no_zero() {
-        assert_eq!(optional(None), MISSING);
-        assert_eq!(memory(None), MISSING);
+    fn a_value_that_was_not_measured_is_not_zero() {
+        assert_eq!(optional_number(None), MISSING);
+        assert_eq!(optional_bytes(None), MISSING);
         assert_eq!(rate(None), MISSING);
         assert_eq!(two_rates(None, None), MISSING);
         assert_eq!(growth(None), MISSING);
@@ -240,27 +308,27 @@ mod tests {
     fn spans() {
         let cases = [(38.4, "38 s"), (185.0, "3 m 05 s"), (4_320.0, "1 h 12 m"), (-3.0, "0 s")];
         for (seconds, text) in cases {
-            assert_eq!(span(seconds), text);
+            assert_eq!(time_span(seconds), text);
         }
     }
 
     #[test]
-    fn a_text_that_is_too_long_shows_that_it_is_cut() {
-        assert_eq!(fit("zookeeper", 9), "zookeeper");
-        assert_eq!(fit("zookeeper", 5), "zook…");
-        assert_eq!(fit("zookeeper", 1), "…");
-        assert_eq!(fit("zookeeper", 0), "");
+    fn a_truncated_text_ends_with_an_ellipsis() {
+        assert_eq!(truncate("zookeeper", 9), "zookeeper");
+        assert_eq!(truncate("zookeeper", 5), "zook…");
+        assert_eq!(truncate("zookeeper", 1), "…");
+        assert_eq!(truncate("zookeeper", 0), "");
     }
 
     proptest! {
         #[test]
         fn a_measured_number_is_never_wider_than_its_column(value in 0.0..99_999.0_f64) {
-            prop_assert!(three(value).len() <= 7, "{}", three(value));
+            prop_assert!(three_significant(value).len() <= 7, "{}", three_significant(value));
         }
 
         #[test]
         fn three_figures_are_right_within_half_a_percent(value in 1.0..1e12_f64) {
-            let read: f64 = three(value).replace(',', "").parse().unwrap();
+            let read: f64 = three_significant(value).replace(',', "").parse().unwrap();
             prop_assert!((read - value).abs() <= value * 0.0051, "{value} became {read}");
         }
     }

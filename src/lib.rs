@@ -1,20 +1,34 @@
 //! hubmark: which data platform belongs on the hub of many small devices, and how many devices will it carry?
 //!
-//! # The map of the house
+//! # Map
 //!
 //! ```text
-//! profile ─► plan ─► engine ─┬─► events ─► tui | headless
-//!                            ├─► backend (producers, consumer)
-//!                            ├─► hub (start, sample, stop)
+//! profile ─► plan ─► engine ─┬─► event ─► tui | headless
+//!                            ├─► backend (fleet of producers, consumer)
+//!                            ├─► hub (start, sample, stop servers)
 //!                            └─► record (JSON, saved after every repetition) ─► report
 //! ```
 //!
-//! Dependencies point one way: `tui, headless, report → engine → backend, hub, workload → profile
-//! → plan`: a backend describes its settings in the profile's words, and a profile unrolls into a
-//! plan, which knows neither. [`broker`], the built-in server, stands beside them: the local hub
-//! starts it as a child process, and clients reach it only through its port. The leaves [`clock`],
-//! [`stamp`], [`units`], [`owner`], [`server`], [`measure`], [`event`] and [`record`] import nothing above
-//! them.
+//! | module | content |
+//! |---|---|
+//! | [`profile`], [`plan`] | what the operator asks for (TOML), and its points and repetitions with every default resolved |
+//! | [`engine`] | execution of a plan: runs, load, measurement, judgement, planned faults, the doctor's checks |
+//! | [`backend`] | the systems under test: clients, servers they need, settings |
+//! | [`wire`] | connections by the ten thousand on one event loop, under the protocols of backends |
+//! | [`hub`] | where servers run: a Docker engine, child processes, external servers |
+//! | [`broker`] | the built-in server that speaks Kafka's protocol |
+//! | [`workload`], [`stats`] | arrivals and payloads of a load; statistics over repetitions |
+//! | [`record`], [`report`] | a run's results as JSON; figures, pages, tables and comparisons made from them |
+//! | [`tui`], [`headless`] | the screen, and the progress of a run without one |
+//! | [`cli`], [`commands`] | arguments, and what each command does with the rest |
+//!
+//! Dependencies point one way: `commands → tui, headless, cli → report → engine → backend, hub → event →
+//! record → profile, stats, workload → plan`. A backend describes its settings in the terms of a profile;
+//! a profile is expanded into a plan, which depends on neither. The local hub starts [`broker`] as a child
+//! process, and clients reach it only through its port. [`clock`], [`stamp`], [`units`], [`owner`],
+//! [`server`], [`mod@format`], [`paths`], [`hot_thread`], [`wire`] and [`measure`] are leaves. No two files import from
+//! each other, not
+//! even over others; `tests/structure` checks both rules.
 
 pub mod backend;
 pub mod broker;
@@ -25,6 +39,7 @@ pub mod engine;
 pub mod event;
 pub mod format;
 pub mod headless;
+pub mod hot_thread;
 pub mod hub;
 pub mod measure;
 pub mod owner;
@@ -38,4 +53,5 @@ pub mod stamp;
 pub mod stats;
 pub mod tui;
 pub mod units;
+pub mod wire;
 pub mod workload;

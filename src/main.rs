@@ -1,43 +1,42 @@
-//! hubmark: arguments, reports of errors, exit status. Everything else is in the library.
+//! Entry point of hubmark: parses arguments, prints errors and sets the exit status.
 
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
 
-use clap::Parser;
 use hubmark::{
-    cli::Cli,
     commands::{self, Exit},
+    format::visible,
 };
 
 fn main() -> ExitCode {
     if let Err(error) = color_eyre::install() {
-        complain(&error.to_string());
+        print_error(&error.to_string());
     }
-    match commands::execute(Cli::parse()) {
+    match commands::execute(commands::parse_arguments()) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            complain(&in_words(&error));
+            print_error(&error_chain(&error));
             Exit::Failed.into()
         }
     }
 }
 
-/// An error and its causes; a cause that the words before it already say is not said again.
-fn in_words(error: &color_eyre::Report) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| {
-        if said.contains(&cause) {
-            said
-        } else if said.is_empty() {
+/// Joins an error and its causes, leaving out a cause that the text already contains.
+fn error_chain(error: &color_eyre::Report) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.contains(&cause) {
+            text
+        } else if text.is_empty() {
             cause
         } else {
-            format!("{said}: {cause}")
+            format!("{text}: {cause}")
         }
     })
 }
 
-fn complain(text: &str) {
-    // A closed stderr leaves nobody to tell.
-    let _ = writeln!(io::stderr(), "hubmark: {text}");
+fn print_error(text: &str) {
+    // With stderr closed, the message cannot be shown at all.
+    let _ = writeln!(io::stderr(), "hubmark: {}", visible(text));
 }

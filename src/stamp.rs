@@ -1,24 +1,23 @@
-//! The stamp: 8 bytes at the head of every message that say who sent it, and when.
+//! Stamp: 8 bytes at the start of every message, with the user that sent it and the time at which it was due.
 //!
 //! 44 bits of microseconds since the run's start (203 days) and 20 bits of user number
-//! (1,048,575 users). It is unique for each user and rises with every message, so it is also the
+//! (1,048,575 users). The time at which it was really sent is in the ledger: a message is complete before it
+//! is sent. It is unique for each user and rises with every message, so it is also the
 //! message's identity in the ledger. In the throughput workload the 44 bits carry the message's
 //! number instead of a time.
 
 use std::fmt;
 
-use crate::clock::Micros;
-
 /// The number of a simulated device, from 0.
-pub type User = u32;
+pub type UserId = u32;
 
 const USER_BITS: u32 = 20;
 /// The largest user number that a stamp can carry.
-pub const MAX_USER: User = (1 << USER_BITS) - 1;
+pub const MAX_USER: UserId = (1 << USER_BITS) - 1;
 /// The largest time or message number that a stamp can carry (2^44 − 1).
 pub const MAX_TICK: u64 = (1 << (64 - USER_BITS)) - 1;
 
-/// Identity and sending time of one message.
+/// Identity and due time of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(u64);
 
@@ -26,11 +25,11 @@ impl Stamp {
     /// Bytes that a stamp takes on the wire.
     pub const LEN: usize = 8;
 
-    /// A stamp of `user` at `tick` (microseconds of the run's clock, or a message's number).
+    /// Creates a stamp of `user` at `tick` (microseconds of the run's clock, or a message's number).
     ///
-    /// Ticks beyond [`MAX_TICK`] and users beyond [`MAX_USER`] are cut to their bits; a plan that
+    /// Ticks beyond [`MAX_TICK`] and users beyond [`MAX_USER`] are truncated to their bits; a plan that
     /// would need them is refused before a run.
-    pub const fn new(user: User, tick: u64) -> Self {
+    pub const fn new(user: UserId, tick: u64) -> Self {
         Self(((tick & MAX_TICK) << USER_BITS) | (user & MAX_USER) as u64)
     }
 
@@ -39,14 +38,9 @@ impl Stamp {
         self.0 >> USER_BITS
     }
 
-    /// The tick read as the run's clock.
-    pub const fn sent(self) -> Micros {
-        Micros(self.tick().cast_signed())
-    }
-
-    /// Who sent the message.
-    pub const fn user(self) -> User {
-        (self.0 & MAX_USER as u64) as User
+    /// User that sent the message.
+    pub const fn user(self) -> UserId {
+        (self.0 & MAX_USER as u64) as UserId
     }
 
     /// The stamp as an unsigned number: how a SQL backend stores it, and the payload's seed.
@@ -54,17 +48,17 @@ impl Stamp {
         self.0
     }
 
-    /// The stamp that `number` stands for.
+    /// Creates a stamp from its unsigned number.
     pub const fn from_number(number: u64) -> Self {
         Self(number)
     }
 
-    /// The stamp as it goes over the wire, most significant byte first.
+    /// Encodes the stamp for the wire, most significant byte first.
     pub const fn to_bytes(self) -> [u8; Self::LEN] {
         self.0.to_be_bytes()
     }
 
-    /// Splits a message into its stamp and its payload; `None` when it is too short to have one.
+    /// Splits a message into stamp and payload; `None` if it is shorter than a stamp.
     pub fn split(message: &[u8]) -> Option<(Self, &[u8])> {
         let (head, payload) = message.split_first_chunk::<{ Self::LEN }>()?;
         Some((Self(u64::from_be_bytes(*head)), payload))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold: formatting, lints, the quick tests, and those on real servers in containers.
-# Installs what is missing where it may (Debian, root or sudo). The last line is `N passed, N failed`.
+# Runs all checks: formatting, lints, the quick tests, and the tests on real servers in containers.
+# Installs missing packages where it can (Debian, root or sudo). The last line is `N passed, N failed`.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -11,23 +11,25 @@ trap 'rm -f "$log"' EXIT
 
 die() { echo "all.sh: $*" >&2; exit 1; }
 
-# Cargo's proxies answer by name even where rustup has no such tool, hence --version.
+# rustup's proxies exist even if the tool is not installed, hence --version.
 for tool in "cargo" "cargo fmt" "cargo clippy"; do
   $tool --version >/dev/null 2>&1 || die "missing: $tool (rustup component add rustfmt clippy)"
 done
 
-# What building needs beside Rust (librdkafka and what it links with are built from their C and C++ sources), the
-# database server that the local hub starts as a child process, and what the rehearsal of a remote hub is made of.
+# Packages that the build needs beside Rust (librdkafka and its libraries are built from C and C++ sources), the
+# database server that the local hub starts as a child process, the programs of the simulated remote hub, and the
+# check of the spelling.
 missing=()
 command -v g++ >/dev/null || missing+=(g++)
 command -v make >/dev/null || missing+=(make)
 PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null || missing+=(mariadb-server-core)
-# Laying out its data needs this one, which Debian ships with the client's programs.
+# mariadb-install-db needs it; Debian ships it with the client's programs.
 command -v my_print_defaults >/dev/null || missing+=(mariadb-client-core)
 command -v ssh >/dev/null || missing+=(openssh-client)
 command -v openssl >/dev/null || missing+=(openssl)
 PATH=$PATH:/usr/sbin command -v sshd >/dev/null || missing+=(openssh-server)
 PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
+command -v codespell >/dev/null || missing+=(codespell)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || die "missing: ${missing[*]} (Debian's names; install them by hand)"
   root=()
@@ -42,7 +44,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   } >&2 || die "apt-get could not install: ${missing[*]}"
 fi
 
-# A browser to look at the report's page with; without one its test says that nobody looked.
+# A browser, to test the report's page; without one the test is skipped with a message.
 if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null && command -v apt-get >/dev/null; then
   echo "all.sh: installing chromium" >&2
   root=()
@@ -50,10 +52,10 @@ if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null && 
   {
     "${root[@]}" apt-get update -qq &&
       "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
-  } >&2 || echo "all.sh: no chromium: the report's page is not looked at" >&2
+  } >&2 || echo "all.sh: no chromium: the report's page is not tested" >&2
 fi
 
-# check NAME COMMAND...: one thing that holds or not
+# check NAME COMMAND...: runs one check, which passes or fails.
 check() {
   local name=$1
   shift
@@ -66,7 +68,8 @@ check() {
   fi
 }
 
-# suite NAME CARGO-ARGUMENTS...: every test that cargo counts; one that dies before its summary counts as failed
+# suite NAME CARGO-ARGUMENTS...: runs tests and adds cargo's counts; a test program that dies before its summary counts as
+# one failure.
 suite() {
   local name=$1 status sums
   shift
@@ -83,12 +86,13 @@ suite() {
 }
 
 check "formatting" cargo fmt --check
+check "spelling" codespell --quiet-level 3
 check "lints" cargo clippy --all-targets --locked -- -D warnings
 suite "tests"
 
 echo "== Docker engine and base image"
 if bash tests/setup/engine.sh && bash tests/setup/base.sh; then
-  # each container test keeps one or two servers busy; more than two at a time would only time each other out
+  # Each container test keeps one or two servers busy; more than two tests at a time would cause time-outs.
   suite "container tests" -- --ignored --test-threads=2
 else
   failed=$((failed + 1))

@@ -1,47 +1,49 @@
-//! What backends share on servers that run already and are not this program's.
+//! Shared code of the backends for external servers: servers that already run and do not belong to
+//! this program.
 
 use rand::{RngExt, distr::Alphanumeric};
 use serde_json::Value;
 
-use super::{BackendError, Setup};
+use super::{BackendError, RepetitionContext};
 use crate::{
-    owner::{self, Fate, Owner},
-    plan::external::ExternalServer,
-    server::{ExternalSpec, HubKind, Launch, ServerSpec},
+    owner::{Owner, OwnerState, ProcessIdentity},
+    plan::external::{ADDRESS, ExternalServer},
+    server::{ExternalSpec, HubKind, LaunchSpec, ServerSpec},
 };
 
-/// The server that the repetition's profile names; `None` where this program starts its own.
+/// The external server that the repetition's profile names; `None` when this program starts the
+/// server.
 ///
 /// # Errors
-/// A table that names none.
-pub(super) fn server(title: &str, setup: &Setup) -> Result<Option<ExternalServer>, BackendError> {
-    if setup.hub != HubKind::External {
+/// The backend's table names no valid server.
+pub(super) fn configured_server(
+    title: &str,
+    context: &RepetitionContext,
+) -> Result<Option<ExternalServer>, BackendError> {
+    if context.hub != HubKind::External {
         return Ok(None);
     }
-    ExternalServer::of(&setup.settings).map(Some).map_err(|wrong| {
-        let (key, reason) = wrong.into_iter().next().unwrap_or_default();
-        let value = setup.settings.get(key).map_or_else(|| "\"\"".into(), Value::to_string);
-        BackendError::Setting { backend: title.into(), key: key.into(), value, reason }
+    ExternalServer::from_table(&context.settings).map(Some).map_err(|invalid| {
+        let (key, reason) = invalid.into_iter().next().unwrap_or_default();
+        let value = context.settings.get(key).map_or_else(|| "\"\"".into(), Value::to_string);
+        BackendError::setting(title, key, value, reason)
     })
 }
 
-/// How the hub is asked for that server.
+/// The specification of that server for the hub.
 ///
 /// # Errors
-/// An address that is none.
-pub(super) fn spec(
+/// The address is invalid.
+pub(super) fn server_spec(
     title: &str,
     role: &str,
     server: &ExternalServer,
     port: u16,
 ) -> Result<ServerSpec, BackendError> {
-    let endpoints = server.endpoints(port).map_err(|reason| BackendError::Setting {
-        backend: title.into(),
-        key: crate::plan::external::ADDRESS.into(),
-        value: server.address.clone(),
-        reason,
-    })?;
-    let launch = Launch::External(ExternalSpec {
+    let endpoints = server
+        .endpoints(port)
+        .map_err(|reason| BackendError::setting(title, ADDRESS, &server.address, reason))?;
+    let launch = LaunchSpec::External(ExternalSpec {
         endpoints,
         container: server.container.clone(),
         process: server.process,
@@ -49,50 +51,56 @@ pub(super) fn spec(
     Ok(ServerSpec { role: role.into(), launch, ports: vec![port] })
 }
 
-/// The settings among `keys` that are given though they shape a server which this program starts.
-pub(super) fn shaping(title: &str, setup: &Setup, keys: &[&str]) -> Vec<BackendError> {
-    if setup.hub != HubKind::External {
+/// Errors for the settings among `keys` that are set although they apply only to a server started
+/// by this program.
+pub(super) fn server_only_settings(
+    title: &str,
+    context: &RepetitionContext,
+    keys: &[&str],
+) -> Vec<BackendError> {
+    if context.hub != HubKind::External {
         return Vec::new();
     }
-    let given = |key: &&str| {
-        let value = setup.settings.get(*key)?;
+    let reason =
+        "it applies only to a server that hubmark starts, and this one runs already: leave it out";
+    let refused = |key: &&str| {
+        let value = context.settings.get(*key)?;
         let empty = value.as_str().is_some_and(str::is_empty);
-        (!empty).then(|| BackendError::Setting {
-            backend: title.into(),
-            key: (*key).into(),
-            value: value.to_string(),
-            reason: "it shapes a server that hubmark starts, and this one runs already: leave it \
-                     out"
-            .into(),
-        })
+        (!empty).then(|| BackendError::setting(title, key, value, reason))
     };
-    keys.iter().filter_map(given).collect()
+    keys.iter().filter_map(refused).collect()
 }
 
-/// Before every name of what is made on such a server.
-pub(super) const PREFIX: &str = "hubmark";
+/// Prefix of every name created on an external server.
+const NAME_PREFIX: &str = "hubmark";
 /// Random characters at the end of a name.
-const RANDOM: usize = 6;
+const RANDOM_SUFFIX_LENGTH: usize = 6;
 
-/// A name for what is made on such a server: nobody else has it, and it tells whose it is. Words
-/// are divided by `mark`.
-pub(super) fn own_name(mark: char) -> String {
-    let random = rand::rng().sample_iter(Alphanumeric).take(RANDOM).map(char::from);
+/// A unique name for something created on an external server, with its creator's identity; parts
+/// are separated by `separator`.
+pub(super) fn unique_name(separator: char) -> String {
+    let random = rand::rng().sample_iter(Alphanumeric).take(RANDOM_SUFFIX_LENGTH).map(char::from);
     let random: String = random.map(|c| c.to_ascii_lowercase()).collect();
     match Owner::this_process() {
-        Some(owner) => format!("{PREFIX}{mark}{}{mark}{random}", owner.short(mark)),
-        None => format!("{PREFIX}{mark}{random}"),
+        Some(owner) => {
+            let owner = owner.short_name(separator);
+            format!("{NAME_PREFIX}{separator}{owner}{separator}{random}")
+        }
+        None => format!("{NAME_PREFIX}{separator}{random}"),
     }
 }
 
-/// Whether `name` was made by a process of this machine that is certainly dead.
-pub(super) fn is_leftover(name: &str, mark: char) -> bool {
-    let short = name
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.strip_prefix(mark))
-        .and_then(|rest| rest.rsplit_once(mark));
-    let Some(((short, _), judge)) = short.zip(Owner::this_process()) else { return false };
-    Owner::fate_of_short(short, mark, &judge, owner::alive) == Some(Fate::Dead)
+/// Whether `name` was created by a process of this machine that is certainly dead.
+pub(super) fn is_leftover(name: &str, separator: char) -> bool {
+    let short_name = name
+        .strip_prefix(NAME_PREFIX)
+        .and_then(|rest| rest.strip_prefix(separator))
+        .and_then(|rest| rest.rsplit_once(separator));
+    let Some(((short_name, _), observer)) = short_name.zip(Owner::this_process()) else {
+        return false;
+    };
+    Owner::state_of_short_name(short_name, separator, &observer, ProcessIdentity::is_alive)
+        == Some(OwnerState::Dead)
 }
 
 #[cfg(test)]
@@ -100,17 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_apart_and_plain() {
-        let (a, b) = (own_name('-'), own_name('-'));
+    fn unique_names_differ_and_use_plain_characters() {
+        let (a, b) = (unique_name('-'), unique_name('-'));
         assert_ne!(a, b);
         assert!(a.starts_with("hubmark-") && a.len() < 60, "{a}");
-        assert!(own_name('_').chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+        assert!(unique_name('_').chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
     }
 
     #[test]
-    fn only_what_a_dead_process_made_is_a_leftover() {
-        let own = own_name('-');
-        assert!(!is_leftover(&own, '-'), "its maker lives");
+    fn only_names_of_dead_processes_are_leftovers() {
+        let own = unique_name('-');
+        assert!(!is_leftover(&own, '-'), "its creator still runs");
         let pid = format!("-{}-", std::process::id());
         assert!(is_leftover(&own.replace(&pid, "-4194305-"), '-'));
         for name in ["hubmark", "hubmark-1", "theirs", "hubmark-a-1-2-x"] {

@@ -4,65 +4,65 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::{Bytes, BytesMut};
 
-use super::batch::{self, Head, Sequence};
+use super::batch::{self, BatchHeader, ProducerSequence};
 
 /// Batches are copied into blocks of this size, so that a small message costs no allocation.
-const BLOCK: usize = 1 << 20;
+const BLOCK_SIZE: usize = 1 << 20;
 
-/// One partition's batches.
+/// The batches of one partition.
 #[derive(Debug, Default)]
-pub struct Log {
-    batches: VecDeque<Stored>,
+pub struct PartitionLog {
+    batches: VecDeque<StoredBatch>,
     /// Offset of the next record.
     end: i64,
-    /// Bytes ever appended.
+    /// Bytes appended since the start.
     written: u64,
-    /// Memory taken by what is kept.
+    /// Memory taken by the stored batches.
     memory: u64,
-    /// The first offset that no fetch has been answered with.
+    /// The first offset that no fetch has returned yet.
     unread: i64,
-    /// The rest of the present block.
+    /// The unused part of the current block.
     block: BytesMut,
-    /// The next sequence number of each idempotent producer.
-    producers: HashMap<i64, Expected>,
+    /// The next expected sequence number of each idempotent producer.
+    producers: HashMap<i64, ExpectedSequence>,
 }
 
 #[derive(Debug)]
-struct Stored {
+struct StoredBatch {
     base: i64,
-    /// [`Log::written`] before this batch.
+    /// [`PartitionLog::written`] before this batch.
     position: u64,
     max_timestamp: i64,
     bytes: Bytes,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Expected {
+struct ExpectedSequence {
     epoch: i16,
     next: i32,
 }
 
-/// Bytes of memory that a batch of `length` bytes takes: small ones are not much larger than their
-/// entry in the log.
-pub const fn cost(length: usize) -> u64 {
-    (length + size_of::<Stored>()) as u64
+/// Bytes of memory that a batch of `length` bytes takes, its log entry included: a small batch is
+/// not much larger than its entry.
+pub const fn memory_cost(length: usize) -> u64 {
+    (length + size_of::<StoredBatch>()) as u64
 }
 
 /// Why an idempotent producer's batch is not appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutOfSequence {
-    /// It is already there.
+pub enum SequenceError {
+    /// The batch was appended before.
     Duplicate,
-    /// One before it is missing.
+    /// An earlier batch is missing.
     Gap,
 }
 
-/// An offset before the log's start or after its end.
+/// An offset is before the log's start or after its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutOfRange;
+pub struct OffsetOutOfRange;
 
-impl Log {
-    /// Offset of the oldest record kept; of the next one when there is none.
+impl PartitionLog {
+    /// Offset of the oldest stored record; of the next record when the log is empty.
     pub fn start(&self) -> i64 {
         self.batches.front().map_or(self.end, |batch| batch.base)
     }
@@ -72,8 +72,13 @@ impl Log {
         self.end
     }
 
-    /// Checks an idempotent producer's batch, and expects the one after it from then on.
-    pub fn follow(&mut self, sequence: Sequence, records: i32) -> Result<(), OutOfSequence> {
+    /// Checks the sequence number of an idempotent producer's batch, and advances the expected
+    /// number past the batch.
+    pub fn check_sequence(
+        &mut self,
+        sequence: ProducerSequence,
+        records: i32,
+    ) -> Result<(), SequenceError> {
         let known = self.producers.get(&sequence.producer).copied();
         if let Some(known) = known.filter(|known| known.epoch == sequence.epoch)
             && sequence.first != known.next
@@ -81,46 +86,46 @@ impl Log {
             // Sequence numbers wrap from the largest to 0.
             let behind = known.next.wrapping_sub(sequence.first) & i32::MAX;
             let repeated = behind < i32::MAX / 2;
-            return Err(if repeated { OutOfSequence::Duplicate } else { OutOfSequence::Gap });
+            return Err(if repeated { SequenceError::Duplicate } else { SequenceError::Gap });
         }
         let next = sequence.first.wrapping_add(records) & i32::MAX;
-        self.producers.insert(sequence.producer, Expected { epoch: sequence.epoch, next });
+        self.producers.insert(sequence.producer, ExpectedSequence { epoch: sequence.epoch, next });
         Ok(())
     }
 
     /// Appends one batch and returns the offset of its first record.
-    pub fn append(&mut self, head: &Head, bytes: &[u8]) -> i64 {
+    pub fn append(&mut self, header: &BatchHeader, bytes: &[u8]) -> i64 {
         let base = self.end;
         if self.block.capacity() < bytes.len() {
-            self.block = BytesMut::with_capacity(BLOCK.max(bytes.len()));
+            self.block = BytesMut::with_capacity(BLOCK_SIZE.max(bytes.len()));
         }
-        batch::write_at(&mut self.block, bytes, base);
-        self.batches.push_back(Stored {
+        batch::write_with_base_offset(&mut self.block, bytes, base);
+        self.batches.push_back(StoredBatch {
             base,
             position: self.written,
-            max_timestamp: head.max_timestamp,
+            max_timestamp: header.max_timestamp,
             bytes: self.block.split().freeze(),
         });
-        self.end += i64::from(head.records);
+        self.end += i64::from(header.records);
         self.written += bytes.len() as u64;
-        self.memory += cost(bytes.len());
+        self.memory += memory_cost(bytes.len());
         base
     }
 
-    /// Bytes from the batch with `offset` on to the end.
-    pub fn available(&self, offset: i64) -> Result<u64, OutOfRange> {
+    /// Bytes from the batch with `offset` to the end of the log.
+    pub fn available_bytes(&self, offset: i64) -> Result<u64, OffsetOutOfRange> {
         let index = self.find(offset)?;
         Ok(self.batches.get(index).map_or(0, |batch| self.written - batch.position))
     }
 
-    /// The batches from the one with `offset` on, up to `most` bytes; with `at_least_one`, the
-    /// first one even when it alone is larger.
+    /// Reads batches from the one with `offset` on, up to `most` bytes; with `at_least_one`, the
+    /// first batch is returned even if it is larger.
     pub fn read(
         &mut self,
         offset: i64,
         most: usize,
         at_least_one: bool,
-    ) -> Result<Bytes, OutOfRange> {
+    ) -> Result<Bytes, OffsetOutOfRange> {
         let first = self.find(offset)?;
         let mut taken = 0;
         let mut bytes = 0;
@@ -144,22 +149,22 @@ impl Log {
         Ok(joined.freeze())
     }
 
-    /// Offset of the first batch with a record of `timestamp` or later, and its largest timestamp.
-    pub fn at_time(&self, timestamp: i64) -> Option<(i64, i64)> {
+    /// Offset and largest timestamp of the first batch with a record of `timestamp` or later.
+    pub fn find_by_time(&self, timestamp: i64) -> Option<(i64, i64)> {
         self.batches
             .iter()
             .find(|batch| batch.max_timestamp >= timestamp)
             .map(|batch| (batch.base, batch.max_timestamp))
     }
 
-    /// Drops the oldest batches that were fetched until `wanted` bytes of memory are free, or none
-    /// of them is left. Returns the bytes freed.
-    pub fn drop_read(&mut self, wanted: u64) -> u64 {
+    /// Drops the oldest fetched batches until `wanted` bytes of memory are free or no fetched batch
+    /// is left; returns the bytes freed.
+    pub fn evict_fetched(&mut self, wanted: u64) -> u64 {
         let mut freed = 0;
         while freed < wanted {
             let end = self.batches.get(1).map_or(self.end, |next| next.base);
             match self.batches.front() {
-                Some(oldest) if end <= self.unread => freed += cost(oldest.bytes.len()),
+                Some(oldest) if end <= self.unread => freed += memory_cost(oldest.bytes.len()),
                 _ => break,
             }
             self.batches.pop_front();
@@ -168,15 +173,15 @@ impl Log {
         freed
     }
 
-    /// Bytes of memory that what is kept takes, by [`cost`].
+    /// Bytes of memory that the stored batches take, by [`memory_cost`].
     pub const fn memory(&self) -> u64 {
         self.memory
     }
 
-    /// Index of the batch with `offset`; one past the last for the end of the log.
-    fn find(&self, offset: i64) -> Result<usize, OutOfRange> {
+    /// Index of the batch with `offset`; the number of batches for the end of the log.
+    fn find(&self, offset: i64) -> Result<usize, OffsetOutOfRange> {
         if offset < self.start() || offset > self.end {
-            return Err(OutOfRange);
+            return Err(OffsetOutOfRange);
         }
         if offset == self.end {
             return Ok(self.batches.len());
@@ -190,11 +195,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::broker::{batch::tests::batch, lies::records};
+    use crate::broker::fault_injection::records::{self, batch};
 
-    fn append(log: &mut Log, values: &[&[u8]]) -> i64 {
+    fn append(log: &mut PartitionLog, values: &[&[u8]]) -> i64 {
         let bytes = batch(values);
-        log.append(&Head::read(&bytes).unwrap(), &bytes)
+        log.append(&BatchHeader::read(&bytes).unwrap(), &bytes)
     }
 
     fn values(bytes: Bytes) -> Vec<(i64, Vec<u8>)> {
@@ -204,59 +209,64 @@ mod tests {
 
     #[test]
     fn what_was_appended_is_read_from_any_offset() {
-        let mut log = Log::default();
+        let mut log = PartitionLog::default();
         assert_eq!(append(&mut log, &[b"a", b"b"]), 0);
         assert_eq!(append(&mut log, &[b"c"]), 2);
         assert_eq!((log.start(), log.end()), (0, 3));
         let all = log.read(0, usize::MAX, true).unwrap();
         assert_eq!(values(all), [(0, b"a".to_vec()), (1, b"b".to_vec()), (2, b"c".to_vec())]);
         assert_eq!(values(log.read(2, usize::MAX, true).unwrap()), [(2, b"c".to_vec())]);
-        // An offset within a batch gives the whole batch: clients skip what they have.
+        // An offset within a batch returns the whole batch: clients skip the records that they
+        // have.
         assert_eq!(values(log.read(1, 1, true).unwrap()).len(), 2);
         assert!(log.read(1, 1, false).unwrap().is_empty());
         assert!(log.read(3, 1, true).unwrap().is_empty());
-        assert_eq!(log.read(4, 1, true), Err(OutOfRange));
-        assert_eq!(log.available(3), Ok(0));
+        assert_eq!(log.read(4, 1, true), Err(OffsetOutOfRange));
+        assert_eq!(log.available_bytes(3), Ok(0));
         let lengths = batch(&[b"a", b"b"]).len() + batch(&[b"c"]).len();
-        assert_eq!(log.available(0), Ok(lengths as u64));
+        assert_eq!(log.available_bytes(0), Ok(lengths as u64));
     }
 
     #[test]
     fn only_what_was_read_is_dropped() {
-        let mut log = Log::default();
+        let mut log = PartitionLog::default();
         for value in [b"a", b"b", b"c"] {
             append(&mut log, &[value]);
         }
-        assert_eq!(log.drop_read(1), 0, "nobody has read anything");
+        assert_eq!(log.evict_fetched(1), 0, "nothing was fetched yet");
         let one = log.memory() / 3;
         log.read(0, 1, true).unwrap();
-        assert_eq!(log.drop_read(u64::MAX), one);
+        assert_eq!(log.evict_fetched(u64::MAX), one);
         assert_eq!((log.start(), log.end(), log.memory()), (1, 3, 2 * one));
-        assert_eq!(log.read(0, 1, true), Err(OutOfRange));
+        assert_eq!(log.read(0, 1, true), Err(OffsetOutOfRange));
         log.read(1, usize::MAX, true).unwrap();
-        assert_eq!(log.drop_read(u64::MAX), 2 * one);
+        assert_eq!(log.evict_fetched(u64::MAX), 2 * one);
         assert_eq!((log.start(), log.end(), log.memory()), (3, 3, 0));
     }
 
     #[test]
     fn a_repeated_batch_of_an_idempotent_producer_is_noticed() {
-        let mut log = Log::default();
-        let at = |first| Sequence { producer: 7, epoch: 0, first };
-        assert_eq!(log.follow(at(0), 3), Ok(()));
-        assert_eq!(log.follow(at(3), 2), Ok(()));
-        assert_eq!(log.follow(at(3), 2), Err(OutOfSequence::Duplicate));
-        assert_eq!(log.follow(at(6), 1), Err(OutOfSequence::Gap));
-        assert_eq!(log.follow(at(5), 1), Ok(()));
-        assert_eq!(log.follow(Sequence { epoch: 1, ..at(0) }, 1), Ok(()));
-        let last = Sequence { producer: 8, epoch: 0, first: i32::MAX };
-        assert_eq!(log.follow(last, 1), Ok(()));
-        assert_eq!(log.follow(Sequence { first: 0, ..last }, 1), Ok(()), "numbers wrap to 0");
+        let mut log = PartitionLog::default();
+        let at = |first| ProducerSequence { producer: 7, epoch: 0, first };
+        assert_eq!(log.check_sequence(at(0), 3), Ok(()));
+        assert_eq!(log.check_sequence(at(3), 2), Ok(()));
+        assert_eq!(log.check_sequence(at(3), 2), Err(SequenceError::Duplicate));
+        assert_eq!(log.check_sequence(at(6), 1), Err(SequenceError::Gap));
+        assert_eq!(log.check_sequence(at(5), 1), Ok(()));
+        assert_eq!(log.check_sequence(ProducerSequence { epoch: 1, ..at(0) }, 1), Ok(()));
+        let last = ProducerSequence { producer: 8, epoch: 0, first: i32::MAX };
+        assert_eq!(log.check_sequence(last, 1), Ok(()));
+        assert_eq!(
+            log.check_sequence(ProducerSequence { first: 0, ..last }, 1),
+            Ok(()),
+            "numbers wrap to 0"
+        );
     }
 
     proptest! {
         #[test]
         fn every_offset_is_found(sizes in prop::collection::vec(1_usize..5, 1..20)) {
-            let mut log = Log::default();
+            let mut log = PartitionLog::default();
             for size in &sizes {
                 append(&mut log, &vec![&b"x"[..]; *size]);
             }
@@ -265,7 +275,7 @@ mod tests {
                 prop_assert!(found.iter().any(|(o, _)| *o == offset));
                 let expected: u64 =
                     log.batches.iter().skip_while(|b| b.base < found[0].0).map(|b| b.bytes.len() as u64).sum();
-                prop_assert_eq!(log.available(offset).unwrap(), expected);
+                prop_assert_eq!(log.available_bytes(offset).unwrap(), expected);
             }
         }
     }

@@ -1,27 +1,27 @@
 //! The built-in broker: an in-memory server that speaks Kafka's wire protocol.
 //!
-//! It is *not* Apache Kafka. It exists for a first look on a machine without containers, for
-//! tests, and to measure this program's own floor: what is left of a latency when the server does
-//! next to nothing. It runs as a child process of the same program and is reached only through its
-//! port, by the same unchanged client library as the real one. The local hub's guard ties it to the
-//! life of its parent.
+//! It is *not* Apache Kafka. It exists for a first look on a machine without containers, for tests,
+//! and to measure this program's own overhead: the latency that remains when the server does next
+//! to nothing. It runs as a child process of the same program and is reached only through its port,
+//! by the same unchanged client library as the real Kafka. The local hub's guard ends it with its
+//! parent.
 //!
 //! ```text
 //! connection ─► api ─► store ─► log            one task for each connection
-//!                 └─► lies ─┘                  only when it was told to lie
+//!                 └─► fault_injection ─┘       only when faults are configured
 //! ```
 //!
-//! `log` keeps record batches as the opaque bytes that producers sent; `store` holds topics,
-//! wakes waiting fetches and watches over memory; `api` answers requests; [`lies`] makes a lying
-//! server of it, so that a test can prove that every message is accounted for.
+//! `log` stores record batches as the opaque bytes that producers sent; `store` holds topics, wakes
+//! waiting fetches and limits memory; `api` answers requests; [`fault_injection`] loses, repeats,
+//! reorders or damages messages, so that a test can prove that every message is accounted for.
 //!
 //! # Limits
 //! - One node, no replication, no consumer groups, no transactions. Topics are not created by use.
 //! - Nothing is on disk. Topic settings that promise durability are refused, not ignored.
-//! - Memory is bounded by [`Options::retention`]: beyond it the oldest data of a partition that a
-//!   consumer has fetched is dropped (fetching it then answers `OFFSET_OUT_OF_RANGE`). Data that
-//!   nobody has fetched is never dropped: when there is nothing else left, produce requests are
-//!   refused with `POLICY_VIOLATION`, which clients do not retry.
+//! - Memory is bounded by [`BrokerOptions::retention`]: beyond it the oldest fetched data of a
+//!   partition is dropped (fetching it then answers `OFFSET_OUT_OF_RANGE`). Unfetched data is never
+//!   dropped: when nothing else is left, produce requests are refused with `POLICY_VIOLATION`,
+//!   which clients do not retry.
 
 use std::{
     io::{self, Write},
@@ -35,81 +35,85 @@ use tokio::{
 };
 
 use crate::units::Bytes;
+use {
+    context::BrokerContext,
+    fault_injection::{FaultInjector, InjectionConfig},
+    store::TopicStore,
+};
 
 mod api;
 mod batch;
 mod connection;
-pub mod lies;
+mod context;
+mod error_code;
+pub mod fault_injection;
 mod log;
 mod store;
 
-use lies::{Liar, Lies};
-use store::Store;
-
 /// Connections that may wait to be accepted: thousands of users connect at once.
 const BACKLOG: u32 = 4_096;
-/// [`Options::retention`] is never more than this by default …
-const MOST_RETENTION: u64 = 4 << 30;
-/// … nor than this share of the machine's memory.
-const MEMORY_SHARE: u64 = 2;
+/// Upper limit of the default [`BrokerOptions::retention`].
+const MAX_DEFAULT_RETENTION: u64 = 4 << 30;
+/// Divisor of the machine's memory for the default [`BrokerOptions::retention`].
+const DEFAULT_RETENTION_DIVISOR: u64 = 2;
 
-/// The environment variable that carries [`Lies`] through the hub to a broker that it starts, so
-/// that a test can have a lying server without any setting of it in profiles or plans.
-pub const LIES_VARIABLE: &str = "HUBMARK_BUILTIN_LIES";
+/// Environment variable with an [`InjectionConfig`], which the hub passes on to the broker that it
+/// starts: a test can inject faults without any setting in profiles or plans.
+pub const INJECTION_VARIABLE: &str = "HUBMARK_BUILTIN_LIES";
 
-/// What went wrong with the built-in broker.
+/// An error of the built-in broker.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokerError {
-    /// The port cannot be had.
+    /// The broker cannot listen on its port.
     #[error("the built-in broker cannot listen on {listen}: {source}")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         listen: SocketAddr,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// The runtime, a signal handler or the output failed.
     #[error("the built-in broker cannot {what}: {source}")]
     System {
-        /// What was tried.
+        /// The operation that failed.
         what: &'static str,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// How the built-in broker is run.
+/// Options of the built-in broker.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// Address to listen on; port 0 takes any free one. Clients are told the address by which
-    /// they came.
+pub struct BrokerOptions {
+    /// Address to listen on; port 0 takes any free port. Metadata responses name the address under
+    /// which a client connected.
     pub listen: SocketAddr,
     /// Bytes of memory for messages, all topics together.
     pub retention: Bytes,
     /// Threads that serve connections.
     pub workers: usize,
-    /// Lies to tell.
-    pub lies: Option<Lies>,
+    /// Faults to inject.
+    pub injection: Option<InjectionConfig>,
 }
 
-impl Options {
-    /// An honest broker at `listen` with the memory that this machine can spare: half of it, and
-    /// at most 4 GiB.
+impl BrokerOptions {
+    /// Options for a broker at `listen` without faults, with half of this machine's memory and at
+    /// most 4 GiB for messages.
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, retention: default_retention(), workers: 1, lies: None }
+        Self { listen, retention: default_retention(), workers: 1, injection: None }
     }
 }
 
 fn default_retention() -> Bytes {
     use procfs::Current;
     let machine = procfs::Meminfo::current().map_or(u64::MAX, |memory| memory.mem_total);
-    Bytes(MOST_RETENTION.min(machine / MEMORY_SHARE))
+    Bytes(MAX_DEFAULT_RETENTION.min(machine / DEFAULT_RETENTION_DIVISOR))
 }
 
 /// Serves until SIGTERM or SIGINT. Prints one line with the address to standard output once the
 /// port is open.
-pub fn run(options: &Options) -> Result<(), BrokerError> {
+pub fn run(options: &BrokerOptions) -> Result<(), BrokerError> {
     let system = |what| move |source| BrokerError::System { what, source };
     let mut runtime = if options.workers <= 1 {
         tokio::runtime::Builder::new_current_thread()
@@ -125,42 +129,36 @@ pub fn run(options: &Options) -> Result<(), BrokerError> {
         let mut terminate = signal(SignalKind::terminate()).map_err(system("catch SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("catch SIGINT"))?;
         let broker = Broker::bind(options)?;
-        announce(broker.address()).map_err(system("write to its standard output"))?;
-        let liar = broker.liar();
+        print_address(broker.address()).map_err(system("write to its standard output"))?;
+        let injector = broker.injector();
         tokio::select! {
             () = broker.serve() => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        if let Some(liar) = liar {
-            liar.publish().map_err(system("write its report of lies"))?;
+        if let Some(injector) = injector {
+            injector.write_report().map_err(system("write its fault report"))?;
         }
         Ok(())
     })
 }
 
-fn announce(address: SocketAddr) -> io::Result<()> {
+fn print_address(address: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on {address}")?;
     out.flush()
 }
 
-/// A broker whose port is open.
+/// A broker with an open port.
 pub struct Broker {
     listener: TcpListener,
     address: SocketAddr,
-    shared: Arc<Shared>,
-}
-
-/// What all connections share.
-struct Shared {
-    store: Store,
-    liar: Option<Arc<Liar>>,
+    shared: Arc<BrokerContext>,
 }
 
 impl Broker {
     /// Opens the port. Must be called within a tokio runtime.
-    pub fn bind(options: &Options) -> Result<Self, BrokerError> {
+    pub fn bind(options: &BrokerOptions) -> Result<Self, BrokerError> {
         let open = || {
             let socket = match options.listen {
                 SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -174,35 +172,35 @@ impl Broker {
         };
         let (listener, address) =
             open().map_err(|source| BrokerError::Listen { listen: options.listen, source })?;
-        let shared = Shared {
-            store: Store::new(options.retention),
-            liar: options.lies.clone().map(|lies| Arc::new(Liar::new(lies))),
+        let shared = BrokerContext {
+            store: TopicStore::new(options.retention),
+            injector: options.injection.clone().map(|config| Arc::new(FaultInjector::new(config))),
         };
         Ok(Self { listener, address, shared: Arc::new(shared) })
     }
 
-    /// The address that it listens on.
+    /// The address on which the broker listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The one who lies, if it was told to.
-    pub fn liar(&self) -> Option<Arc<Liar>> {
-        self.shared.liar.clone()
+    /// The fault injector, if faults are configured.
+    pub fn injector(&self) -> Option<Arc<FaultInjector>> {
+        self.shared.injector.clone()
     }
 
-    /// Accepts connections for ever.
+    /// Accepts connections forever.
     pub async fn serve(self) {
-        if let Some(liar) = self.liar() {
-            tokio::spawn(liar.keep_published());
+        if let Some(injector) = self.injector() {
+            tokio::spawn(injector.run_report_writer());
         }
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     tokio::spawn(connection::serve(Arc::clone(&self.shared), stream));
                 }
-                // Out of descriptors, or a client that went away while it waited: later ones may
-                // have more luck, and a busy loop helps nobody.
+                // No descriptor is free, or a waiting client disconnected: later connections may
+                // succeed, and a busy loop would not help.
                 Err(error) => {
                     tracing::warn!(%error, "the built-in broker could not accept a connection");
                     tokio::time::sleep(std::time::Duration::from_millis(10)).await;

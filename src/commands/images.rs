@@ -1,4 +1,4 @@
-//! `hubmark images` and `hubmark clean`: what this program keeps on a hub.
+//! `hubmark images` and `hubmark clean`: the images and leftovers of this program on a hub.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,18 @@ use color_eyre::eyre::Result;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, complain, print, signals::Signals};
+use super::{
+    hub_choice,
+    output::{Exit, print, print_error},
+    profile_choice,
+    profiles::parse_with_changes,
+    signals::Signals,
+};
 use crate::{
     backend,
-    cli::{HubArg, Images},
+    cli::{HubArgs, ImagesCommand},
     engine,
-    event::{self, Event, ImageStep, Level, Teller},
+    event::{self, Event, EventSender, ImageProgress, LogLevel},
     headless,
     hub::{
         self, Hub, HubError,
@@ -19,43 +25,39 @@ use crate::{
         local::LocalHub,
     },
     paths,
-    profile::{self, Profile},
     record::store,
-    server::Image,
+    server::ServerImage,
 };
 
-/// The run that looks after images has no containers.
-pub const NO_RUN: &str = "none";
-
 /// Executes `hubmark images`.
-pub async fn execute(command: Images) -> Result<Exit> {
+pub async fn execute(command: ImagesCommand) -> Result<Exit> {
     match command {
-        Images::List(hub) => list(&hub).await,
-        Images::Build { profile, hub } => build(&profile, hub).await,
-        Images::Remove { images, old, hub } => remove(images, old, &hub).await,
+        ImagesCommand::List(hub) => list(&hub).await,
+        ImagesCommand::Build { profile, set, hub } => build(&profile, &set, hub).await,
+        ImagesCommand::Remove { images, old, hub } => remove(images, old, &hub).await,
     }
 }
 
-async fn list(hub: &HubArg) -> Result<Exit> {
-    let hub = DockerHub::open(hub.hub.as_deref(), NO_RUN).await?;
+async fn list(hub: &HubArgs) -> Result<Exit> {
+    let hub = DockerHub::connect(&hub.request(), None).await?;
     let mut text = String::new();
     for image in hub.images().await? {
         let name = image.reference.as_deref().unwrap_or("-");
         let created = image.created.strftime("%Y-%m-%d %H:%M UTC");
         let digest: String = image.digest.chars().take(19).collect();
-        let state = state(&image);
+        let state = image_state(&image);
         writeln!(text, "{name:<28} {:>8}  {created}  {digest}  {state}", image.size.to_string())?;
     }
     if text.is_empty() {
-        writeln!(text, "no images of hubmark on {}", hub.place())?;
+        writeln!(text, "no images of hubmark on {}", hub.location())?;
     }
     print(&text)?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-/// What becomes of an image at the next run.
+/// State of an image with regard to the next run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum OwnImageState {
     Current,
     Changed,
     Unknown,
@@ -63,7 +65,7 @@ enum State {
     LeftBehind,
 }
 
-impl std::fmt::Display for State {
+impl std::fmt::Display for OwnImageState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Current => "current",
@@ -75,69 +77,77 @@ impl std::fmt::Display for State {
     }
 }
 
-fn state(image: &OwnImage) -> State {
+fn image_state(image: &OwnImage) -> OwnImageState {
     match &image.reference {
-        _ if image.built_from.is_none() => State::LeftBehind,
-        None => State::Replaced,
-        Some(name) => match own_image(name) {
-            None => State::Unknown,
-            Some(wanted) if image.is_current(&wanted) => State::Current,
-            Some(_) => State::Changed,
+        _ if image.recipe_digest.is_none() => OwnImageState::LeftBehind,
+        None => OwnImageState::Replaced,
+        Some(name) => match find_own_image(name) {
+            None => OwnImageState::Unknown,
+            Some(expected) if image.is_current(&expected) => OwnImageState::Current,
+            Some(_) => OwnImageState::Changed,
         },
     }
 }
 
 /// The image that this program would build under that name.
-fn own_image(name: &str) -> Option<Image> {
-    let tools = hub::docker::tools();
+fn find_own_image(name: &str) -> Option<ServerImage> {
+    let tools = hub::docker::tools_image();
     if name == tools.reference() { Some(tools) } else { backend::own_image(name) }
 }
 
-async fn build(name: &str, hub: HubArg) -> Result<Exit> {
-    let source = match profile::find(name) {
+async fn build(name: &str, set: &[String], hub: HubArgs) -> Result<Exit> {
+    let source = match profile_choice::find(name) {
         Ok(source) => source,
         Err(error) => {
-            complain(error);
+            print_error(error);
             return Ok(Exit::Usage);
         }
     };
-    let mut plan = match Profile::parse(&source.text, &backend::catalogue()) {
-        Ok(profile) => profile.plan(),
-        Err(problems) => {
-            complain(problems.of(&source.name));
+    let choice = hub_choice::resolve(hub.hub.as_deref(), set, &source);
+    let parsed = choice.and_then(|choice| {
+        let parsed = parse_with_changes(&source, &choice.changes);
+        Ok((parsed.map_err(|problems| problems.to_string())?, choice.note))
+    });
+    let mut plan = match parsed {
+        Ok((profile, note)) => {
+            if let Some(note) = note {
+                print_error(note);
+            }
+            profile.plan()
+        }
+        Err(problem) => {
+            print_error(problem);
             return Ok(Exit::Usage);
         }
     };
-    if hub.hub.is_some() {
-        plan.hub.engine = hub.hub;
-    }
-    let images = engine::images(&plan)?;
+    hub.apply_to(&mut plan.hub);
+    let images = engine::required_images(&plan)?;
     if images.is_empty() {
         print(&format!("{name} needs no images\n"))?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
-    let hub = hub::open(&plan, NO_RUN).await?;
+    let hub = hub::open(&plan, None).await?;
     let cancel = CancellationToken::new();
-    let mut signals = Signals::take();
+    let mut signals = Signals::install();
     let stop = async {
         signals.next().await;
         cancel.cancel();
-        // A second one does not wait for an engine that hangs.
+        // The second signal ends the command without waiting for an engine that hangs.
         signals.next().await;
     };
-    let (teller, events) = event::channel();
+    let (sender, events) = event::channel();
     let follower = tokio::spawn(headless::follow(events, false));
     let built = tokio::select! {
-        built = provide(hub.as_ref(), &images, &teller, &cancel) => built,
+        built = ensure_images(hub.as_ref(), &images, &sender, &cancel) => built,
         () = stop => Err(HubError::Cancelled),
     };
-    drop(teller);
+    drop(sender);
     follower.await?;
     match built {
-        Ok(()) => Ok(Exit::Well),
+        Ok(()) => Ok(Exit::Success),
         Err(HubError::Cancelled) => {
-            complain(
-                "stopped; what was finished is kept on the hub: the same command goes on from there",
+            print_error(
+                "stopped; finished steps are saved on the hub: run the same command again to continue",
             );
             Ok(Exit::Interrupted)
         }
@@ -145,80 +155,95 @@ async fn build(name: &str, hub: HubArg) -> Result<Exit> {
     }
 }
 
-/// Makes sure of all images, one after the other, and prints a line for each.
-async fn provide(
+/// Makes all images available, one after the other, and logs a line for each.
+async fn ensure_images(
     hub: &dyn Hub,
-    images: &[Image],
-    teller: &Teller,
+    images: &[ServerImage],
+    sender: &EventSender,
     cancel: &CancellationToken,
 ) -> Result<(), HubError> {
     for image in images {
-        let (tell, mut told) = mpsc::unbounded_channel::<ImageStep>();
-        let relay = async {
-            let mut last: Option<ImageStep> = None;
-            while let Some(step) = told.recv().await {
-                teller.tell(Event::Image(step.clone()));
-                last = Some(step);
-            }
-            last
-        };
-        let (provided, last) = tokio::join!(hub.provide(image, tell, cancel.clone()), relay);
-        provided?;
+        let mut last: Option<ImageProgress> = None;
+        ensure_image(hub, image, cancel, |step| {
+            sender.send(Event::Image(step.clone()));
+            last = Some(step);
+        })
+        .await?;
         let name = image.reference();
         let line = match last {
             None => format!("{name}: current"),
-            Some(step) => format!("{name}: {}", step.words()),
+            Some(step) => format!("{name}: {}", step.summary()),
         };
-        teller.log(Level::Info, line);
+        sender.log(LogLevel::Info, line);
     }
     Ok(())
 }
 
-async fn remove(images: Vec<String>, old: bool, hub: &HubArg) -> Result<Exit> {
-    let hub = DockerHub::open(hub.hub.as_deref(), NO_RUN).await?;
+/// Makes an image available and reports each step of the build or pull.
+pub async fn ensure_image(
+    hub: &dyn Hub,
+    image: &ServerImage,
+    cancel: &CancellationToken,
+    mut report: impl FnMut(ImageProgress),
+) -> Result<(), HubError> {
+    let (sender, mut steps) = mpsc::unbounded_channel();
+    let relay = async {
+        while let Some(step) = steps.recv().await {
+            report(step);
+        }
+    };
+    tokio::join!(hub.ensure_image(image, sender, cancel.clone()), relay).0
+}
+
+async fn remove(images: Vec<String>, old: bool, hub: &HubArgs) -> Result<Exit> {
+    let hub = DockerHub::connect(&hub.request(), None).await?;
     let own = hub.images().await?;
-    let mut exit = Exit::Well;
+    let mut exit = Exit::Success;
     let named = |image: &OwnImage| {
         images.is_empty() || image.reference.as_ref().is_some_and(|name| images.contains(name))
     };
-    let wanted = |image: &&OwnImage| named(image) && (!old || state(image) != State::Current);
+    let selected =
+        |image: &&OwnImage| named(image) && (!old || image_state(image) != OwnImageState::Current);
     let mut freed = false;
-    for image in own.iter().filter(wanted) {
+    for image in own.iter().filter(selected) {
         let reference = image.reference.as_deref().unwrap_or(&image.digest);
         match hub.remove_image(reference).await {
             Ok(()) => {
                 freed = true;
-                print(&format!("removed {reference} ({})\n", state(image)))?;
+                print(&format!("removed {reference} ({})\n", image_state(image)))?;
             }
             Err(error) => {
-                complain(error);
+                print_error(error);
                 exit = Exit::Failed;
             }
         }
     }
     for name in &images {
         if own.iter().all(|image| image.reference.as_ref() != Some(name)) {
-            complain(format!("{name} is not an image of hubmark on {}: left alone", hub.place()));
+            print_error(format!(
+                "{name} is not an image of hubmark on {}: left alone",
+                hub.location()
+            ));
             exit = Exit::Failed;
         }
     }
-    if !freed && exit == Exit::Well {
+    if !freed && exit == Exit::Success {
         print("nothing to remove\n")?;
     }
     Ok(exit)
 }
 
-/// Executes `hubmark clean`: the engine, where there is one, and this machine.
-pub async fn clean(hub: HubArg) -> Result<Exit> {
-    let mut removed = LocalHub::open()?.sweep().await?;
-    let unfinished = store::sweep(&paths::records()?)?;
+/// Executes `hubmark clean`: removes leftovers on the engine, if there is one, and on this machine.
+pub async fn clean(hub: HubArgs) -> Result<Exit> {
+    let mut removed = LocalHub::open()?.remove_leftovers().await?;
+    let unfinished = store::remove_leftovers(&paths::records_dir()?)?;
     removed.extend(unfinished.iter().map(|path| path.display().to_string()));
-    let engine = DockerHub::open(hub.hub.as_deref(), NO_RUN).await;
+    let engine = DockerHub::connect(&hub.request(), None).await;
     match engine {
-        Ok(engine) => removed.extend(engine.sweep().await?),
-        // A machine without an engine has nothing to clean there, unless one was asked for.
+        Ok(engine) => removed.extend(engine.remove_leftovers().await?),
+        // A missing engine is an error only if one was named.
         Err(error) if hub.hub.is_some() => return Err(error.into()),
-        Err(error) => complain(format!("containers not looked for: {error}")),
+        Err(error) => print_error(format!("containers were not checked: {error}")),
     }
     let mut text = String::new();
     for what in &removed {
@@ -228,5 +253,5 @@ pub async fn clean(hub: HubArg) -> Result<Exit> {
         text.push_str("nothing was left behind\n");
     }
     print(&text)?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }

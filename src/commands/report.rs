@@ -1,4 +1,4 @@
-//! `hubmark report` and `hubmark compare`: finished runs, read.
+//! `hubmark report` and `hubmark compare`: evaluation of finished runs.
 
 use std::{
     fs,
@@ -7,90 +7,96 @@ use std::{
 
 use color_eyre::eyre::{Result, WrapErr};
 
-use super::{Exit, complain, print, records::locate};
+use super::{
+    output::{Exit, print, print_error},
+    records::locate,
+};
 use crate::{
-    cli::{Compare, Format, Report},
+    cli::{CompareArgs, OutputFormat, ReportArgs},
     paths,
-    record::{Record, store},
+    record::{
+        Record,
+        store::{self, RecordDetail},
+    },
     report::{
-        cells::{Cells, Source},
-        compare::{self, Side},
+        cells::{ReportCells, SourceRecord},
+        compare::{self, ComparisonSide},
+        difference_limit::DifferenceLimit,
         folder,
-        limit::Limit,
     },
 };
 
-/// A record and its name.
-struct Loaded {
+/// A record with its name.
+struct LoadedRecord {
     name: String,
     record: Record,
 }
 
-impl Loaded {
-    fn source(&self) -> Source<'_> {
-        Source { name: &self.name, record: &self.record }
+impl LoadedRecord {
+    fn source(&self) -> SourceRecord<'_> {
+        SourceRecord { name: &self.name, record: &self.record }
     }
 }
 
-fn load(path: &Path) -> Option<Loaded> {
+fn load_record(path: &Path, detail: RecordDetail) -> Option<LoadedRecord> {
     let found = match locate(path) {
         Ok(found) => found,
         Err(error) => {
-            complain(format!("{error:#}"));
+            print_error(format!("{error:#}"));
             return None;
         }
     };
-    match store::load(&found) {
-        Ok(record) => {
-            let name = found.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Some(Loaded { name, record })
-        }
+    match store::load_detail(&found, detail) {
+        Ok(record) => Some(LoadedRecord { name: store::record_name(&found), record }),
         Err(error) => {
-            complain(error);
+            print_error(error);
             None
         }
     }
 }
 
-fn load_all(paths: &[PathBuf]) -> Option<Vec<Loaded>> {
-    // Each unreadable one is named, not only the first.
-    let loaded: Vec<_> = paths.iter().map(|path| load(path)).collect();
+fn load_records(paths: &[PathBuf], detail: RecordDetail) -> Option<Vec<LoadedRecord>> {
+    // Load all before returning, so that every unreadable record is reported.
+    let loaded: Vec<_> = paths.iter().map(|path| load_record(path, detail)).collect();
     loaded.into_iter().collect()
 }
 
-/// The record that was written last.
-fn latest() -> Result<Option<PathBuf>> {
-    let folder = paths::records()?;
+/// The most recent record.
+fn latest_record() -> Result<Option<PathBuf>> {
+    let folder = paths::records_dir()?;
     let Ok(entries) = fs::read_dir(&folder) else { return Ok(None) };
     let mut files: Vec<_> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .collect();
-    // Their names begin with the time.
+    // File names start with the time.
     files.sort();
     Ok(files.pop())
 }
 
 /// Executes `hubmark report`.
-pub fn report(args: &Report) -> Result<Exit> {
+pub fn report(args: &ReportArgs) -> Result<Exit> {
     let mut paths = args.records.clone();
     if paths.is_empty() {
-        let Some(path) = latest()? else {
-            complain("there is no record yet: hubmark run PROFILE makes one");
+        let Some(path) = latest_record()? else {
+            print_error("no record found: create one with hubmark run PROFILE");
             return Ok(Exit::Failed);
         };
         paths.push(path);
     }
-    let Some(loaded) = load_all(&paths) else { return Ok(Exit::Failed) };
+    let Some(loaded) = load_records(&paths, RecordDetail::Full) else { return Ok(Exit::Failed) };
     let folder = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(format!("{}-report", loaded.first().map_or("", |first| first.name.as_str())))
     });
-    let cells = Cells::of(loaded.iter().map(Loaded::source).collect(), args.exclude_suspect);
+    let cells = ReportCells::from_sources(
+        loaded.iter().map(LoadedRecord::source).collect(),
+        args.exclude_suspect,
+    );
     let written = match folder::write(&cells, &folder) {
         Ok(written) => written,
         Err(error) => {
-            complain(error);
+            print_error(error);
             return Ok(Exit::Failed);
         }
     };
@@ -101,20 +107,20 @@ pub fn report(args: &Report) -> Result<Exit> {
         written.figures.len()
     ))?;
     if cells.measured().next().is_none() {
-        complain("no repetition counts: the report has nothing to show but the reasons");
+        print_error("no repetition is usable: the report shows only the reasons");
         return Ok(Exit::Failed);
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 /// Executes `hubmark compare`.
-pub fn compare(args: &Compare) -> Result<Exit> {
+pub fn compare(args: &CompareArgs) -> Result<Exit> {
     let mut limits = Vec::new();
     for text in &args.fail_if {
-        match text.parse::<Limit>() {
+        match text.parse::<DifferenceLimit>() {
             Ok(limit) => limits.push(limit),
             Err(error) => {
-                complain(error);
+                print_error(error);
                 return Ok(Exit::Usage);
             }
         }
@@ -122,14 +128,16 @@ pub fn compare(args: &Compare) -> Result<Exit> {
     let mut paths = vec![args.a.clone()];
     paths.extend(args.b.clone());
     if paths.len() + args.backend.len() < 2 || (paths.len() == 1 && args.backend.len() != 2) {
-        complain("give two records, or one and the two backends to compare: --backend A,B");
+        print_error("give two records, or one and the two backends to compare: --backend A,B");
         return Ok(Exit::Usage);
     }
     if args.backend.len() > 2 {
-        complain("--backend takes one backend for both sides, or two: --backend A,B");
+        print_error("--backend takes one backend for both sides, or two: --backend A,B");
         return Ok(Exit::Usage);
     }
-    let Some(loaded) = load_all(&paths) else { return Ok(Exit::Failed) };
+    let Some(loaded) = load_records(&paths, RecordDetail::WithoutSeconds) else {
+        return Ok(Exit::Failed);
+    };
     let side = |place: usize| {
         let loaded = &loaded[place.min(loaded.len() - 1)];
         let backend = args.backend.get(place).or(args.backend.last()).cloned();
@@ -137,31 +145,31 @@ pub fn compare(args: &Compare) -> Result<Exit> {
             Some(backend) => format!("{backend} in {}", loaded.name),
             None => loaded.name.clone(),
         };
-        Side { name, source: loaded.source(), backend }
+        ComparisonSide { name, source: loaded.source(), backend }
     };
     let comparison = match compare::compare(&side(0), &side(1), args.exclude_suspect, &limits) {
         Ok(comparison) => comparison,
         Err(error) => {
-            complain(error);
+            print_error(error);
             return Ok(Exit::Failed);
         }
     };
     print(&match args.format {
-        Format::Text => compare::text(&comparison),
-        Format::Json => {
+        OutputFormat::Text => compare::text(&comparison),
+        OutputFormat::Json => {
             serde_json::to_string_pretty(&compare::json(&comparison)).wrap_err("writing JSON")?
                 + "\n"
         }
-        Format::Csv => compare::csv(&comparison),
+        OutputFormat::Csv => compare::csv(&comparison),
     })?;
-    if comparison.fails() {
-        return Ok(Exit::Crossed);
+    if comparison.has_crossed_limit() {
+        return Ok(Exit::ThresholdCrossed);
     }
-    let unjudged = comparison.unjudged();
+    let unjudged = comparison.undecidable_limits();
     for limit in &unjudged {
-        complain(format!(
-            "{limit}: was measured at no point of both sides, so it cannot be judged"
+        print_error(format!(
+            "{limit}: not measured at any point of both sides, so it cannot be judged"
         ));
     }
-    Ok(if unjudged.is_empty() { Exit::Well } else { Exit::Failed })
+    Ok(if unjudged.is_empty() { Exit::Success } else { Exit::Failed })
 }

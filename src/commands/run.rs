@@ -1,71 +1,95 @@
-//! `hubmark run`: a run without a screen.
+//! `hubmark run`: a run without the screen.
 
 use std::{
-    io::{self, IsTerminal, Write},
-    path::Path,
+    io::{self, Write},
     time::Duration,
 };
 
-use color_eyre::eyre::{Result, WrapErr, eyre};
+use color_eyre::eyre::{Result, WrapErr};
 
-use super::{Exit, complain, launch, print, signals::Signals};
+use super::{
+    hub_choice::{self, HubChoice},
+    launch,
+    output::{Exit, print, print_error},
+    profile_choice,
+    profiles::parse_with_changes,
+    records::print_record,
+    signals::Signals,
+};
 use crate::{
-    backend,
-    cli::{Format, Run},
-    engine::{EngineError, Outcome, Request},
+    cli::{OutputFormat, RunArgs},
+    engine::{self, RunError, RunOutcome, RunSpec},
+    format::visible,
     headless,
     measure::Judgement,
     plan::Plan,
-    profile::{self, Override, Problems, Profile},
+    profile,
     record::{Record, store},
-    report::{csv, text},
+    units::human_duration,
 };
 
-/// Longest wait for servers to be removed when an end cannot wait for the repetition.
-const REMOVAL: Duration = Duration::from_secs(10);
+/// Longest wait until the last progress is printed.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Executes a profile.
-pub async fn run(args: Run) -> Result<Exit> {
+/// Executes `hubmark run`.
+pub async fn run(args: RunArgs) -> Result<Exit> {
     let resume = match &args.resume {
-        Some(path) => Some(store::load(path).wrap_err("there is nothing to go on with")?),
+        Some(path) => Some(
+            engine::load_resumable(path).wrap_err("the record to resume could not be loaded")?,
+        ),
         None => None,
     };
-    let (plan, profile) = match asked(&args, resume.as_ref()) {
-        Ok(asked) => asked,
+    let (plan, profile, note) = match resolve_plan(&args, resume.as_ref()) {
+        Ok(resolved) => resolved,
         Err(problem) => {
-            complain(problem);
+            print_error(problem);
             return Ok(Exit::Usage);
         }
     };
+    if let Some(note) = note.filter(|_| !args.quiet) {
+        let _ = writeln!(io::stderr(), "{note}");
+    }
     if args.dry_run {
+        if let Err(error) = engine::check_settings(&plan) {
+            return Ok(report_start_error(&error));
+        }
         print(&format!("{plan}\n"))?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     if !args.quiet {
-        // Progress that nobody reads is no reason not to run.
-        let _ = writeln!(io::stderr(), "{plan}");
+        // A failure to print progress must not prevent the run.
+        let _ = writeln!(io::stderr(), "{}", visible(&plan.to_string()));
     }
     let path = match args.resume.as_ref().or(args.out.as_ref()) {
         Some(path) => path.clone(),
         None => launch::record_path(&plan)?,
     };
-    let request = Request { plan, profile, path, resume };
+    if resume.is_none()
+        && let Err(error) = store::check_new(&path)
+    {
+        print_error(error);
+        return Ok(Exit::Failed);
+    }
+    let request = RunSpec { plan, profile, path, resume };
     let Some(outcome) = Box::pin(execute(request, args.quiet)).await else {
         return Ok(Exit::Interrupted);
     };
     finish(outcome, args.format)
 }
 
-/// The plan that is asked for, and the profile's text; with a record to go on with and nothing
-/// else, the record's own.
-fn asked(args: &Run, resume: Option<&Record>) -> Result<(Plan, String), String> {
-    let changes = args.changes();
+/// Resolves the requested plan, the profile's text, and what `--hub` replaces in it; with only a record
+/// to resume, plan and text are the record's.
+fn resolve_plan(
+    args: &RunArgs,
+    resume: Option<&Record>,
+) -> Result<(Plan, String, Option<String>), String> {
+    let unchanged = args.hub.is_none() && args.set.is_empty();
     let source = match (&args.profile, resume) {
-        (Some(name), _) => profile::find(name).map_err(|error| error.to_string())?,
-        (None, Some(record)) if changes.is_empty() => {
-            return Ok((record.plan.clone(), record.profile.clone()));
+        (Some(name), _) => profile_choice::find(name)?,
+        (None, Some(record)) if unchanged => {
+            return Ok((record.plan.clone(), record.profile.clone(), None));
         }
-        (None, Some(record)) => profile::Source {
+        (None, Some(record)) => profile::ProfileSource {
             name: record.plan.profile.clone(),
             text: record.profile.clone(),
             description: String::new(),
@@ -73,37 +97,18 @@ fn asked(args: &Run, resume: Option<&Record>) -> Result<(Plan, String), String> 
         },
         (None, None) => return Err("no profile is given".into()),
     };
-    let profile = parse(&source, &changes)
+    let HubChoice { changes, note } = hub_choice::resolve(args.hub.as_deref(), &args.set, &source)?;
+    let profile = parse_with_changes(&source, &changes)
         .map_err(|problems| format!("the profile has problems:\n{problems}"))?;
-    Ok((profile.plan(), profile.to_toml()))
+    Ok((profile.plan(), profile.to_toml(), note))
 }
 
-/// A profile with its values changed by `set`, each `KEY=VALUE`.
-pub fn parse(source: &profile::Source, set: &[String]) -> Result<Profile, Problems> {
-    let mut overrides = Vec::new();
-    let mut problems = Vec::new();
-    for text in set {
-        match Override::parse(text) {
-            Ok(change) => overrides.push(change),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let parsed = Profile::parse_with(&source.text, &overrides, &backend::catalogue())
-        .map_err(|problems| problems.of(&source.name));
-    match parsed {
-        Ok(profile) if problems.is_empty() => Ok(profile),
-        Ok(_) => Err(Problems { source: source.name.clone(), list: problems }),
-        Err(mut found) => {
-            found.list.extend(problems);
-            Err(found)
-        }
-    }
-}
-
-/// Runs to the end, or `None` when a second signal ended it at once.
-async fn execute(request: Request, quiet: bool) -> Option<Result<Outcome, EngineError>> {
-    let (launch, events) = launch::Launch::new();
-    let mut signals = Signals::take();
+/// Executes the run; `None` when a second signal ended it at once.
+async fn execute(request: RunSpec, quiet: bool) -> Option<Result<RunOutcome, RunError>> {
+    let (launch, events) = launch::RunLauncher::new();
+    let removal_timeout = request.plan.hub.timeouts().query;
+    let clean = format!("run hubmark clean{}", request.plan.hub.command_options());
+    let mut signals = Signals::install();
     let follower = tokio::spawn(headless::follow(events, quiet));
     let control = launch.control.clone();
     let outcome = {
@@ -113,7 +118,7 @@ async fn execute(request: Request, quiet: bool) -> Option<Result<Outcome, Engine
             outcome = &mut run => Some(outcome),
             () = signals.next() => {
                 control.stop_now();
-                complain("ending in order; once more ends at once");
+                print_error("ending in order; a second signal ends at once");
                 tokio::select! {
                     outcome = &mut run => Some(outcome),
                     () = signals.next() => None,
@@ -122,89 +127,72 @@ async fn execute(request: Request, quiet: bool) -> Option<Result<Outcome, Engine
         }
     };
     if outcome.is_none() {
-        match tokio::time::timeout(REMOVAL, launch.abandon()).await {
+        match tokio::time::timeout(removal_timeout, launch.shutdown()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => complain(format!("{error}\n  run hubmark clean")),
-            Err(_) => complain("servers could not be removed in time: run hubmark clean"),
+            Ok(Err(error)) => print_error(format!("{error}\n  {clean}")),
+            Err(_) => print_error(format!(
+                "the servers were not removed within {}: {clean}",
+                human_duration(removal_timeout)
+            )),
         }
     }
     drop(launch);
-    // The engine is gone, and with it the last sender: the follower ends by itself.
-    let _ = tokio::time::timeout(REMOVAL, follower).await;
+    // The engine is dropped, and with it the last sender: the follower ends.
+    let _ = tokio::time::timeout(PROGRESS_TIMEOUT, follower).await;
     outcome
 }
 
-fn finish(outcome: Result<Outcome, EngineError>, format: Format) -> Result<Exit> {
+fn finish(outcome: Result<RunOutcome, RunError>, format: OutputFormat) -> Result<Exit> {
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(error) => return Ok(refusal(&error)),
+        Err(error) => return Ok(report_start_error(&error)),
     };
     let path = &outcome.path;
-    print(&render(&outcome.record, path, format)?)
+    print_record(&outcome.record, path, format)
         .wrap_err_with(|| format!("the run is over and its record is {}", path.display()))?;
-    let exit = judge(&outcome.record);
+    let exit = exit_for_record(&outcome.record);
     match &outcome.error {
         None => Ok(exit),
-        Some(EngineError::Stopped) => Ok(Exit::Interrupted),
+        Some(RunError::Stopped) => Ok(Exit::Interrupted),
         Some(error) => {
-            complain(error);
+            print_error(error);
             Ok(Exit::Failed)
         }
     }
 }
 
-/// A run that could not begin.
-fn refusal(error: &EngineError) -> Exit {
-    complain(error);
+/// Reports a run that could not start, and returns the exit status.
+fn report_start_error(error: &RunError) -> Exit {
+    print_error(error);
     match error {
-        EngineError::Settings(_)
-        | EngineError::NoBackend(_)
-        | EngineError::NoSuchServer { .. }
-        | EngineError::Fault { .. } => Exit::Usage,
-        EngineError::Stopped => Exit::Interrupted,
+        RunError::Settings(_)
+        | RunError::UnknownBackend(_)
+        | RunError::UnknownServer { .. }
+        | RunError::Fault { .. } => Exit::Usage,
+        RunError::Stopped => Exit::Interrupted,
         _ => Exit::Failed,
     }
 }
 
-/// The record in the form that was asked for.
-pub fn render(record: &Record, path: &Path, format: Format) -> Result<String> {
-    Ok(match format {
-        Format::Text => text::summary(record, path, shows_blocks()),
-        Format::Json => serde_json::to_string_pretty(record).map_err(|error| eyre!(error))? + "\n",
-        Format::Csv => csv::repetitions(record),
-    })
-}
-
-/// Whether stdout is a terminal that can show block characters.
-fn shows_blocks() -> bool {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|value| !value.is_empty())
-        .unwrap_or_default()
-        .to_lowercase();
-    io::stdout().is_terminal() && !dumb && (locale.contains("utf-8") || locale.contains("utf8"))
-}
-
-/// The exit status that a record deserves.
-pub fn judge(record: &Record) -> Exit {
+/// The exit status for a record.
+fn exit_for_record(record: &Record) -> Exit {
     let mut repetitions = record.points.iter().flat_map(|point| &point.repetitions).peekable();
     if repetitions.peek().is_none() {
         return Exit::Failed;
     }
-    let mut exit = Exit::Well;
-    // In a search it is by what is lost and what fails that it finds its answer.
+    let mut exit = Exit::Success;
+    // A capacity search finds its result by lost messages and failed repetitions, so only
+    // thresholds count.
     if record.plan.capacity.is_some() {
         let crossed = repetitions.any(|repetition| !repetition.crossed.is_empty());
-        return if crossed { Exit::Crossed } else { Exit::Well };
+        return if crossed { Exit::ThresholdCrossed } else { Exit::Success };
     }
     for repetition in repetitions {
         if repetition.verdict.status == Judgement::Failed {
             return Exit::Failed;
         }
         if repetition.ledger.undelivered() > 0 || !repetition.crossed.is_empty() {
-            exit = Exit::Crossed;
+            exit = Exit::ThresholdCrossed;
         }
     }
     exit

@@ -1,105 +1,106 @@
-//! How a run in progress is stopped or changed.
+//! Stops or changes a run in progress.
 
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 /// A handle on a run in progress. Cheap to clone; works from any thread.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
-    after_repetition: Arc<AtomicBool>,
-    now: CancellationToken,
-    added: Arc<AtomicU32>,
-    course: Arc<Mutex<Course>>,
+    stop_after_repetition: Arc<AtomicBool>,
+    stop_token: CancellationToken,
+    added_repetitions: Arc<AtomicU32>,
+    skipped_points: Arc<Mutex<SkippedPoints>>,
 }
 
-/// Where the run is, and where it shall not go.
+/// The points to skip, and the point in progress.
 #[derive(Debug, Default)]
-struct Course {
-    /// The point in progress, and what ends its repetition alone.
-    present: Option<(usize, CancellationToken)>,
+struct SkippedPoints {
+    /// The point in progress, and the token that ends its repetition alone.
+    current: Option<(usize, CancellationToken)>,
     skipped: BTreeSet<usize>,
 }
 
 impl Control {
     /// Ends the run when the repetition in progress is finished.
     pub fn stop_after_repetition(&self) {
-        self.after_repetition.store(true, Relaxed);
+        self.stop_after_repetition.store(true, Relaxed);
     }
 
-    /// Goes on after all, unless the run was stopped at once.
-    pub fn go_on(&self) {
-        self.after_repetition.store(false, Relaxed);
+    /// Revokes [`Control::stop_after_repetition`]; has no effect after [`Control::stop_now`].
+    pub fn revoke_stop(&self) {
+        self.stop_after_repetition.store(false, Relaxed);
     }
 
-    /// Ends the repetition in progress, in order: what was measured is saved, servers are removed.
+    /// Ends the repetition in progress in an orderly manner: results are saved, servers are removed.
     pub fn stop_now(&self) {
-        self.now.cancel();
+        self.stop_token.cancel();
     }
 
-    /// Whether no further repetition shall begin.
-    pub fn stopping(&self) -> bool {
-        self.after_repetition.load(Relaxed) || self.now.is_cancelled()
+    /// Whether the run ends without a further repetition.
+    pub fn is_stopping(&self) -> bool {
+        self.stop_after_repetition.load(Relaxed) || self.stop_token.is_cancelled()
     }
 
-    /// Whether the repetition in progress shall end.
-    pub fn stopped_now(&self) -> bool {
-        self.now.is_cancelled()
+    /// Whether the repetition in progress is to end.
+    pub fn is_stopped_now(&self) -> bool {
+        self.stop_token.is_cancelled()
     }
 
-    /// A token that is cancelled by [`Control::stop_now`].
-    pub fn token(&self) -> &CancellationToken {
-        &self.now
+    /// Returns the token that [`Control::stop_now`] cancels.
+    pub fn stop_token(&self) -> &CancellationToken {
+        &self.stop_token
     }
 
-    /// Skips `point`: none of its further repetitions begins, and if one is in progress it ends
-    /// in order. The run goes on with the other points.
+    /// Skips `point`: its further repetitions do not begin, and its repetition in progress ends in an
+    /// orderly manner. The run continues with the other points.
     pub fn skip_point(&self, point: usize) {
-        let mut course = self.course();
-        course.skipped.insert(point);
-        if let Some((present, token)) = &course.present
-            && *present == point
+        let mut points = self.skipped_points();
+        points.skipped.insert(point);
+        if let Some((current, token)) = &points.current
+            && *current == point
         {
             token.cancel();
         }
     }
 
     /// Whether `point` is skipped.
-    pub fn skips(&self, point: usize) -> bool {
-        self.course().skipped.contains(&point)
+    pub fn is_skipped(&self, point: usize) -> bool {
+        self.skipped_points().skipped.contains(&point)
     }
 
     /// Adds repetitions to every point of the run.
     pub fn add_repetitions(&self, count: u32) {
-        self.added.fetch_add(count, Relaxed);
+        self.added_repetitions.fetch_add(count, Relaxed);
     }
 
-    /// Repetitions that were added since the last call.
-    pub(super) fn take_added(&self) -> u32 {
-        self.added.swap(0, Relaxed)
+    /// Returns the number of repetitions added since the last call.
+    pub(super) fn take_added_repetitions(&self) -> u32 {
+        self.added_repetitions.swap(0, Relaxed)
     }
 
-    /// The handle for a repetition of `point` that begins now: it is stopped with the run, or alone
-    /// when its point is skipped.
+    /// Returns the handle for a repetition of `point` that begins now; the handle is stopped with the
+    /// run, or alone when `point` is skipped.
     pub(super) fn for_repetition(&self, point: usize) -> Self {
-        let now = self.now.child_token();
-        let mut course = self.course();
-        if course.skipped.contains(&point) {
-            now.cancel();
+        let stop_token = self.stop_token.child_token();
+        let mut points = self.skipped_points();
+        if points.skipped.contains(&point) {
+            stop_token.cancel();
         }
-        course.present = Some((point, now.clone()));
-        drop(course);
-        Self { now, ..self.clone() }
+        points.current = Some((point, stop_token.clone()));
+        drop(points);
+        Self { stop_token, ..self.clone() }
     }
 
-    fn course(&self) -> MutexGuard<'_, Course> {
-        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    fn skipped_points(&self) -> MutexGuard<'_, SkippedPoints> {
+        self.skipped_points.lock()
     }
 }
 
@@ -112,11 +113,11 @@ mod tests {
         let control = Control::default();
         let first = control.for_repetition(0);
         control.skip_point(1);
-        assert!(!first.stopped_now());
+        assert!(!first.is_stopped_now());
         control.skip_point(0);
-        assert!(first.stopped_now() && !control.stopped_now());
-        assert!(control.for_repetition(1).stopped_now(), "skipped before it began");
-        assert!(!control.for_repetition(2).stopped_now());
+        assert!(first.is_stopped_now() && !control.is_stopped_now());
+        assert!(control.for_repetition(1).is_stopped_now(), "skipped before it began");
+        assert!(!control.for_repetition(2).is_stopped_now());
     }
 
     #[test]
@@ -124,6 +125,6 @@ mod tests {
         let control = Control::default();
         let repetition = control.for_repetition(0);
         control.stop_now();
-        assert!(repetition.stopped_now() && repetition.stopping());
+        assert!(repetition.is_stopped_now() && repetition.is_stopping());
     }
 }

@@ -1,93 +1,87 @@
-//! The servers of one repetition: started clean, watched, removed whatever happens.
+//! Servers of one repetition: started clean, monitored for exits, always removed at the end.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
 
 use crate::{
     hub::{Hub, HubError},
-    server::{Life, Limits, Running, ServerSpec},
+    server::{OUT_OF_MEMORY_REPORT, ResourceLimits, RunningServer, ServerSpec, ServerState},
 };
 
-/// Lines of a dead server's log that are read.
-pub const LOG_LINES: usize = 60;
-/// And that are shown.
-const LAST_WORDS: usize = 8;
+/// Number of log lines read from a server that exited.
+pub const LOG_LINES_READ: usize = 60;
+/// Number of log lines shown in an exit report.
+const LOG_LINES_SHOWN: usize = 8;
 
-/// How often servers that may have died are asked.
-const GLANCE: Duration = Duration::from_millis(100);
+/// Interval between two checks of servers that may have exited.
+const EXIT_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The servers of one repetition.
-pub struct Servers {
+pub struct RepetitionServers {
     hub: Arc<dyn Hub>,
-    /// Those that were started, in the order of their start.
-    pub running: Vec<Running>,
-    /// What planned faults are doing to them just now.
-    pub struck: Arc<Struck>,
+    /// Started servers, in the order of their start.
+    pub running: Vec<RunningServer>,
+    /// Planned faults in effect on these servers.
+    pub active_faults: Arc<ActiveFaults>,
 }
 
-/// Which servers are in the hands of planned faults: that they end is then no surprise, and if
-/// they end all the same, the fault is named.
+/// Planned faults in effect, by their number in the plan: an exit that a fault causes is expected; an
+/// exit report of any other server under a fault names the fault.
 #[derive(Debug, Default)]
-pub struct Struck(Mutex<BTreeMap<usize, Blow>>);
+pub struct ActiveFaults(Mutex<BTreeMap<usize, ActiveFault>>);
 
-/// What strikes one server.
+/// A planned fault in effect on one server.
 #[derive(Debug, Clone)]
-struct Blow {
+struct ActiveFault {
     role: String,
-    fault: String,
-    ends: bool,
+    text: String,
+    ends_server: bool,
 }
 
-impl Struck {
-    fn blows(&self) -> MutexGuard<'_, BTreeMap<usize, Blow>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl ActiveFaults {
+    /// Adds the fault `number` on the server `role` before its injection; `ends_server` says whether the
+    /// fault ends the server.
+    pub fn begin(&self, number: usize, role: &str, text: String, ends_server: bool) {
+        self.0.lock().insert(number, ActiveFault { role: role.to_owned(), text, ends_server });
     }
 
-    /// The fault `number` is about to strike the server `role`; `ends` when the server ends by it.
-    pub fn begin(&self, number: usize, role: &str, fault: String, ends: bool) {
-        self.blows().insert(number, Blow { role: role.to_owned(), fault, ends });
-    }
-
-    /// It is over, and the server stands.
+    /// Removes the fault `number` after the server has recovered.
     pub fn end(&self, number: usize) {
-        self.blows().remove(&number);
+        self.0.lock().remove(&number);
     }
 
-    fn expected_to_end(&self, role: &str) -> bool {
-        self.blows().values().any(|blow| blow.ends && blow.role == role)
+    fn is_expected_to_end(&self, role: &str) -> bool {
+        self.0.lock().values().any(|fault| fault.ends_server && fault.role == role)
     }
 
-    /// What strikes a server that does not end by it.
-    fn fault(&self, role: &str) -> Option<String> {
-        let blows = self.blows();
-        blows.values().find(|blow| blow.role == role).map(|blow| blow.fault.clone())
+    /// Text of a fault in effect on the server `role`.
+    fn active_fault(&self, role: &str) -> Option<String> {
+        let faults = self.0.lock();
+        faults.values().find(|fault| fault.role == role).map(|fault| fault.text.clone())
     }
 }
 
-impl Servers {
-    /// Starts all of `specs`, one after the other. When one does not start, those before it are
-    /// removed again.
+impl RepetitionServers {
+    /// Starts all of `specs`, one after the other. If a server does not start, the earlier ones are
+    /// removed.
     ///
     /// # Errors
-    /// What the hub says.
+    /// The hub cannot start a server.
     pub async fn start(
         hub: &Arc<dyn Hub>,
         specs: &[ServerSpec],
-        limits: &Limits,
+        limits: &ResourceLimits,
     ) -> Result<Self, HubError> {
-        let struck = Arc::default();
-        let mut servers = Self { hub: Arc::clone(hub), running: Vec::new(), struck };
+        let active_faults = Arc::default();
+        let mut servers = Self { hub: Arc::clone(hub), running: Vec::new(), active_faults };
         for spec in specs {
             match hub.start(spec, limits, &servers.running).await {
                 Ok(running) => servers.running.push(running),
                 Err(error) => {
-                    if let Err(left) = servers.remove().await {
-                        tracing::error!(%left, "a server was left behind");
+                    if let Err(error) = servers.remove().await {
+                        tracing::error!(%error, "a server was not removed");
                     }
                     return Err(error);
                 }
@@ -96,30 +90,28 @@ impl Servers {
         Ok(servers)
     }
 
-    /// What became of the first server that no longer runs, with the last lines of its log.
-    pub async fn obituary(&self) -> Option<String> {
+    /// Returns a report of the first server that exited unexpectedly, with the last lines of its log.
+    pub async fn exit_report(&self) -> Option<String> {
         for server in &self.running {
-            if self.struck.expected_to_end(&server.role) {
+            if self.active_faults.is_expected_to_end(&server.role) {
                 continue;
             }
-            let end = match self.hub.life(server).await {
-                Life::Running => continue,
-                Life::Gone => "is gone".to_owned(),
-                Life::Ended { out_of_memory: true, .. } => {
-                    "was killed for want of memory: raise hub.limits.memory or its heap".to_owned()
-                }
-                Life::Ended { code, .. } => {
+            let end = match self.hub.server_state(server).await {
+                ServerState::Running => continue,
+                ServerState::NotFound => "no longer exists".to_owned(),
+                ServerState::Ended { out_of_memory: true, .. } => OUT_OF_MEMORY_REPORT.to_owned(),
+                ServerState::Ended { code, .. } => {
                     let code =
                         code.map_or("no exit code".to_owned(), |code| format!("exit code {code}"));
                     format!("ended by itself or was killed ({code})")
                 }
             };
             let mut text = format!("server {} {end}", server.role);
-            if let Some(fault) = self.struck.fault(&server.role) {
-                text.push_str("; the planned fault was in force: ");
+            if let Some(fault) = self.active_faults.active_fault(&server.role) {
+                text.push_str("; a planned fault was in effect: ");
                 text.push_str(&fault);
             }
-            for line in last_words(self.hub.log(server, LOG_LINES).await) {
+            for line in last_log_lines(self.hub.log(server, LOG_LINES_READ).await) {
                 text.push_str("\n  | ");
                 text.push_str(&line);
             }
@@ -128,23 +120,23 @@ impl Servers {
         None
     }
 
-    /// The same, for a failure whose cause may become known only a moment later.
-    pub async fn obituary_within(&self, patience: Duration) -> Option<String> {
-        let news = async {
+    /// Waits up to `limit` for an exit report: the exit behind a failure may become known later.
+    pub async fn exit_report_within(&self, limit: Duration) -> Option<String> {
+        let report = async {
             loop {
-                if let Some(obituary) = self.obituary().await {
-                    return obituary;
+                if let Some(report) = self.exit_report().await {
+                    return report;
                 }
-                sleep(GLANCE).await;
+                sleep(EXIT_POLL_INTERVAL).await;
             }
         };
-        timeout(patience, news).await.ok()
+        timeout(limit, report).await.ok()
     }
 
-    /// Removes all servers, the last started first. Tries all of them before it reports a failure.
+    /// Removes all servers, the last started first, even if some removals fail.
     ///
     /// # Errors
-    /// What the hub said of the first that could not be removed.
+    /// The first removal that failed.
     pub async fn remove(self) -> Result<(), HubError> {
         let mut result = Ok(());
         for server in self.running.iter().rev() {
@@ -154,17 +146,17 @@ impl Servers {
     }
 }
 
-/// The last lines of a log that say something: the frames of a Java stack, which follow what went
-/// wrong and push it out of sight, do not.
-pub fn last_words(log: Vec<String>) -> Vec<String> {
+/// Returns the last lines of a log without the frames of Java stack traces, which would push the
+/// error itself out of view.
+pub fn last_log_lines(log: Vec<String>) -> Vec<String> {
     let frame = |line: &String| {
         let text = line.trim_start();
         let indented = text.len() < line.len();
         indented && (text.starts_with("at ") || text.starts_with("... "))
     };
-    let mut words: Vec<_> = log.into_iter().filter(|line| !frame(line)).collect();
-    words.drain(..words.len().saturating_sub(LAST_WORDS));
-    words
+    let mut lines: Vec<_> = log.into_iter().filter(|line| !frame(line)).collect();
+    lines.drain(..lines.len().saturating_sub(LOG_LINES_SHOWN));
+    lines
 }
 
 #[cfg(test)]
@@ -172,17 +164,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn last_words_are_not_a_stack() {
+    fn last_log_lines_leave_out_a_stack_trace() {
         let mut log: Vec<_> = (0..9).map(|number| format!("line {number}")).collect();
         log.push("ConfigException: Invalid value -1".into());
         log.extend((0..40).map(|number| format!(" at org.example.Config({number})")));
         log.push("Caused by: nothing".into());
         log.push(" ... 12 more".into());
         log.push("at the end".into());
-        let words = last_words(log);
-        assert_eq!(words.len(), LAST_WORDS);
+        let lines = last_log_lines(log);
+        assert_eq!(lines.len(), LOG_LINES_SHOWN);
         assert_eq!(
-            words[4..],
+            lines[4..],
             ["line 8", "ConfigException: Invalid value -1", "Caused by: nothing", "at the end"]
         );
     }

@@ -1,98 +1,118 @@
-//! How much a plan will send, and how long it will take.
+//! Estimates of the messages, bytes and duration of a plan.
 //!
-//! The length of a latency load is decided by the plan. What nobody knows before a run (how long
-//! servers take to start, how fast they store a volume) is allowed for by the constants here; the
-//! engine replaces them by what it sees as the run goes on.
+//! The plan fixes the length of a latency load. Figures unknown before a run (the time that servers
+//! take to start, the rate at which they store a volume) are assumed by the constants here and
+//! replaced by measured ones during the run.
 
 use std::time::Duration;
 
-use super::{Plan, Point, Scenario, Workload};
+use super::{ArrivalDistribution, Plan, Point, Scenario, Workload};
 use crate::{
     server::HubKind,
     units::{ByteRate, Bytes},
 };
 
-/// Allowance for one repetition in containers: start clean servers, connect the users, count what
-/// the servers hold, remove them.
-pub const CONTAINERS_ALLOWANCE: Duration = Duration::from_secs(5);
-/// The same for child processes.
-pub const PROCESSES_ALLOWANCE: Duration = Duration::from_secs(1);
-/// Rate at which a throughput workload is assumed to move its volume: what a small box with an SD
-/// card can be expected to write.
-pub const ASSUMED_RATE: ByteRate = ByteRate(20e6);
+/// Assumed overhead of one repetition in containers: start clean servers, connect the users, count
+/// the stored messages, remove the servers.
+pub const CONTAINER_OVERHEAD: Duration = Duration::from_secs(5);
+/// Assumed overhead of one repetition with child processes.
+pub const PROCESS_OVERHEAD: Duration = Duration::from_secs(1);
+/// Assumed rate of a throughput workload: the write rate expected of a small board with an SD card.
+pub const ASSUMED_THROUGHPUT: ByteRate = ByteRate(20e6);
 
-/// Repetitions that prove both ends of a search's answer when none is contrary.
-const PROOFS: usize = 14;
+/// Repetitions that prove both ends of a capacity interval if no outcome disagrees.
+const PROOF_REPETITIONS: usize = 14;
 
 impl Workload {
-    /// Time from the first due message to the last by plan, warm-up included: users start spread
-    /// over one mean interval. `None` for a throughput workload, which takes as long as it takes.
-    pub const fn nominal_load(&self) -> Option<Duration> {
+    /// Planned time from the first due message to the last, warm-up included; `None` for a
+    /// throughput workload, whose duration is not planned.
+    ///
+    /// The users' starts are spread over one mean interval.
+    pub const fn nominal_load_duration(&self) -> Option<Duration> {
         match self {
             Self::Latency(w) => Some(w.arrival.mean().saturating_mul(w.messages)),
             Self::Throughput(_) => None,
         }
     }
 
-    /// [`Self::nominal_load`], or the volume at [`ASSUMED_RATE`].
-    fn expected_load(&self) -> Duration {
+    /// [`Self::nominal_load_duration`], or the time for the volume at [`ASSUMED_THROUGHPUT`].
+    fn expected_load_duration(&self) -> Duration {
         match self {
             Self::Latency(w) => w.arrival.mean().saturating_mul(w.messages),
             Self::Throughput(w) => {
-                // The consumer reads what has to be written before.
+                // The messages must be written before the consumer reads them.
                 let passes = if w.scenario == Scenario::Consumer { 2.0 } else { 1.0 };
-                saturating_seconds(passes * w.volume.0 as f64 / ASSUMED_RATE.0)
+                saturating_seconds(passes * w.volume.0 as f64 / ASSUMED_THROUGHPUT.0)
+            }
+        }
+    }
+}
+
+impl ArrivalDistribution {
+    /// Longest interval to be expected among `messages` of one user.
+    pub fn longest(&self, messages: u32) -> Duration {
+        match *self {
+            Self::Constant { mean } => mean,
+            // Four deviations: one of thirty thousand intervals is longer.
+            Self::Normal { mean, deviation } => mean.saturating_add(deviation.saturating_mul(4)),
+            // The expected maximum of exponential intervals is the mean times the harmonic number.
+            Self::Poisson { mean } => {
+                let harmonic = f64::from(messages.max(1)).ln() + 1.0;
+                Duration::try_from_secs_f64(mean.as_secs_f64() * harmonic).unwrap_or(Duration::MAX)
             }
         }
     }
 }
 
 impl Plan {
-    /// Messages of all repetitions together, server warm-ups not counted; of a search, as if it
-    /// ended in the middle.
+    /// Messages of all repetitions together, server warm-ups not counted; of a capacity search, as
+    /// if it ended in the middle.
     pub fn messages(&self) -> u64 {
-        self.over_repetitions(|point| point.workload.messages())
+        self.sum_over_repetitions(|point| point.workload.messages())
     }
 
     /// Payload bytes of all repetitions together.
     pub fn payload_bytes(&self) -> Bytes {
-        Bytes(self.over_repetitions(|point| {
+        Bytes(self.sum_over_repetitions(|point| {
             point.workload.messages().saturating_mul(point.workload.payload().0)
         }))
     }
 
-    /// Repetitions that the plan makes, or that its searches are expected to make.
+    /// Planned repetitions, or expected repetitions of capacity searches.
     pub fn expected_repetitions(&self) -> usize {
         let searches = self.searches();
         if searches.is_empty() {
             return self.schedule.len();
         }
-        searches.iter().map(|search| self.steps_of_search(search)).sum()
+        searches.iter().map(|search| self.expected_search_repetitions(search)).sum()
     }
 
-    /// Doublings from the fewest to the middle, bisection among the candidates of the last
-    /// doubling, and the proof of both ends.
-    fn steps_of_search(&self, search: &[usize]) -> usize {
-        let users = |place: usize| f64::from(self.points[search[place]].workload.users().max(1));
+    /// Expected repetitions of a search: doublings from the fewest users to the middle, bisection
+    /// among the candidates of the last doubling, and the proof of both ends.
+    fn expected_search_repetitions(&self, search: &[usize]) -> usize {
+        let users = |index: usize| f64::from(self.points[search[index]].workload.users().max(1));
         let middle = search.len() / 2;
         let doublings = (users(middle) / users(0)).log2().ceil() + 2.0;
         let within = (search.len() as f64 / doublings).max(1.0).log2().ceil();
-        (doublings + within) as usize + PROOFS
+        (doublings + within) as usize + PROOF_REPETITIONS
     }
 
-    /// The point in the middle of each search, and how often a repetition is expected to cost what
-    /// one of its costs.
-    fn middles(&self) -> Vec<(&Point, u32)> {
+    /// Middle point of each search with the expected repetitions, each assumed to cost as much as
+    /// one of the middle point.
+    fn middle_points(&self) -> Vec<(&Point, u32)> {
         let searches = self.searches();
         let middle = |search: &Vec<usize>| {
-            (&self.points[search[search.len() / 2]], self.steps_of_search(search) as u32)
+            (
+                &self.points[search[search.len() / 2]],
+                self.expected_search_repetitions(search) as u32,
+            )
         };
         searches.iter().map(middle).collect()
     }
 
-    fn over_repetitions(&self, value: impl Fn(&Point) -> u64) -> u64 {
+    fn sum_over_repetitions(&self, value: impl Fn(&Point) -> u64) -> u64 {
         if self.capacity.is_some() {
-            let middles = self.middles().into_iter();
+            let middles = self.middle_points().into_iter();
             return middles
                 .map(|(point, steps)| value(point).saturating_mul(steps.into()))
                 .fold(0, u64::saturating_add);
@@ -104,29 +124,33 @@ impl Plan {
             .saturating_mul(u64::from(self.repetitions))
     }
 
-    /// How long one repetition of `point` will take: the load, what comes before it, and an
-    /// allowance for the servers. The drain is not counted: it ends with the last arrival.
-    pub fn estimate_of(&self, point: &Point) -> Duration {
+    /// Estimated duration of one repetition of `point`: server warm-up, baseline, load, and the
+    /// overhead of the servers.
+    ///
+    /// The drain is not counted: it ends with the last arrival.
+    pub fn estimated_repetition_duration(&self, point: &Point) -> Duration {
         let allowance = match self.hub.kind {
-            HubKind::Docker => CONTAINERS_ALLOWANCE,
-            HubKind::Local | HubKind::External => PROCESSES_ALLOWANCE,
+            HubKind::Docker => CONTAINER_OVERHEAD,
+            HubKind::Local | HubKind::External => PROCESS_OVERHEAD,
         };
-        [self.server_warmup, self.baseline, point.workload.expected_load()]
+        [self.server_warmup, self.baseline, point.workload.expected_load_duration()]
             .into_iter()
             .fold(allowance, Duration::saturating_add)
     }
 
-    /// How long the run will take, images built or pulled not counted.
-    pub fn estimate(&self) -> Duration {
+    /// Estimated duration of the run, without building or pulling images.
+    pub fn estimated_duration(&self) -> Duration {
         if self.capacity.is_some() {
-            let middles = self.middles().into_iter();
+            let middles = self.middle_points().into_iter();
             return middles
-                .map(|(point, steps)| self.estimate_of(point).saturating_mul(steps))
+                .map(|(point, steps)| {
+                    self.estimated_repetition_duration(point).saturating_mul(steps)
+                })
                 .fold(Duration::ZERO, Duration::saturating_add);
         }
         self.points
             .iter()
-            .map(|point| self.estimate_of(point))
+            .map(|point| self.estimated_repetition_duration(point))
             .fold(Duration::ZERO, Duration::saturating_add)
             .saturating_mul(self.repetitions)
     }
@@ -134,4 +158,22 @@ impl Plan {
 
 fn saturating_seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_interval_grows_with_the_deviation_and_the_number_of_messages() {
+        let mean = Duration::from_secs(1);
+        assert_eq!(ArrivalDistribution::Constant { mean }.longest(1_000), mean);
+        let deviation = Duration::from_millis(250);
+        let normal = ArrivalDistribution::Normal { mean, deviation };
+        assert_eq!(normal.longest(1_000), Duration::from_secs(2));
+        let poisson = ArrivalDistribution::Poisson { mean };
+        assert_eq!(poisson.longest(1), mean);
+        let longest = poisson.longest(1_000).as_secs_f64();
+        assert!((7.9..8.0).contains(&longest), "{longest}");
+    }
 }

@@ -1,69 +1,70 @@
-//! Faults: what is done to a server in the middle of a load, on purpose and by plan.
+//! Planned faults, injected into a server during a load.
 
 use std::{fmt, time::Duration};
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{ByteRate, Bytes, Cpus, human_duration};
 
-/// One fault of a schedule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// One planned fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fault {
-    /// When it begins, from the start of the load (its warm-up included).
+    /// Begin of the fault, from the start of the load (warm-up included).
     #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub at: Duration,
-    /// How long it lasts; `None` until load and drain are over.
+    /// Duration of the fault; `None` until load and drain are over.
     #[serde(default, rename = "for", with = "crate::units::optional_seconds")]
-    #[schemars(with = "Option<f64>")]
-    pub lasts: Option<Duration>,
-    /// The role of the server that it strikes; `None` is the main one.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
+    pub duration: Option<Duration>,
+    /// Role of the affected server; `None` for the main server.
     #[serde(default)]
     pub server: Option<String>,
-    /// What is done.
+    /// Kind of the fault.
     #[serde(flatten)]
     pub kind: FaultKind,
 }
 
 impl Fault {
-    /// When it is over by plan, from the start of the load; `None` when it lasts to the end.
+    /// Planned end of the fault, from the start of the load; `None` if it lasts to the end.
     pub fn end(&self) -> Option<Duration> {
-        Some(self.at.saturating_add(self.lasts?))
+        Some(self.at.saturating_add(self.duration?))
     }
 }
 
-/// What is done to a server.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Kind of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// All its processes stand still; its connections stay open.
+    /// Freeze all processes of the server; its connections stay open.
     Pause,
-    /// It is killed at once (SIGKILL) and started again afterwards, with its data.
+    /// Kill the server at once (SIGKILL) and start it again afterwards, with its data.
     Kill,
-    /// It is stopped in order and started again afterwards, with its data.
+    /// Stop the server cleanly and start it again afterwards, with its data.
     Restart,
-    /// Its network is cut; packets in both directions vanish.
+    /// Cut the server's network; packets in both directions are dropped.
     Cut,
-    /// Writes that reach its disk are slowed.
+    /// Slow down writes that reach the server's disk.
     SlowDisk {
-        /// To this rate.
+        /// Rate of the writes.
         disk_write: ByteRate,
     },
-    /// It gets less of the hub.
+    /// Limit the server's CPU, memory or both.
     Limit {
-        /// Cores that it may use.
+        /// Cores that the server may use.
         #[serde(default)]
         cpus: Option<Cpus>,
-        /// Memory that it may use.
+        /// Memory that the server may use.
         #[serde(default)]
         memory: Option<Bytes>,
     },
 }
 
 impl FaultKind {
-    /// Its word in a profile.
-    pub const fn word(&self) -> &'static str {
+    /// Name in a profile.
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Pause => "pause",
             Self::Kill => "kill",
@@ -74,16 +75,16 @@ impl FaultKind {
         }
     }
 
-    /// Whether the server ends by it, so that it has to be started again.
-    pub const fn ends_the_server(&self) -> bool {
+    /// Whether the fault stops the server, so that it must be started again.
+    pub const fn stops_server(&self) -> bool {
         matches!(self, Self::Kill | Self::Restart)
     }
 }
 
-/// What it is with its figures, without its time: `limit to 0.5 cpus`.
+/// Formats the kind with its figures: `limit to 0.5 cpus`.
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())?;
+        f.write_str(self.name())?;
         match self {
             Self::SlowDisk { disk_write } => write!(f, " to {disk_write}"),
             Self::Limit { cpus, memory } => {
@@ -99,7 +100,7 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// In one line: `20 s · kill of the main server for 3 s`.
+/// Formats the fault in one line: `20 s · kill of the main server for 3 s`.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} · {} of ", human_duration(self.at), self.kind)?;
@@ -107,8 +108,8 @@ impl fmt::Display for Fault {
             Some(role) => f.write_str(role)?,
             None => f.write_str("the main server")?,
         }
-        match self.lasts {
-            Some(lasts) => write!(f, " for {}", human_duration(lasts)),
+        match self.duration {
+            Some(duration) => write!(f, " for {}", human_duration(duration)),
             None => f.write_str(" to the end"),
         }
     }

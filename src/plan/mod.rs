@@ -1,114 +1,124 @@
-//! A plan: a profile with every default resolved and every sweep unrolled. Pure.
+//! Plans: profiles with every default resolved and every sweep expanded. Pure.
 //!
-//! This module is the vocabulary; [`schedule()`] orders the repetitions, [`estimate`] foretells
-//! messages, bytes and duration, and [`Plan::outline`] says all of it in words.
+//! This module defines the types; [`schedule()`] orders the repetitions, [`estimate`] predicts
+//! messages, bytes and duration, and [`Plan::outline`] describes the plan as text.
 
 pub mod estimate;
 pub mod external;
 mod fault;
+mod hub;
 mod outline;
 mod schedule;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultKind};
-pub use schedule::schedule;
+pub use hub::{DEFAULT_HUB_TIMEOUT, HubRequest, HubTimeouts};
+pub use schedule::{RepetitionOrder, ScheduledRepetition, schedule};
 
-use crate::{
-    server::{HubKind, Limits},
-    units::{Bytes, Celsius, human_duration},
-};
+use crate::units::{Bytes, Celsius, human_duration};
 
-/// What a run will do, completely decided: two runs of equal plans offer the same load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Complete description of a run: two runs of equal plans offer the same load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plan {
     /// The profile's name.
     pub profile: String,
     /// Seed of every random choice: arrivals, payloads, the order of repetitions.
     pub seed: u64,
-    /// In which order the repetitions are executed.
-    pub order: Order,
-    /// How often each point is repeated.
+    /// Order in which the repetitions are executed.
+    pub order: RepetitionOrder,
+    /// Repetitions of each point.
     pub repetitions: u32,
-    /// How often a repetition that failed is tried again.
+    /// Retries of a failed repetition.
     #[serde(default)]
     pub retries: u32,
-    /// Time for which the servers idle, sampled, before the load.
+    /// Time for which the idle servers are sampled before the load.
     #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub baseline: Duration,
-    /// Length of the server's own warm-up load; zero is the study's way: a cold server.
+    /// Length of the server warm-up load; zero measures a cold server, as the study did.
     #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub server_warmup: Duration,
-    /// How cool the hub must be before each repetition; `null` waits for nothing.
+    /// Wait for the hub to cool down before each repetition; `null` for no wait.
     #[serde(default)]
     pub cooldown: Option<Cooldown>,
     /// Where the servers run.
     pub hub: HubRequest,
-    /// The combinations of swept values.
+    /// Combinations of swept values.
     pub points: Vec<Point>,
-    /// Every repetition of every point, in the order of execution. Empty when there is a
-    /// [`Self::capacity`] to be searched for: each step then depends on the outcome of those before.
-    pub schedule: Vec<Step>,
-    /// What is searched for among the points, where the points are not measured one as well as the
-    /// other: the candidates of a search are the points that differ in users alone.
+    /// Every repetition of every point, in the order of execution; empty for a capacity search,
+    /// where each repetition depends on the outcomes of the previous ones.
+    pub schedule: Vec<ScheduledRepetition>,
+    /// Goal of the capacity searches, if the run consists of such; the candidates of a search are
+    /// the points that differ in users alone.
     #[serde(default)]
-    pub capacity: Option<CapacityQuestion>,
-    /// Whether each backend's footprint card is measured after the repetitions.
+    pub capacity: Option<CapacityGoal>,
+    /// Whether the footprint of each backend is measured after the repetitions.
     #[serde(default)]
     pub footprint: bool,
-    /// Settings of each backend by its name: validated against the backend's own description.
+    /// Settings of each backend by name, validated against the backend's description.
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Limits on results whose crossing is reported and changes the exit status.
     pub thresholds: Vec<Threshold>,
-    /// What is done to servers in the middle of every load, in the order of their time.
+    /// Faults to inject during every load, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
 }
 
 /// The wait before each repetition until the hub has cooled down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cooldown {
     /// The hub's temperature at which the wait ends.
     pub below: Celsius,
     /// Longest wait.
     #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub limit: Duration,
 }
 
 impl Plan {
-    /// Changes how often each point is repeated; the schedule follows, seed and order stay.
-    pub fn repeat(&mut self, repetitions: u32) {
+    /// Sets the repetitions of each point and rebuilds the schedule with the same seed and order.
+    pub fn set_repetitions(&mut self, repetitions: u32) {
         self.repetitions = repetitions;
         self.schedule = schedule(self.points.len(), repetitions, self.order, self.seed);
     }
 }
 
 /// One combination of swept values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Point {
     /// The system under test.
     pub backend: BackendChoice,
-    /// What the users do.
+    /// Workload of the users.
     pub workload: Workload,
-    /// What the server promises when it acknowledges.
+    /// Durability of an acknowledged message.
     pub durability: Durability,
 }
 
 /// A backend and its version, written `kafka:2.8.0` or `kafka`.
-#[derive(
-    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BackendChoice {
     /// The name in the registry of backends.
     pub name: String,
     /// The server's version; `None` leaves it to the hub (a named image, a program on `PATH`).
     pub version: Option<String>,
+}
+
+impl BackendChoice {
+    /// Returns the backend as it is written in a profile: `kafka:2.8.0` or `kafka`.
+    pub fn profile_value(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}:{version}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 impl std::fmt::Display for BackendChoice {
@@ -118,65 +128,19 @@ impl std::fmt::Display for BackendChoice {
     }
 }
 
-/// Where the servers shall run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct HubRequest {
-    /// The kind of hub.
-    pub kind: HubKind,
-    /// The engine's address (`unix:///var/run/docker.sock`, `ssh://pi`); `None` takes what Docker's
-    /// own tools would take.
-    pub engine: Option<String>,
-    /// Name or address at which this machine reaches the ports of servers on another machine;
-    /// `None` takes the engine's.
-    #[serde(default)]
-    pub address: Option<String>,
-    /// The box for which the hub stands in, by name; its limits are among [`HubRequest::limits`].
-    #[serde(default)]
-    pub like: Option<String>,
-    /// Folder with `ca.pem`, `cert.pem` and `key.pem` for an engine over TLS; `None` takes what
-    /// Docker's own tools would take.
-    #[serde(default)]
-    pub certificates: Option<String>,
-    /// Resource limits of each server.
-    pub limits: Limits,
-}
-
-impl HubRequest {
-    /// The Docker engine at `engine`, or the usual one, without limits.
-    pub fn docker(engine: Option<String>) -> Self {
-        Self {
-            kind: HubKind::Docker,
-            engine,
-            address: None,
-            certificates: None,
-            like: None,
-            limits: Limits::default(),
-        }
-    }
-
-    /// Servers that run already.
-    pub fn external() -> Self {
-        Self { kind: HubKind::External, ..Self::docker(None) }
-    }
-
-    /// This machine's own processes.
-    pub fn local() -> Self {
-        Self { kind: HubKind::Local, ..Self::docker(None) }
-    }
-}
-
-/// What the users do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Workload of the users.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Workload {
-    /// Open loop: every user sends messages at times that the plan decides.
+    /// Open loop: every user sends messages at planned times.
     Latency(LatencyWorkload),
-    /// A volume of data, as fast as it goes.
+    /// A volume of data, sent as fast as possible.
     Throughput(ThroughputWorkload),
 }
 
 impl Workload {
-    /// Users, each with a connection of its own.
+    /// Number of users; each has a separate connection.
     pub const fn users(&self) -> u32 {
         match self {
             Self::Latency(w) => w.users,
@@ -192,7 +156,7 @@ impl Workload {
         }
     }
 
-    /// Where the payload's bytes come from.
+    /// Source of the payload's bytes.
     pub const fn payload_source(&self) -> PayloadSource {
         match self {
             Self::Latency(w) => w.payload_source,
@@ -200,7 +164,7 @@ impl Workload {
         }
     }
 
-    /// Messages of one repetition, of all users together.
+    /// Messages of one repetition, all users together.
     pub const fn messages(&self) -> u64 {
         match self {
             Self::Latency(w) => w.users as u64 * w.messages as u64,
@@ -208,7 +172,7 @@ impl Workload {
         }
     }
 
-    /// How long after the last send messages may still arrive.
+    /// Longest wait after the last send for messages in transit.
     pub const fn drain(&self) -> Duration {
         match self {
             Self::Latency(w) => w.drain,
@@ -218,60 +182,62 @@ impl Workload {
 }
 
 /// The latency workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LatencyWorkload {
-    /// Users.
+    /// Number of users.
     pub users: u32,
     /// Payload of one message.
     pub payload: Bytes,
-    /// Where its bytes come from.
+    /// Source of the payload's bytes.
     pub payload_source: PayloadSource,
     /// Messages that each user sends.
     pub messages: u32,
-    /// Time between two messages of one user.
-    pub arrival: Arrival,
-    /// The load's first seconds, whose messages are sent and accounted for, but not measured.
+    /// Distribution of the time between two messages of one user.
+    pub arrival: ArrivalDistribution,
+    /// First part of the load, whose messages are sent and accounted for, but not measured.
     #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub warmup: Duration,
-    /// Longest wait for messages still on their way after the last send.
+    /// Longest wait after the last send for messages in transit.
     #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub drain: Duration,
 }
 
 /// Distribution of the time between two messages of one user.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "distribution", rename_all = "lowercase")]
-pub enum Arrival {
+pub enum ArrivalDistribution {
     /// Normal, cut off at zero.
     Normal {
         /// Mean.
         #[serde(with = "crate::units::seconds")]
-        #[schemars(with = "f64")]
+        #[cfg_attr(test, schemars(with = "f64"))]
         mean: Duration,
         /// Standard deviation.
         #[serde(with = "crate::units::seconds")]
-        #[schemars(with = "f64")]
+        #[cfg_attr(test, schemars(with = "f64"))]
         deviation: Duration,
     },
-    /// Always the same.
+    /// Constant intervals.
     Constant {
         /// The interval.
         #[serde(with = "crate::units::seconds")]
-        #[schemars(with = "f64")]
+        #[cfg_attr(test, schemars(with = "f64"))]
         mean: Duration,
     },
-    /// Exponential: users that know nothing of each other.
+    /// Exponential: users are independent of each other.
     Poisson {
         /// Mean.
         #[serde(with = "crate::units::seconds")]
-        #[schemars(with = "f64")]
+        #[cfg_attr(test, schemars(with = "f64"))]
         mean: Duration,
     },
 }
 
-impl Arrival {
+impl ArrivalDistribution {
     /// Mean time between two messages of one user.
     pub const fn mean(&self) -> Duration {
         match *self {
@@ -280,32 +246,34 @@ impl Arrival {
     }
 }
 
-/// Where a payload's bytes come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Source of a payload's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PayloadSource {
     /// A function of seed and stamp: incompressible, and every byte is verified on arrival.
     Seeded,
-    /// The kernel's urandom device, as the study: bytes cannot be verified, only counted.
+    /// The kernel's urandom device, as in the study: bytes cannot be verified, only counted.
     Urandom,
 }
 
 /// The throughput workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ThroughputWorkload {
     /// Producers that share the volume.
     pub users: u32,
     /// Payload of one message.
     pub payload: Bytes,
-    /// Where its bytes come from.
+    /// Source of the payload's bytes.
     pub payload_source: PayloadSource,
     /// Payload bytes of the whole repetition; rounded up to whole messages.
     pub volume: Bytes,
-    /// Who works while it is measured.
+    /// Sides that run while throughput is measured.
     pub scenario: Scenario,
-    /// Longest wait for messages still on their way after the last send.
+    /// Longest wait after the last send for messages in transit.
     #[serde(with = "crate::units::seconds")]
-    #[schemars(with = "f64")]
+    #[cfg_attr(test, schemars(with = "f64"))]
     pub drain: Duration,
 }
 
@@ -318,23 +286,26 @@ impl ThroughputWorkload {
     }
 }
 
-/// Who works while throughput is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// Sides that run while throughput is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Scenario {
     /// Producers alone.
     Producer,
-    /// The consumer alone, reading what was loaded before and is not counted.
+    /// The consumer alone, reading messages that were sent before the measurement.
     Consumer,
     /// Both at once, measured by the consumer.
+    #[default]
     Both,
 }
 
-/// What the server promises when it acknowledges a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// Guarantee of a server that acknowledges a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Durability {
-    /// Each system's own defaults, as in the study.
+    /// The defaults of each system, as in the study.
     Default,
     /// The message is in the server's memory.
     Memory,
@@ -342,47 +313,29 @@ pub enum Durability {
     Disk,
 }
 
-/// In which order the repetitions of a run are executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// Every round holds each point once, in random order by the seed, so that heat and drift
-    /// spread over all points.
-    Interleaved,
-    /// All repetitions of a point, then the next point, as the study.
-    Blocked,
-}
-
-/// One repetition to execute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Step {
-    /// Index into [`Plan::points`].
-    pub point: usize,
-    /// Number of the repetition of that point, from 0.
-    pub repetition: u32,
-}
-
-/// The largest number of users at which every objective holds: that is asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CapacityQuestion {
-    /// What must hold in a repetition.
+/// Goal of a capacity search: the largest number of users at which every objective holds. It always limits
+/// [`UNDELIVERED`] messages, except in records of older versions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CapacityGoal {
+    /// Objectives that must hold in a repetition.
     pub objectives: Vec<Threshold>,
 }
 
 /// A limit on one result of every repetition, for example `delivery.p99 <= 20 ms`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Threshold {
-    /// What is limited: `lag|ack|delivery|response` `.` `mean|p50|p90|p99|p999|max`, `lost`,
-    /// or `throttled`.
+    /// Limited metric: a figure of a duration (`delivery.p99`), `lost`, `undelivered`, or `throttled`.
     pub metric: String,
-    /// The largest value that is well: microseconds, or a count for `lost`.
+    /// Largest acceptable value: microseconds, or a number of messages for `lost` and `undelivered`.
     pub at_most: f64,
 }
 
 impl std::fmt::Display for Threshold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.metric == LOST {
-            write!(f, "{LOST} ≤ {}", self.at_most)
+        if counts_messages(&self.metric) {
+            write!(f, "{} ≤ {}", self.metric, self.at_most)
         } else {
             let limit = Duration::try_from_secs_f64(self.at_most / 1e6).unwrap_or(Duration::MAX);
             write!(f, "{} ≤ {}", self.metric, human_duration(limit))
@@ -390,9 +343,21 @@ impl std::fmt::Display for Threshold {
     }
 }
 
+impl CapacityGoal {
+    /// Creates the goal of `objectives`. If they do not limit [`UNDELIVERED`] messages, the limit is that of
+    /// [`LOST`] messages, or else 0: a number of users is not carried while their messages are refused.
+    pub fn new(mut objectives: Vec<Threshold>) -> Self {
+        let limit = |metric: &str| objectives.iter().find(|objective| objective.metric == metric);
+        let implied = limit(LOST).map_or(0.0, |lost| lost.at_most);
+        if limit(UNDELIVERED).is_none() {
+            objectives.push(Threshold { metric: UNDELIVERED.into(), at_most: implied });
+        }
+        Self { objectives }
+    }
+}
+
 impl Plan {
-    /// The points of each search, in rising order of users; none without a
-    /// [`Self::capacity`].
+    /// Points of each capacity search, in rising order of users; empty without [`Self::capacity`].
     pub fn searches(&self) -> Vec<Vec<usize>> {
         let mut searches: Vec<Vec<usize>> = Vec::new();
         if self.capacity.is_none() {
@@ -416,11 +381,19 @@ impl Plan {
     }
 }
 
-/// The [`Threshold::metric`] that is a count of messages.
+/// The [`Threshold::metric`] that counts lost messages alone: sent, neither delivered nor refused.
 pub const LOST: &str = "lost";
 
-/// The [`Threshold::metric`] that is the time for which a limit on CPU held a server back, over all
-/// its threads, or the hub's firmware had lowered its clock: the longest of them.
+/// The [`Threshold::metric`] that counts undelivered messages: lost, failed, or never sent.
+pub const UNDELIVERED: &str = "undelivered";
+
+/// Whether a limit on `metric` is a number of messages, not a time.
+pub fn counts_messages(metric: &str) -> bool {
+    metric == LOST || metric == UNDELIVERED
+}
+
+/// The [`Threshold::metric`] of throttling: the longest of the times for which a CPU limit held a
+/// server back, over all its threads, or the hub's firmware had lowered its clock.
 pub const THROTTLED: &str = "throttled";
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! A plan in words, for a terminal: what will happen, before anything starts.
+//! Description of a plan as text, shown before anything starts.
 
 use std::fmt;
 
 use super::{
-    Arrival, Durability, LatencyWorkload, Order, PayloadSource, Plan, Point, Scenario,
-    ThroughputWorkload, Workload, external,
+    ArrivalDistribution, Durability, LatencyWorkload, PayloadSource, Plan, Point, RepetitionOrder,
+    Scenario, ThroughputWorkload, Workload, external,
 };
 use crate::{
+    format::count_noun,
     server::HubKind,
-    units::{grouped, human_duration},
+    units::{group_thousands, human_duration},
 };
 
 impl Plan {
-    /// How warm the servers are when they are measured: `cold server, as the study` or
-    /// `server warm-up 30 s`.
-    pub fn warmth(&self) -> String {
+    /// Warm-up of the servers: `cold server, as the study` or `server warm-up 30 s`.
+    pub fn warmup_summary(&self) -> String {
         if self.server_warmup.is_zero() {
             "cold server, as the study".into()
         } else {
@@ -22,47 +22,47 @@ impl Plan {
         }
     }
 
-    /// The size of the run in one line: points, repetitions, messages, bytes, duration.
-    pub fn size(&self) -> String {
+    /// Size of the run in one line: points, repetitions, messages, bytes, duration.
+    pub fn size_summary(&self) -> String {
         if self.capacity.is_some() {
             return format!(
                 "{} · about {} · about {}",
-                counted(self.searches().len() as u64, "search for a capacity"),
-                counted(self.expected_repetitions() as u64, "repetition"),
-                human_duration(self.estimate()),
+                count_noun(self.searches().len() as u64, "search for a capacity"),
+                count_noun(self.expected_repetitions() as u64, "repetition"),
+                human_duration(self.estimated_duration()),
             );
         }
         format!(
-            "{} × {} = {} · {} messages · {} of payload · about {}",
-            counted(self.points.len() as u64, "point"),
+            "{} × {} = {} · {} · {} of payload · about {}",
+            count_noun(self.points.len() as u64, "point"),
             self.repetitions,
-            counted(self.schedule.len() as u64, "repetition"),
-            grouped(self.messages()),
+            count_noun(self.schedule.len() as u64, "repetition"),
+            count_noun(self.messages(), "message"),
             self.payload_bytes(),
-            human_duration(self.estimate()),
+            human_duration(self.estimated_duration()),
         )
     }
 
-    /// What the servers promise and how they are treated, in one line.
-    pub fn conditions(&self) -> String {
+    /// Conditions of the run in one line: durability, warm-up, baseline, order, cool-down.
+    pub fn conditions_summary(&self) -> String {
         let order = match self.order {
-            Order::Interleaved => format!("interleaved by seed {}", self.seed),
-            Order::Blocked => format!("blocked, seed {}", self.seed),
+            RepetitionOrder::Interleaved => format!("interleaved by seed {}", self.seed),
+            RepetitionOrder::Blocked => format!("blocked, seed {}", self.seed),
         };
-        let cooldown = self.cooldown.map_or_else(String::new, |asked| {
-            let limit = human_duration(asked.limit);
-            format!(" · cooled below {} within {limit}", asked.below)
+        let cooldown = self.cooldown.map_or_else(String::new, |cooldown| {
+            let limit = human_duration(cooldown.limit);
+            format!(" · cooled below {} within {limit}", cooldown.below)
         });
         format!(
             "durability {} · {} · idle baseline {} · {order}{cooldown}",
             self.durabilities().join(" and "),
-            self.warmth(),
+            self.warmup_summary(),
             human_duration(self.baseline),
         )
     }
 
-    /// Where the servers run and what they may use, in one line.
-    pub fn place(&self) -> String {
+    /// Hub and limits in one line.
+    pub fn hub_summary(&self) -> String {
         let mut parts = vec![match (self.hub.kind, &self.hub.engine) {
             (HubKind::Docker, Some(engine)) => format!("docker at {engine}"),
             (HubKind::Docker, None) => "docker".into(),
@@ -79,7 +79,7 @@ impl Plan {
         parts.join(" · ")
     }
 
-    /// Servers that run already, by their backends and addresses.
+    /// External servers by backend and address.
     fn external_servers(&self) -> String {
         let named = self.settings.iter().map(|(backend, table)| {
             let address = table.get(external::ADDRESS).and_then(|address| address.as_str());
@@ -88,13 +88,13 @@ impl Plan {
         named.collect::<Vec<_>>().join("; ")
     }
 
-    /// The plan in lines, the most important first, then one for each point.
+    /// The plan as lines: the most important first, then one for each point.
     pub fn outline(&self) -> Vec<String> {
         let mut lines = vec![
             format!("profile     {}", self.profile),
-            format!("hub         {}", self.place()),
-            format!("run         {}", self.size()),
-            format!("conditions  {}", self.conditions()),
+            format!("hub         {}", self.hub_summary()),
+            format!("run         {}", self.size_summary()),
+            format!("conditions  {}", self.conditions_summary()),
         ];
         lines.extend(self.thresholds.iter().map(|threshold| format!("threshold   {threshold}")));
         lines.extend(self.faults.iter().map(|fault| format!("fault       {fault}")));
@@ -104,7 +104,7 @@ impl Plan {
             return lines;
         }
         lines.extend(self.points.iter().map(|point| {
-            let durability = if several { point.durability.word() } else { "" };
+            let durability = if several { point.durability.name() } else { "" };
             format!(
                 "point       {point}{}{durability}",
                 if several { " · durability " } else { "" }
@@ -113,23 +113,23 @@ impl Plan {
         lines
     }
 
-    /// What is searched for, and among which numbers of users.
+    /// Lines of the capacity searches: objectives, candidates, load.
     fn search_lines(&self, several: bool) -> Vec<String> {
-        let objectives = self.capacity.iter().flat_map(|asked| &asked.objectives);
+        let objectives = self.capacity.iter().flat_map(|goal| &goal.objectives);
         let mut lines: Vec<String> =
             objectives.map(|objective| format!("objective   {objective}")).collect();
         for search in self.searches() {
             let point = &self.points[search[0]];
             let users = |at: Option<&usize>| {
-                grouped(at.map_or(0, |&at| self.points[at].workload.users().into()))
+                at.map_or(0, |&at| u64::from(self.points[at].workload.users()))
             };
-            let durability = if several { point.durability.word() } else { "" };
+            let durability = if several { point.durability.name() } else { "" };
             let line = format!(
-                "search      {} · {} to {} users, {} candidates · {}{}{durability}",
+                "search      {} · {} to {}, {} · {}{}{durability}",
                 point.backend,
-                users(search.first()),
-                users(search.last()),
-                grouped(search.len() as u64),
+                group_thousands(users(search.first())),
+                count_noun(users(search.last()), "user"),
+                count_noun(search.len() as u64, "candidate"),
                 point.workload.payload(),
                 if several { " · durability " } else { "" },
             );
@@ -140,20 +140,20 @@ impl Plan {
             Workload::Throughput(_) => None,
         });
         lines.extend(load.map(|load| {
-            let each = counted(load.messages.into(), "message");
+            let each = count_noun(load.messages.into(), "message");
             format!("load        {each} each, {}", load.arrival)
         }));
         lines
     }
 
     fn durabilities(&self) -> Vec<&'static str> {
-        let mut words = Vec::new();
-        for word in self.points.iter().map(|point| point.durability.word()) {
-            if !words.contains(&word) {
-                words.push(word);
+        let mut names = Vec::new();
+        for name in self.points.iter().map(|point| point.durability.name()) {
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
-        words
+        names
     }
 }
 
@@ -183,10 +183,10 @@ impl fmt::Display for LatencyWorkload {
         write!(
             f,
             "latency · {} · {}{} · {} each, {}",
-            counted(self.users.into(), "user"),
+            count_noun(self.users.into(), "user"),
             self.payload,
-            of_urandom(self.payload_source),
-            counted(self.messages.into(), "message"),
+            urandom_suffix(self.payload_source),
+            count_noun(self.messages.into(), "message"),
             self.arrival,
         )?;
         if !self.warmup.is_zero() {
@@ -201,31 +201,61 @@ impl fmt::Display for ThroughputWorkload {
         write!(
             f,
             "throughput, {} · {} in messages of {}{} · {}",
-            self.scenario.word(),
+            self.scenario.name(),
             self.volume,
             self.payload,
-            of_urandom(self.payload_source),
-            counted(self.users.into(), "user"),
+            urandom_suffix(self.payload_source),
+            count_noun(self.users.into(), "user"),
         )
     }
 }
 
-impl fmt::Display for Arrival {
+impl fmt::Display for ArrivalDistribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mean = human_duration(self.mean());
         match self {
             Self::Normal { deviation, .. } => {
-                write!(f, "normal {mean} ± {}", human_duration(*deviation))
+                write!(f, "{} {mean} ± {}", self.name(), human_duration(*deviation))
             }
-            Self::Constant { .. } => write!(f, "constant {mean}"),
-            Self::Poisson { .. } => write!(f, "poisson {mean}"),
+            Self::Constant { .. } | Self::Poisson { .. } => write!(f, "{} {mean}", self.name()),
+        }
+    }
+}
+
+impl ArrivalDistribution {
+    /// Name in profiles.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Normal { .. } => "normal",
+            Self::Constant { .. } => "constant",
+            Self::Poisson { .. } => "poisson",
+        }
+    }
+}
+
+impl PayloadSource {
+    /// Name in profiles.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seeded => "seeded",
+            Self::Urandom => "urandom",
+        }
+    }
+}
+
+impl RepetitionOrder {
+    /// Name in profiles.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interleaved => "interleaved",
+            Self::Blocked => "blocked",
         }
     }
 }
 
 impl Durability {
-    /// Its word in profiles.
-    pub const fn word(self) -> &'static str {
+    /// Name in profiles.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Memory => "memory",
@@ -235,8 +265,8 @@ impl Durability {
 }
 
 impl Scenario {
-    /// Its word in profiles.
-    pub const fn word(self) -> &'static str {
+    /// Name in profiles.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Producer => "producer",
             Self::Consumer => "consumer",
@@ -245,21 +275,9 @@ impl Scenario {
     }
 }
 
-fn of_urandom(source: PayloadSource) -> &'static str {
+fn urandom_suffix(source: PayloadSource) -> &'static str {
     match source {
         PayloadSource::Seeded => "",
         PayloadSource::Urandom => " of urandom",
     }
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    let (first, rest) = noun
-        .split_once(' ')
-        .map_or((noun, String::new()), |(first, rest)| (first, format!(" {rest}")));
-    let plural = match (count, first.ends_with("ch")) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
-    };
-    format!("{} {first}{plural}{rest}", grouped(count))
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::server::HubKind;
 
 fn plan(workload: Workload, kind: HubKind) -> Plan {
     let backend = BackendChoice { name: "stream".into(), version: Some("2.8.0".into()) };
@@ -6,14 +7,14 @@ fn plan(workload: Workload, kind: HubKind) -> Plan {
     Plan {
         profile: "trial".into(),
         seed: 42,
-        order: Order::Interleaved,
+        order: RepetitionOrder::Interleaved,
         repetitions: 3,
         retries: 1,
         baseline: Duration::from_secs(5),
         server_warmup: Duration::ZERO,
         cooldown: None,
         hub: HubRequest { kind, ..HubRequest::local() },
-        schedule: schedule(points.len(), 3, Order::Interleaved, 42),
+        schedule: schedule(points.len(), 3, RepetitionOrder::Interleaved, 42),
         capacity: None,
         footprint: false,
         points,
@@ -32,7 +33,7 @@ fn latency() -> Workload {
         payload: Bytes(100),
         payload_source: PayloadSource::Seeded,
         messages: 60,
-        arrival: Arrival::Normal {
+        arrival: ArrivalDistribution::Normal {
             mean: Duration::from_secs(1),
             deviation: Duration::from_millis(250),
         },
@@ -55,8 +56,11 @@ fn throughput(scenario: Scenario) -> Workload {
 #[test]
 fn a_latency_run_is_estimated_from_its_load_baseline_and_allowance() {
     let plan = plan(latency(), HubKind::Docker);
-    assert_eq!(plan.points[0].workload.nominal_load(), Some(Duration::from_mins(1)));
-    assert_eq!(plan.estimate(), 3 * (Duration::from_secs(60 + 5) + estimate::CONTAINERS_ALLOWANCE));
+    assert_eq!(plan.points[0].workload.nominal_load_duration(), Some(Duration::from_mins(1)));
+    assert_eq!(
+        plan.estimated_duration(),
+        3 * (Duration::from_secs(60 + 5) + estimate::CONTAINER_OVERHEAD)
+    );
     assert_eq!((plan.messages(), plan.payload_bytes()), (180_000, Bytes(18_000_000)));
 }
 
@@ -64,9 +68,9 @@ fn a_latency_run_is_estimated_from_its_load_baseline_and_allowance() {
 fn a_consumer_scenario_is_given_time_to_load_what_it_reads() {
     let load = |scenario| {
         let plan = plan(throughput(scenario), HubKind::Local);
-        plan.estimate_of(&plan.points[0])
+        plan.estimated_repetition_duration(&plan.points[0])
     };
-    let around = estimate::PROCESSES_ALLOWANCE + Duration::from_secs(5);
+    let around = estimate::PROCESS_OVERHEAD + Duration::from_secs(5);
     assert_eq!(load(Scenario::Both), around + Duration::from_secs(5));
     assert_eq!(load(Scenario::Consumer), around + Duration::from_secs(10));
 }
@@ -75,14 +79,14 @@ fn a_consumer_scenario_is_given_time_to_load_what_it_reads() {
 fn absurd_sizes_saturate() {
     let Workload::Latency(mut workload) = latency() else { return };
     (workload.users, workload.messages, workload.payload) = (u32::MAX, u32::MAX, Bytes(u64::MAX));
-    workload.arrival = Arrival::Constant { mean: Duration::MAX };
+    workload.arrival = ArrivalDistribution::Constant { mean: Duration::MAX };
     let plan = plan(Workload::Latency(workload), HubKind::Docker);
-    assert_eq!(plan.estimate(), Duration::MAX);
+    assert_eq!(plan.estimated_duration(), Duration::MAX);
     assert_eq!((plan.messages(), plan.payload_bytes()), (u64::MAX, Bytes(u64::MAX)));
 }
 
 #[test]
-fn a_plan_says_what_will_happen() {
+fn the_outline_describes_the_run() {
     insta::assert_snapshot!(plan(latency(), HubKind::Docker), @r"
     profile     trial
     hub         docker
@@ -113,18 +117,18 @@ fn a_plan_survives_json() {
 }
 
 #[test]
-fn a_plan_says_what_will_go_wrong_in_it() {
+fn the_outline_lists_planned_faults() {
     let mut plan = plan(latency(), HubKind::Docker);
     plan.faults = vec![
         Fault {
             at: Duration::from_secs(20),
-            lasts: Some(Duration::from_secs(3)),
+            duration: Some(Duration::from_secs(3)),
             server: None,
             kind: FaultKind::Kill,
         },
         Fault {
             at: Duration::from_secs(30),
-            lasts: None,
+            duration: None,
             server: Some("zookeeper".into()),
             kind: FaultKind::Limit {
                 cpus: Some(crate::units::Cpus(0.5)),

@@ -1,60 +1,59 @@
-//! Changes in a profile's text: everything that is not changed stays as its author wrote it,
-//! comments included.
+//! Edits of a profile's text that leave everything else as written, comments included.
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::{Override, Profile, keys::KEYS, set};
+use super::{Override, Profile, keys::KEYS, overrides};
 
-/// The text with other values for some keys, and with another name where one is given.
+/// Returns the text with the changes and, if given, another name.
 ///
-/// `made` is the profile that the changes make of the text. What its kind of workload has no more
-/// stays in the text as a comment: it could be wanted again, and as a value it would be wrong.
+/// `result` is the profile that results from the changes. Keys that its kind of workload does not
+/// have become comments: they may be needed again, and as values they would be invalid.
 ///
 /// # Errors
-/// When the text is no TOML.
-pub fn edited(
+/// When the text is not TOML.
+pub fn edit_text(
     text: &str,
     name: Option<&str>,
     changes: &[Override],
-    made: Option<&Profile>,
+    result: Option<&Profile>,
 ) -> Result<String, String> {
     let mut document: DocumentMut =
-        text.parse().map_err(|error| format!("the profile's text is no TOML: {error}"))?;
+        text.parse().map_err(|error| format!("the profile's text is not TOML: {error}"))?;
     let root: &mut dyn TableLike = document.as_table_mut();
     if let Some(name) = name {
-        put(root, &["name".to_owned()], Value::from(name));
+        set_value(root, &["name".to_owned()], Value::from(name));
     }
     for change in changes {
-        let Some((key, value)) = set::split(change.text()) else { continue };
+        let Some((key, value)) = overrides::split_assignment(change.text()) else { continue };
         let value = value.trim();
         let value = value.parse::<Value>().unwrap_or_else(|_| Value::from(value));
-        put(root, &set::path(key).unwrap_or_default(), value);
+        set_value(root, &overrides::parse_key_path(key).unwrap_or_default(), value);
     }
-    if let Some(made) = made {
-        let of_a_kind = KEYS.iter().filter(|key| !key.only.is_empty());
-        for key in of_a_kind.filter(|key| made.text(key.path).is_none()) {
+    if let Some(result) = result {
+        let restricted = KEYS.iter().filter(|key| !key.workload_kinds.is_empty());
+        for key in restricted.filter(|key| result.value_text(key.path).is_none()) {
             let path: Vec<&str> = key.path.split('.').collect();
-            retire(document.as_table_mut(), &path);
+            comment_out_path(document.as_table_mut(), &path);
         }
     }
     Ok(document.to_string())
 }
 
-/// Makes a comment of the value at a place, where there is one. A table that has nothing left goes
-/// with its last value.
-fn retire(table: &mut Table, path: &[&str]) {
+/// Turns the value at a path into a comment, if it exists; an inline table without further values
+/// becomes a comment as a whole.
+fn comment_out_path(table: &mut Table, path: &[&str]) {
     match *path {
         [key] => comment_out(table, key),
         [key, ref rest @ ..] => {
             if let Some(inner) = table.get_mut(key).and_then(Item::as_table_mut) {
-                return retire(inner, rest);
+                return comment_out_path(inner, rest);
             }
             let Some(inner) = table.get_mut(key).and_then(Item::as_inline_table_mut) else {
                 return;
             };
             let [name] = *rest else { return };
             if inner.len() > 1 {
-                // One line holds them all: a comment in it would hide those that stay.
+                // All entries share one line: a comment in it would hide the others.
                 inner.remove(name);
             } else if inner.contains_key(name) {
                 comment_out(table, key);
@@ -64,25 +63,25 @@ fn retire(table: &mut Table, path: &[&str]) {
     }
 }
 
-/// Takes a key out of a table and leaves its line, with what stood before it, as a comment.
+/// Removes a key from a table and leaves its line, with the text before it, as a comment.
 fn comment_out(table: &mut Table, key: &str) {
-    let place = table.iter().position(|(name, _)| name == key);
-    let (Some(place), Some((name, item))) = (place, table.remove_entry(key)) else { return };
+    let index = table.iter().position(|(name, _)| name == key);
+    let (Some(index), Some((name, item))) = (index, table.remove_entry(key)) else { return };
     let before = name.leaf_decor().prefix().and_then(|text| text.as_str()).unwrap_or_default();
     let line = format!("{} ={item}", name.get()).replace('\n', "\n# ");
     let comment = format!("{before}# {line}");
-    // `remove_entry` keeps the others' order, so that the next one has this one's place now.
+    // `remove_entry` keeps the order of the others, so the next entry now has this index.
     let names: Vec<String> = table.iter().map(|(name, _)| name.to_owned()).collect();
-    if let Some(next) = names.get(place)
+    if let Some(next) = names.get(index)
         && table.get(next).is_some_and(|item| !item.is_table())
         && let Some(mut next) = table.key_mut(next)
     {
         let after = next.leaf_decor().prefix().and_then(|text| text.as_str()).unwrap_or_default();
         let both = format!("{comment}\n{after}");
         next.leaf_decor_mut().set_prefix(both);
-    } else if let Some(value) = place
+    } else if let Some(value) = index
         .checked_sub(1)
-        .and_then(|place| names.get(place))
+        .and_then(|index| names.get(index))
         .and_then(|name| table.get_mut(name))
         .and_then(Item::as_value_mut)
     {
@@ -92,18 +91,18 @@ fn comment_out(table: &mut Table, key: &str) {
     }
 }
 
-/// Puts a value at a place; tables on the way are made where there are none.
-fn put(table: &mut dyn TableLike, path: &[String], value: Value) {
+/// Sets the value at a path and creates missing tables on the path.
+fn set_value(table: &mut dyn TableLike, path: &[String], value: Value) {
     let [key, rest @ ..] = path else { return };
     if rest.is_empty() {
-        if let Some(wanted) = value.as_inline_table()
-            && let Some(there) = table.get_mut(key).and_then(Item::as_table_like_mut)
+        if let Some(entries) = value.as_inline_table()
+            && let Some(existing) = table.get_mut(key).and_then(Item::as_table_like_mut)
         {
-            return refill(there, wanted);
+            return replace_entries(existing, entries);
         }
         let mut value = value;
         if let Some(old) = table.get(key).and_then(Item::as_value) {
-            // What stands around it: spaces, and the comment at the line's end.
+            // The text around the value: spaces, and the comment at the line's end.
             *value.decor_mut() = old.decor().clone();
         }
         match table.get_mut(key) {
@@ -118,20 +117,20 @@ fn put(table: &mut dyn TableLike, path: &[String], value: Value) {
         table.insert(key, Item::Table(Table::new()));
     }
     if let Some(inner) = table.get_mut(key).and_then(Item::as_table_like_mut) {
-        put(inner, rest, value);
+        set_value(inner, rest, value);
     }
 }
 
-/// Gives a table other entries; those that stay keep what stands around them.
-fn refill(table: &mut dyn TableLike, wanted: &InlineTable) {
-    let there: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
-    for key in there.iter().filter(|key| !wanted.contains_key(key)) {
+/// Replaces the entries of a table; entries that remain keep the text around them.
+fn replace_entries(table: &mut dyn TableLike, entries: &InlineTable) {
+    let existing: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
+    for key in existing.iter().filter(|key| !entries.contains_key(key)) {
         table.remove(key);
     }
-    for (key, value) in wanted {
+    for (key, value) in entries {
         let mut value = value.clone();
         value.decor_mut().clear();
-        put(table, &[key.to_owned()], value);
+        set_value(table, &[key.to_owned()], value);
     }
 }
 
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_changed_stays_as_it_was_written() {
+    fn unchanged_text_stays_as_written() {
         let text = "# mine\nname = \"a\"\n\n[workload]  # what is played\nusers = 100   # devices\n\
                     arrival = { mean = \"1 s\" } # each\n\n# the end\n";
         let changes = [
@@ -150,7 +149,7 @@ mod tests {
             Override::new("workload.arrival.mean", "2 s").unwrap(),
             Override::new("hub.limits.cpus", "0.5 cpus").unwrap(),
         ];
-        let new = edited(text, Some("b"), &changes, None).unwrap();
+        let new = edit_text(text, Some("b"), &changes, None).unwrap();
         for line in [
             "# mine",
             "name = \"b\"",
@@ -164,8 +163,8 @@ mod tests {
         assert!(new.contains("# the end"));
         let whole: toml::Table = toml::from_str(&new).unwrap();
         assert_eq!(whole["hub"]["limits"]["cpus"].as_str(), Some("0.5 cpus"));
-        assert_eq!(edited(text, None, &[], None).unwrap(), text);
-        assert!(edited("= no", None, &[], None).is_err());
+        assert_eq!(edit_text(text, None, &[], None).unwrap(), text);
+        assert!(edit_text("= no", None, &[], None).is_err());
     }
 
     #[test]
@@ -173,19 +172,20 @@ mod tests {
         let text = "[thresholds] # what must hold\n\"ack.p99\" = \"5 ms\" # soon\nlost = 0 # all\n";
         let change = r#"{ "ack.p99" = "6 ms", "delivery.p50" = "9 ms" }"#;
         let new =
-            edited(text, None, &[Override::new("thresholds", change).unwrap()], None).unwrap();
+            edit_text(text, None, &[Override::new("thresholds", change).unwrap()], None).unwrap();
         let expected = "[thresholds] # what must hold\n\"ack.p99\" = \"6 ms\" # soon\n";
         assert!(new.starts_with(expected), "{new}");
         let whole: toml::Table = toml::from_str(&new).unwrap();
         let thresholds = whole["thresholds"].as_table().unwrap();
         assert_eq!(thresholds.len(), 2);
         assert_eq!(thresholds["delivery.p50"].as_str(), Some("9 ms"));
-        let none = edited(text, None, &[Override::new("thresholds", "{}").unwrap()], None).unwrap();
+        let none =
+            edit_text(text, None, &[Override::new("thresholds", "{}").unwrap()], None).unwrap();
         assert_eq!(none, "[thresholds] # what must hold\n");
     }
 
     #[test]
-    fn another_kind_of_workload_leaves_the_old_one_s_values_as_comments() {
+    fn a_change_of_the_workload_kind_turns_keys_of_the_old_kind_into_comments() {
         let text = "# mine\nname = \"a\"\nbackend = \"builtin\"\n\n[workload] # played\n\
                     kind = \"latency\" # for now\n# as long as it takes\nmessages = 20 # each\n\
                     arrival = { mean = \"2 s\" } # slow\n# the sizes\npayload = [\n  \"1 B\",\n]\n\
@@ -195,7 +195,7 @@ mod tests {
             let changes: Vec<_> =
                 changes.iter().map(|(key, value)| Override::new(key, value).unwrap()).collect();
             let made = Profile::parse_with(text, &changes, &catalogue).unwrap();
-            let new = edited(text, None, &changes, Some(&made)).unwrap();
+            let new = edit_text(text, None, &changes, Some(&made)).unwrap();
             let read = Profile::parse(&new, &catalogue).unwrap_or_else(|error| {
                 panic!("{error}\n{new}");
             });
@@ -234,7 +234,7 @@ mod tests {
         let text = text.replace("arrival = { mean = \"2 s\" }", inline);
         let turned = [Override::new("workload.arrival.distribution", "constant").unwrap()];
         let made = Profile::parse_with(&text, &turned, &catalogue).unwrap();
-        let new = edited(&text, None, &turned, Some(&made)).unwrap();
+        let new = edit_text(&text, None, &turned, Some(&made)).unwrap();
         assert!(Profile::parse(&new, &catalogue).is_ok() && !new.contains("deviation"), "{new}");
     }
 }

@@ -1,7 +1,6 @@
-//! Built-in profiles, and those that the operator saved.
+//! Built-in and saved profiles.
 
 use std::{
-    ffi::OsStr,
     fs, io,
     io::Write,
     os::unix::fs::PermissionsExt,
@@ -11,24 +10,25 @@ use std::{
 
 use super::{
     Profile,
-    problem::nearest,
+    name::{VALID_NAMES, is_valid_name},
+    problem::{nearest, nearest_hint},
     tree::{self, Value},
 };
 use crate::paths;
 
-/// A profile that comes with this program.
+/// A profile that is part of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Builtin {
-    /// Its name.
+pub struct BuiltinProfile {
+    /// Name of the profile.
     pub name: &'static str,
-    /// What it is for, in one line.
+    /// Purpose of the profile, in one line.
     pub description: String,
-    /// The TOML, with its comments.
+    /// TOML text, with comments.
     pub text: &'static str,
 }
 
-/// The files of `profiles/`, in the order in which they are listed.
-const TEXTS: [(&str, &str); 10] = [
+/// Names and texts of the files in `profiles/`, in the order of display.
+const BUILTIN_TEXTS: [(&str, &str); 10] = [
     ("first-look", include_str!("../../profiles/first-look.toml")),
     ("study-latency-users", include_str!("../../profiles/study-latency-users.toml")),
     ("study-latency-users-quick", include_str!("../../profiles/study-latency-users-quick.toml")),
@@ -44,57 +44,55 @@ const TEXTS: [(&str, &str); 10] = [
     ("capacity-quick", include_str!("../../profiles/capacity-quick.toml")),
 ];
 
-static BUILTIN: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
-    let described = |(name, text)| Builtin { name, description: description(text), text };
-    TEXTS.map(described).to_vec()
+static BUILTIN: LazyLock<Vec<BuiltinProfile>> = LazyLock::new(|| {
+    let described = |(name, text)| BuiltinProfile { name, description: description(text), text };
+    BUILTIN_TEXTS.map(described).to_vec()
 });
 
 /// The built-in profiles.
-pub fn builtin() -> &'static [Builtin] {
+pub fn builtin_profiles() -> &'static [BuiltinProfile] {
     &BUILTIN
 }
 
-/// A profile's text and where it comes from.
+/// Text of a profile and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The name, or the file, as it is shown.
+pub struct ProfileSource {
+    /// Name or file, for display.
     pub name: String,
-    /// The TOML.
+    /// TOML text.
     pub text: String,
-    /// What the profile is for, in one line, as far as the text can be read.
+    /// Purpose of the profile in one line, as far as the text can be parsed.
     pub description: String,
-    /// Its file; `None` for a built-in.
+    /// File of the profile; `None` for a built-in.
     pub path: Option<PathBuf>,
 }
 
-/// What went wrong with files of profiles, in words for the operator.
+/// Error of the profile library, with a message for the operator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibraryError {
-    /// Nothing has that name.
+    /// No profile has this name.
     #[error(
         "there is no profile {name:?}{}\n  built-in: {}; saved ones are in {}; anything else must be a file",
-        hint(nearest.as_deref()), known.join(", "), folder.display()
+        nearest_hint(nearest.as_deref()), known.join(", "), folder.display()
     )]
     Unknown {
-        /// What was asked for.
+        /// Requested name.
         name: String,
-        /// The name most like it.
+        /// Most similar known name.
         nearest: Option<String>,
         /// The built-in profiles.
         known: Vec<String>,
         /// The folder of saved profiles.
         folder: PathBuf,
     },
-    /// A name that no file can have.
-    #[error(
-        "a profile cannot be called {0:?}: use 1 to 64 letters, digits, '-', '_' or '.', not beginning with '.'"
-    )]
-    Name(String),
-    /// The name of a built-in profile.
+    /// The name is not valid for a file.
+    #[error("a profile cannot be called {0:?}: use {VALID_NAMES}")]
+    InvalidName(String),
+    /// The name belongs to a built-in profile.
     #[error("{0} is a built-in profile: save yours under another name")]
     BuiltIn(String),
-    /// A file is in the way.
+    /// The file exists already.
     #[error("{} exists already: remove it, or choose another name", .0.display())]
     Exists(PathBuf),
     /// A file could not be read or written.
@@ -104,45 +102,43 @@ pub enum LibraryError {
         path: PathBuf,
         /// `read`, `written` or `removed`.
         action: &'static str,
-        /// The system's words.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// There is no home folder.
+    /// No folder for saved profiles is configured.
     #[error("no folder for saved profiles: set HOME, XDG_CONFIG_HOME or HUBMARK_CONFIG_DIR")]
     NoHome,
 }
 
 impl LibraryError {
-    /// Whether the operator named the wrong thing, rather than something failed.
+    /// Whether the error is a wrong argument of the operator, not a failure.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Unknown { .. } | Self::Name(_) | Self::BuiltIn(_) => true,
-            // A text that is not text is no profile.
+            Self::Unknown { .. } | Self::InvalidName(_) | Self::BuiltIn(_) => true,
+            // A file that is not UTF-8 text is not a profile.
             Self::File { source, .. } => source.kind() == io::ErrorKind::InvalidData,
             Self::Exists(_) | Self::NoHome => false,
         }
     }
 }
 
-fn hint(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!(", did you mean {name}?"))
-}
-
-/// The folder of saved profiles, beside the built-in ones.
+/// The built-in profiles and a folder of saved ones.
 #[derive(Debug, Clone)]
 pub struct Library {
     folder: PathBuf,
 }
 
 impl Library {
-    /// The operator's own library: `profiles` in `HUBMARK_CONFIG_DIR`, or in `hubmark` in XDG's
-    /// folder of configuration. The folder need not exist.
+    /// Opens the operator's library; its folder need not exist.
+    ///
+    /// The folder is `profiles` in `HUBMARK_CONFIG_DIR`, or in `hubmark` in the XDG configuration
+    /// folder.
     pub fn open() -> Result<Self, LibraryError> {
-        let config = paths::config().map_err(|_| LibraryError::NoHome)?;
+        let config = paths::config_dir().map_err(|_| LibraryError::NoHome)?;
         Ok(Self::new(config.join("profiles")))
     }
 
-    /// A library in another folder.
+    /// Opens the library in `folder`.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
@@ -152,8 +148,9 @@ impl Library {
         &self.folder
     }
 
-    /// The saved profiles by name, those that have problems included.
-    pub fn saved(&self) -> Result<Vec<Source>, LibraryError> {
+    /// Saved profiles sorted by name, including invalid ones and files whose names a profile cannot have.
+    /// Hidden files, such as those of editors, are left out.
+    pub fn saved(&self) -> Result<Vec<ProfileSource>, LibraryError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -162,11 +159,11 @@ impl Library {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| file_error(&self.folder, "read", error))?.path();
-            let name = path.file_stem().and_then(OsStr::to_str).map(str::to_owned);
+            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
             let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-            if let Some(name) = name.filter(|name| is_toml && is_name(name)) {
+            if let Some(name) = name.filter(|name| is_toml && !name.starts_with('.')) {
                 // One file that cannot be read does not hide the others.
-                found.push(read_file(&path, name.clone()).unwrap_or_else(|error| Source {
+                found.push(read_file(&path, name.clone()).unwrap_or_else(|error| ProfileSource {
                     name,
                     text: String::new(),
                     description: error.to_string(),
@@ -178,57 +175,68 @@ impl Library {
         Ok(found)
     }
 
-    /// The profile with that name: a built-in, a saved one, or a file, looked for in this order.
-    pub fn find(&self, name_or_path: &str) -> Result<Source, LibraryError> {
-        if let Some(found) = builtin().iter().find(|profile| profile.name == name_or_path) {
-            return Ok(Source {
+    /// Finds a built-in profile, a saved profile or a file, in this order.
+    pub fn find(&self, name_or_path: &str) -> Result<ProfileSource, LibraryError> {
+        if let Some(found) = builtin_profiles().iter().find(|profile| profile.name == name_or_path)
+        {
+            return Ok(ProfileSource {
                 name: found.name.to_owned(),
                 text: found.text.to_owned(),
                 description: found.description.clone(),
                 path: None,
             });
         }
-        if is_name(name_or_path) {
+        if is_file_name(name_or_path) {
             let path = self.path(name_or_path);
             if path.is_file() {
                 return read_file(&path, name_or_path.to_owned());
             }
         }
         let path = Path::new(name_or_path);
-        // A path that is meant as one says by itself why it cannot be read.
+        // The argument is clearly a path: report why the file cannot be read.
         let is_toml = path.extension().is_some_and(|extension| extension == "toml");
         if path.is_file() || path.components().count() > 1 || is_toml {
             return read_file(path, name_or_path.to_owned());
         }
-        Err(self.unknown(name_or_path))
+        Err(self.unknown_profile(name_or_path))
     }
 
-    /// Saves a profile under its own name, over an older one of that name.
+    /// Saves a profile under its name and replaces an older one of that name.
     pub fn save(&self, profile: &Profile) -> Result<PathBuf, LibraryError> {
-        let path = self.own_path(&profile.name)?;
+        let path = self.save_path(&profile.name)?;
         write_file(&path, &profile.to_toml(), true)?;
         Ok(path)
     }
 
-    /// Saves a profile under a new name, which it gets; refuses when there is one of that name.
+    /// Renames and saves a profile; refuses a name that exists.
     pub fn save_as(&self, name: &str, profile: &Profile) -> Result<PathBuf, LibraryError> {
-        let path = self.own_path(name)?;
+        let path = self.save_path(name)?;
         let renamed = Profile { name: name.to_owned(), ..profile.clone() };
         write_file(&path, &renamed.to_toml(), false)?;
         Ok(path)
     }
 
-    /// Keeps a profile's text under a name: a new one, or, where it may `replace`, any of the
-    /// operator's own.
-    pub fn keep(&self, name: &str, text: &str, replace: bool) -> Result<PathBuf, LibraryError> {
-        let path = self.own_path(name)?;
+    /// Saves a profile's text under a name; `replace` permits replacing a saved profile.
+    pub fn save_text(
+        &self,
+        name: &str,
+        text: &str,
+        replace: bool,
+    ) -> Result<PathBuf, LibraryError> {
+        let path = self.save_path(name)?;
         write_file(&path, text, replace)?;
         Ok(path)
     }
 
-    /// Removes a profile of the operator's own.
+    /// Removes a saved profile.
     pub fn remove(&self, name: &str) -> Result<(), LibraryError> {
-        let path = self.own_path(name)?;
+        if builtin_profiles().iter().any(|profile| profile.name == name) {
+            return Err(LibraryError::BuiltIn(name.to_owned()));
+        }
+        if !is_file_name(name) {
+            return Err(LibraryError::InvalidName(name.to_owned()));
+        }
+        let path = self.path(name);
         fs::remove_file(&path).map_err(|error| file_error(&path, "removed", error))
     }
 
@@ -241,20 +249,20 @@ impl Library {
         self.folder.join(format!("{name}.toml"))
     }
 
-    /// Where a profile of the operator's own may be saved.
-    fn own_path(&self, name: &str) -> Result<PathBuf, LibraryError> {
-        if !is_name(name) {
-            return Err(LibraryError::Name(name.to_owned()));
+    /// Path for saving a profile; refuses invalid names and names of built-in profiles.
+    fn save_path(&self, name: &str) -> Result<PathBuf, LibraryError> {
+        if !is_valid_name(name) {
+            return Err(LibraryError::InvalidName(name.to_owned()));
         }
-        if builtin().iter().any(|profile| profile.name == name) {
+        if builtin_profiles().iter().any(|profile| profile.name == name) {
             return Err(LibraryError::BuiltIn(name.to_owned()));
         }
         Ok(self.path(name))
     }
 
-    fn unknown(&self, name: &str) -> LibraryError {
+    fn unknown_profile(&self, name: &str) -> LibraryError {
         let saved = self.saved().unwrap_or_default();
-        let built_in = builtin().iter().map(|profile| profile.name);
+        let built_in = builtin_profiles().iter().map(|profile| profile.name);
         let all = built_in.clone().chain(saved.iter().map(|source| source.name.as_str()));
         LibraryError::Unknown {
             name: name.to_owned(),
@@ -265,19 +273,17 @@ impl Library {
     }
 }
 
-/// The profile with that name in the operator's own [`Library`]; see [`Library::find`].
-pub fn find(name_or_path: &str) -> Result<Source, LibraryError> {
+/// Finds a profile in the operator's [`Library`]; see [`Library::find`].
+pub fn find(name_or_path: &str) -> Result<ProfileSource, LibraryError> {
     Library::open()?.find(name_or_path)
 }
 
-/// Whether a profile can be called so: its name is also a file's, and part of records' names.
-pub(super) fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && !name.starts_with('.')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+/// Whether a name is that of a file in a folder, even if a profile could not be saved under it.
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
 }
 
-/// The description in a profile's text, as far as it can be read.
+/// Description in a profile's text, as far as the text can be parsed.
 fn description(text: &str) -> String {
     let (root, _) = tree::parse(text);
     match root.at("description").map(|(_, node)| &node.value) {
@@ -286,19 +292,20 @@ fn description(text: &str) -> String {
     }
 }
 
-fn read_file(path: &Path, name: String) -> Result<Source, LibraryError> {
-    let text = fs::read_to_string(path).map_err(|error| file_error(path, "read", error))?;
+fn read_file(path: &Path, name: String) -> Result<ProfileSource, LibraryError> {
+    let text = paths::read_text(path).map_err(|error| file_error(path, "read", error))?;
     let description = description(&text);
-    Ok(Source { name, text, description, path: Some(path.to_owned()) })
+    Ok(ProfileSource { name, text, description, path: Some(path.to_owned()) })
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file completely or not at all.
 fn write_file(path: &Path, text: &str, replace: bool) -> Result<(), LibraryError> {
     let failed = |error| file_error(path, "written", error);
+    paths::check_writable(path).map_err(failed)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
-    // Readable to all whom the operator's umask allows, not private as a temporary file.
+    // Permissions by the operator's umask, not private as those of a temporary file.
     let mut file = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)

@@ -1,27 +1,27 @@
-//! What is wrong with a profile: all of it at once, each problem with its place.
+//! Problems of a profile: all reported at once, each with its location.
 
 use std::fmt;
 
-use super::tree::Place;
+use super::tree::ValueOrigin;
 
-/// One thing that is wrong with a profile.
+/// A problem of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where it is.
-    pub origin: Origin,
-    /// The key, dotted from the top: `workload.users`. Empty when the text is not TOML.
+pub struct ProfileProblem {
+    /// Location of the problem.
+    pub location: ProblemLocation,
+    /// Dotted key: `workload.users`; empty when the text is not TOML.
     pub key: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
-    /// What is allowed instead, where that is a matter of values.
+    /// Allowed values, if the problem is one of values.
     pub allowed: Option<String>,
-    /// The known word that is most like the one found.
+    /// Known name that is most similar to the one found.
     pub nearest: Option<String>,
 }
 
-/// Where a problem is.
+/// Location of a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ProblemLocation {
     /// In the profile's text.
     Text {
         /// Line, from 1.
@@ -29,99 +29,106 @@ pub enum Origin {
         /// Column in characters, from 1.
         column: usize,
     },
-    /// In an override, given here as `KEY=VALUE`.
-    Set(String),
+    /// In this override, `KEY=VALUE`.
+    Override(String),
 }
 
-/// Everything that is wrong with a profile; never empty.
+/// All problems of a profile; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems {
-    /// The profile's file or name, as it is to be shown.
+pub struct ProfileProblems {
+    /// File or name of the profile, for display.
     pub source: String,
-    /// The problems, from the top of the text to its end, then those of overrides.
-    pub list: Vec<Problem>,
+    /// Problems in the order of the text, then those of overrides.
+    pub list: Vec<ProfileProblem>,
 }
 
-impl Problems {
-    /// The same problems under the name of the profile's file.
+impl ProfileProblems {
+    /// Sets the displayed file or name of the profile.
     #[must_use]
-    pub fn of(mut self, source: impl Into<String>) -> Self {
+    pub fn with_source(mut self, source: impl Into<String>) -> Self {
         self.source = source.into();
         self
     }
 }
 
-impl std::error::Error for Problems {}
+impl std::error::Error for ProfileProblems {}
 
-impl fmt::Display for Problems {
+impl fmt::Display for ProfileProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.list.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            match &problem.origin {
-                Origin::Text { line, column } => {
+            match &problem.location {
+                ProblemLocation::Text { line, column } => {
                     write!(f, "{}:{line}:{column}: {problem}", self.source)?;
                 }
-                Origin::Set(text) => write!(f, "--set {text}: {problem}")?,
+                ProblemLocation::Override(text) => write!(f, "--set {text}: {problem}")?,
             }
         }
         Ok(())
     }
 }
 
-impl Problem {
-    /// The message without key and place: `0 is too small (allowed: …)`.
-    pub fn words(&self) -> String {
-        let mut words = self.message.clone();
-        if let Some(nearest) = &self.nearest {
-            words.extend([", did you mean ", nearest, "?"]);
-        }
+impl ProfileProblem {
+    /// Message without key and location: `0 is too small (allowed: …)`.
+    pub fn text(&self) -> String {
+        let mut text = self.message.clone() + &nearest_hint(self.nearest.as_deref());
         if let Some(allowed) = &self.allowed {
-            words.extend([" (allowed: ", allowed, ")"]);
+            text.extend([" (allowed: ", allowed, ")"]);
         }
-        words
+        text
     }
 }
 
-/// The message without its place: `workload.users: 0 is too small (allowed: …)`.
-impl fmt::Display for Problem {
+/// Formats the message without its location: `workload.users: 0 is too small (allowed: …)`.
+impl fmt::Display for ProfileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }
-        f.write_str(&self.words())
+        f.write_str(&self.text())
     }
 }
 
-/// Something wrong with one value, found while it was read.
+/// A problem of one value, found while parsing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub place: Place,
+pub(super) struct ValueProblem {
+    pub origin: ValueOrigin,
     pub message: String,
     pub nearest: Option<String>,
 }
 
-impl Fault {
-    pub fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), nearest: None }
+impl ValueProblem {
+    pub fn new(origin: ValueOrigin, message: impl Into<String>) -> Self {
+        Self { origin, message: message.into(), nearest: None }
+    }
+
+    /// Adds the known name that is most similar to `name`, if one is similar enough for a hint.
+    pub fn with_nearest<'a>(self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { nearest: nearest(name, known).map(str::to_owned), ..self }
     }
 }
 
-impl From<Fault> for Vec<Fault> {
-    fn from(fault: Fault) -> Self {
-        vec![fault]
+impl From<ValueProblem> for Vec<ValueProblem> {
+    fn from(problem: ValueProblem) -> Self {
+        vec![problem]
     }
 }
 
-/// The one of `known` that a person who wrote `word` most likely meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below this likeness (1 is equal) a hint would confuse.
+/// Formats the most similar known name for a message: `, did you mean users?`; empty without one.
+pub(super) fn nearest_hint(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!(", did you mean {name}?"))
+}
+
+/// Name among `known` that is most similar to `name`, if it is similar enough for a hint.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Smallest Jaro-Winkler similarity (1 is equal) of a hint; a less similar one would confuse.
     const LIKELY: f64 = 0.8;
-    let word = word.to_lowercase();
+    let name = name.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
         .filter(|(likeness, _)| *likeness >= LIKELY)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -139,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_count_lines_and_characters_from_one() {
+    fn lines_and_columns_count_from_one() {
         let text = "a = 1\nµé = 2\n";
         assert_eq!(line_and_column(text, 0), (1, 1));
         assert_eq!(line_and_column(text, text.find('=').unwrap()), (1, 3));
@@ -148,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_word_is_near() {
+    fn the_nearest_name_is_similar() {
         let known = ["users", "payload", "messages"];
         assert_eq!(nearest("usres", known), Some("users"));
         assert_eq!(nearest("Users", known), Some("users"));

@@ -1,4 +1,4 @@
-//! A profile's text as a tree of values that know where they were written.
+//! Tree of the values of a profile's text, each with its origin.
 
 use std::collections::BTreeMap;
 
@@ -7,30 +7,30 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// Where something was written. Ordered: first the text from top to bottom, then the overrides.
+/// Origin of a value; ordered by position in the text, overrides last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
-    /// Byte in the profile's text.
+pub(super) enum ValueOrigin {
+    /// Byte offset in the profile's text.
     Text(usize),
-    /// Number of the override (`--set`) that gave it.
-    Set(usize),
+    /// Index of the override (`--set`) that gave the value.
+    Override(usize),
 }
 
-impl Place {
-    /// The beginning of the text: where a missing key is reported.
+impl ValueOrigin {
+    /// Start of the text, where a missing key is reported.
     pub const START: Self = Self::Text(0);
 
-    /// Whether an override gave it.
-    pub const fn is_set(self) -> bool {
-        matches!(self, Self::Set(_))
+    /// Whether an override gave the value.
+    pub const fn is_override(self) -> bool {
+        matches!(self, Self::Override(_))
     }
 }
 
-/// A value and its place.
+/// A value and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub value: Value,
-    pub place: Place,
+    pub origin: ValueOrigin,
 }
 
 /// The value of a [`Node`].
@@ -42,71 +42,71 @@ pub(super) enum Value {
     Boolean(bool),
     Date,
     List(Vec<Node>),
-    Table(Table),
+    Table(NodeTable),
 }
 
-/// A table: key, place of the key, value.
-pub(super) type Table = BTreeMap<String, (Place, Node)>;
+/// Entries of a table: key, origin of the key, value.
+pub(super) type NodeTable = BTreeMap<String, (ValueOrigin, Node)>;
 
 impl Node {
-    pub const fn new(value: Value, place: Place) -> Self {
-        Self { value, place }
+    pub const fn new(value: Value, origin: ValueOrigin) -> Self {
+        Self { value, origin }
     }
 
-    /// The table, if it is one.
-    pub const fn table(&self) -> Option<&Table> {
+    /// The table, if the value is one.
+    pub const fn table(&self) -> Option<&NodeTable> {
         match &self.value {
             Value::Table(table) => Some(table),
             _ => None,
         }
     }
 
-    /// The node at a dotted path of plain keys, with the place of its key.
-    pub fn at(&self, path: &str) -> Option<(Place, &Self)> {
-        path.split('.').try_fold((self.place, self), |(_, node), key| {
-            node.table()?.get(key).map(|(place, node)| (*place, node))
+    /// The node at a dotted path of plain keys, with the origin of its key.
+    pub fn at(&self, path: &str) -> Option<(ValueOrigin, &Self)> {
+        path.split('.').try_fold((self.origin, self), |(_, node), key| {
+            node.table()?.get(key).map(|(origin, node)| (*origin, node))
         })
     }
 
-    /// Gives the whole subtree another place.
-    pub fn moved(self, place: Place) -> Self {
+    /// Sets the origin of the whole subtree.
+    pub fn with_origin(self, origin: ValueOrigin) -> Self {
         let value = match self.value {
             Value::List(items) => {
-                Value::List(items.into_iter().map(|item| item.moved(place)).collect())
+                Value::List(items.into_iter().map(|item| item.with_origin(origin)).collect())
             }
             Value::Table(table) => Value::Table(
                 table
                     .into_iter()
-                    .map(|(key, (_, node))| (key, (place, node.moved(place))))
+                    .map(|(key, (_, node))| (key, (origin, node.with_origin(origin))))
                     .collect(),
             ),
             plain => plain,
         };
-        Self { value, place }
+        Self { value, origin }
     }
 }
 
-/// Something that is not TOML.
+/// A part of the text that is not TOML.
 pub(super) struct SyntaxError {
-    pub place: Place,
+    pub origin: ValueOrigin,
     pub message: String,
 }
 
-/// Reads TOML as far as it can be read; the errors are in the order of the text.
+/// Parses TOML as far as possible; the errors are in the order of the text.
 pub(super) fn parse(text: &str) -> (Node, Vec<SyntaxError>) {
     let (root, errors) = DeTable::parse_recoverable(text);
     let errors = errors
         .into_iter()
         .map(|error| SyntaxError {
-            place: Place::Text(error.span().map_or(0, |span| span.start)),
+            origin: ValueOrigin::Text(error.span().map_or(0, |span| span.start)),
             message: error.message().to_owned(),
         })
         .collect();
-    let place = Place::Text(root.span().start);
-    (Node::new(table(root.get_ref()), place), errors)
+    let origin = ValueOrigin::Text(root.span().start);
+    (Node::new(table(root.get_ref()), origin), errors)
 }
 
-/// Reads one TOML value; `None` when the text is something else.
+/// Parses one TOML value; `None` for any other text.
 pub(super) fn parse_value(text: &str) -> Option<Value> {
     DeValue::parse(text).ok().map(|found| value(found.get_ref()))
 }
@@ -116,20 +116,20 @@ fn table(entries: &DeTable<'_>) -> Value {
         entries
             .iter()
             .map(|(key, value)| {
-                (key.get_ref().to_string(), (Place::Text(key.span().start), node(value)))
+                (key.get_ref().to_string(), (ValueOrigin::Text(key.span().start), node(value)))
             })
             .collect(),
     )
 }
 
 fn node(spanned: &Spanned<DeValue<'_>>) -> Node {
-    Node::new(value(spanned.get_ref()), Place::Text(spanned.span().start))
+    Node::new(value(spanned.get_ref()), ValueOrigin::Text(spanned.span().start))
 }
 
 fn value(found: &DeValue<'_>) -> Value {
     match found {
         DeValue::String(text) => Value::Text(text.to_string()),
-        // A number too long for 128 bits is out of every range, on the side that its sign says.
+        // A number too long for 128 bits is out of every range: clamp it by its sign.
         DeValue::Integer(number) => Value::Integer(
             i128::from_str_radix(number.as_str(), number.radix()).unwrap_or_else(|_| {
                 if number.as_str().starts_with('-') { i128::MIN } else { i128::MAX }

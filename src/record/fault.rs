@@ -1,48 +1,54 @@
 //! Planned faults in a record.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Fault, FaultKind};
 
-/// A planned fault and what came of it. Seconds count from the start of the load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A planned fault and its effects; seconds count from the start of the load.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FaultResult {
-    /// What was planned.
+    /// The fault as planned.
     pub planned: Fault,
-    /// The role of the server that it struck.
+    /// Role of the affected server.
     pub server: String,
-    /// When the hub was asked to bring it about; `null` when the load ended before.
+    /// Time when the hub was asked to inject the fault; `null` if the load ended before.
     pub asked: Option<f64>,
-    /// When the hub said that it is in force; `null` when it never was.
+    /// Time when the hub reported the fault active; `null` if it never was.
     pub began: Option<f64>,
-    /// When the hub was asked to end it.
+    /// Time when the hub was asked to clear the fault.
     pub end_asked: Option<f64>,
-    /// When the hub said that it is over (a server that had ended: that it was started again).
+    /// Time when the hub reported the fault cleared (for a stopped server: that it was started
+    /// again).
     pub ended: Option<f64>,
-    /// How often the server had to be started until it stayed; 0 where it never ended.
+    /// Number of starts until the server kept running; 0 if it never stopped.
     pub starts: u32,
-    /// Why it, or its end, could not be brought about.
+    /// Reason why the fault could not be injected or cleared.
     pub error: Option<String>,
-    /// Seconds until the first acknowledgement of a message that was sent afterwards: after the
-    /// beginning of a fault that ends the server (kill, restart), after the end of any other.
-    /// `null` when there was none, or nothing was measured.
+    /// Seconds until the first acknowledgement of a message sent afterwards: after the beginning of
+    /// a fault that stops the server (kill, restart), after the end of any other; `null` if there
+    /// was none, or nothing was measured.
     pub recovery_ack: Option<f64>,
-    /// Seconds from the same moment until the first arrival of a message that was sent after it.
+    /// Seconds from the same moment until the first arrival of a message sent after it.
     pub recovery_delivery: Option<f64>,
-    /// What it cost. `null` when it was never in force, or when the repetition ended early.
-    pub toll: Option<Toll>,
+    /// Whether a message was sent after that moment; `null` if nothing was measured, and in records of
+    /// older versions.
+    #[serde(default)]
+    pub sent_after: Option<bool>,
+    /// Impact on messages; `null` if the fault was never active, or the repetition ended early.
+    pub toll: Option<Impact>,
 }
 
-/// What a planned fault cost: of the messages that were sent after the fault before it had been
-/// recovered from (or after the start of the load), and before this one was (or before the end).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Toll {
-    /// Acknowledged, then lost.
+/// Impact of a planned fault on messages sent between the recovery from the previous fault (or the
+/// start of the load) and the recovery from this one (or the end).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Impact {
+    /// Messages acknowledged, then lost.
     pub acked_then_lost: u64,
-    /// Lost, the former included.
+    /// Messages lost, including those acknowledged before.
     pub lost: u64,
-    /// Certainly refused.
+    /// Messages certainly refused.
     pub failed: u64,
     /// Arrivals of messages that had arrived before, between the beginning of this fault and that
     /// of the next.
@@ -50,8 +56,8 @@ pub struct Toll {
 }
 
 impl FaultResult {
-    /// What was planned and has not happened yet.
-    pub fn planned(planned: Fault, server: String) -> Self {
+    /// Creates the result of a fault that has not happened yet.
+    pub fn new(planned: Fault, server: String) -> Self {
         Self {
             planned,
             server,
@@ -63,23 +69,24 @@ impl FaultResult {
             error: None,
             recovery_ack: None,
             recovery_delivery: None,
+            sent_after: None,
             toll: None,
         }
     }
 
-    /// Seconds for which the server was gone.
-    pub fn away(&self) -> f64 {
-        match (self.planned.kind.ends_the_server(), self.began, self.ended) {
+    /// Seconds for which the server was down.
+    pub fn downtime_seconds(&self) -> f64 {
+        match (self.planned.kind.stops_server(), self.began, self.ended) {
             (true, Some(began), Some(ended)) => ended - began,
             _ => 0.0,
         }
     }
 
-    /// What happened, in a sentence with its figures.
-    pub fn sentence(&self) -> String {
+    /// Describes the fault and its effects in one sentence with figures.
+    pub fn describe(&self) -> String {
         let server = &self.server;
         let Some(began) = self.began else {
-            let why = self.error.as_deref().unwrap_or("the load was over before");
+            let why = self.error.as_deref().unwrap_or("the load ended before");
             return format!(
                 "{} of {server} was planned and did not take place: {why}",
                 self.planned.kind
@@ -99,19 +106,21 @@ impl FaultResult {
         };
         let mut parts = vec![format!("by plan {server} {did} at {began:.2} s {lasted}")];
         if self.starts > 1 {
-            parts.push(format!("it was started {} times until it stayed", self.starts));
+            parts.push(format!("it was started {} times until it kept running", self.starts));
         }
-        let since = if self.planned.kind.ends_the_server() { "that" } else { "its end" };
+        let since = if self.planned.kind.stops_server() { "that" } else { "its end" };
         let back = |what: &str, seconds: Option<f64>| Some(format!("{what} {:.3} s", seconds?));
         let back: Vec<String> =
             [back("acknowledged", self.recovery_ack), back("arrived", self.recovery_delivery)]
                 .into_iter()
                 .flatten()
                 .collect();
-        parts.push(if back.is_empty() {
-            "nothing sent afterwards was acknowledged or arrived".to_owned()
-        } else {
+        parts.push(if !back.is_empty() {
             format!("messages sent afterwards: {} after {since}", back.join(", "))
+        } else if self.sent_after == Some(false) {
+            format!("no message was sent after {since}: the load was over")
+        } else {
+            "no message sent afterwards was acknowledged or arrived".to_owned()
         });
         parts.extend(self.toll.map(|toll| {
             format!(
@@ -133,15 +142,15 @@ mod tests {
     fn kill() -> FaultResult {
         let planned = Fault {
             at: Duration::from_secs(20),
-            lasts: Some(Duration::from_secs(3)),
+            duration: Some(Duration::from_secs(3)),
             server: None,
             kind: FaultKind::Kill,
         };
-        FaultResult::planned(planned, "kafka".into())
+        FaultResult::new(planned, "kafka".into())
     }
 
     #[test]
-    fn a_fault_that_took_place_is_told_with_its_figures() {
+    fn a_fault_that_took_place_is_described_with_its_figures() {
         let result = FaultResult {
             asked: Some(20.0),
             began: Some(20.1),
@@ -150,25 +159,38 @@ mod tests {
             starts: 2,
             recovery_ack: Some(4.5),
             recovery_delivery: Some(4.75),
-            toll: Some(Toll { lost: 7, acked_then_lost: 2, ..Toll::default() }),
+            toll: Some(Impact { lost: 7, acked_then_lost: 2, ..Impact::default() }),
             ..kill()
         };
         assert_eq!(
-            result.sentence(),
-            "by plan kafka was killed at 20.10 s for 3.30 s; it was started 2 times until it stayed; \
+            result.describe(),
+            "by plan kafka was killed at 20.10 s for 3.30 s; it was started 2 times until it kept running; \
              messages sent afterwards: acknowledged 4.500 s, arrived 4.750 s after that; \
              acknowledged, then lost 2, lost 7, refused 0, duplicate 0"
         );
-        assert!((result.away() - 3.3).abs() < 1e-9);
+        assert!((result.downtime_seconds() - 3.3).abs() < 1e-9);
     }
 
     #[test]
-    fn a_fault_that_did_not_take_place_says_why() {
+    fn a_fault_after_which_nothing_was_sent_does_not_blame_the_server() {
+        let active = FaultResult { began: Some(20.0), ended: Some(23.0), ..kill() };
+        let said = |sent_after| FaultResult { sent_after, ..active.clone() }.describe();
+        let nothing_sent = said(Some(false));
+        assert!(nothing_sent.ends_with("no message was sent after that: the load was over"));
+        assert!(!nothing_sent.contains("acknowledged"), "{nothing_sent}");
+        for sent in [Some(true), None] {
+            let unanswered = "no message sent afterwards was acknowledged or arrived";
+            assert!(said(sent).ends_with(unanswered), "{}", said(sent));
+        }
+    }
+
+    #[test]
+    fn a_fault_that_did_not_take_place_is_described_with_the_reason() {
         let error = Some("no permission".to_owned());
         assert_eq!(
-            FaultResult { error, ..kill() }.sentence(),
+            FaultResult { error, ..kill() }.describe(),
             "kill of kafka was planned and did not take place: no permission"
         );
-        assert!(kill().away().abs() < 1e-9);
+        assert!(kill().downtime_seconds().abs() < 1e-9);
     }
 }

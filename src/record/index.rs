@@ -1,6 +1,7 @@
-//! The heads of records: what a list of thousands shows of each, without their histograms.
+//! Index of records: an overview of each for lists of thousands, without their histograms.
 //!
-//! A head is read once and kept in an index file, until its record's size or time changes.
+//! An entry is read once and cached in an index file until the size or the time of its record
+//! changes.
 
 use std::{
     collections::BTreeMap,
@@ -9,221 +10,130 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 
-use super::{SCHEMA, Status, label::Label, store};
-use crate::{measure::Judgement, plan::BackendChoice};
+use super::{
+    error::StoreError,
+    folder::list_files,
+    label::Label,
+    overview::{self, RecordOverview},
+    store,
+};
+use crate::paths as files;
 
-/// What a list shows of a record.
+/// Entry of a record in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Head {
-    /// The file.
+pub struct IndexEntry {
+    /// File of the record.
     pub path: PathBuf,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub bytes: u64,
-    /// When it was changed, in nanoseconds of Unix time.
+    /// Time of the last change, in nanoseconds of Unix time.
     pub modified: u64,
-    /// What it holds, or why that cannot be told.
-    pub content: Result<Content, String>,
-    /// The operator's own words on it; not part of the index.
+    /// Overview of the record, or the reason why there is none.
+    pub content: Result<RecordOverview, String>,
+    /// Tags and note of the operator; not part of the index.
     #[serde(skip)]
     pub label: Label,
 }
 
-/// What a record holds, in short.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Content {
-    /// Its start.
-    pub started: jiff::Timestamp,
-    /// Whether it is whole.
-    pub status: Status,
-    /// The profile's name.
-    pub profile: String,
-    /// The backends, each once.
-    pub backends: Vec<String>,
-    /// The hub's model, where it is known, or else its processor.
-    pub hub: Option<String>,
-    /// Points.
-    pub points: usize,
-    /// Repetitions that are over.
-    pub done: usize,
-    /// Repetitions that the plan has; `None` of a search, which decides by itself.
-    pub planned: Option<usize>,
-    /// Of those that are over, suspect.
-    pub suspect: usize,
-    /// Of those that are over, failed.
-    pub failed: usize,
-    /// Messages lost.
-    pub lost: u64,
-}
-
-/// The parts of a record's file that make its head. All others are passed over.
-#[derive(Deserialize)]
-struct File {
-    schema: u32,
-    started: jiff::Timestamp,
-    status: Status,
-    plan: PlanOfFile,
-    provenance: ProvenanceOfFile,
-    points: Vec<PointOfFile>,
-}
-
-#[derive(Deserialize)]
-struct PlanOfFile {
-    profile: String,
-    schedule: Vec<IgnoredAny>,
-    #[serde(default)]
-    capacity: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct ProvenanceOfFile {
-    hub: HubOfFile,
-}
-
-#[derive(Deserialize)]
-struct HubOfFile {
-    model: Option<String>,
-    #[serde(default)]
-    cpu: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct PointOfFile {
-    backend: BackendChoice,
-    repetitions: Vec<RepetitionOfFile>,
-}
-
-#[derive(Deserialize)]
-struct RepetitionOfFile {
-    verdict: VerdictOfFile,
-    ledger: LedgerOfFile,
-}
-
-#[derive(Deserialize)]
-struct VerdictOfFile {
-    status: Judgement,
-}
-
-#[derive(Deserialize)]
-struct LedgerOfFile {
-    lost: u64,
-}
-
-impl File {
-    fn content(self) -> Content {
-        let mut backends: Vec<String> = Vec::new();
-        for backend in self.points.iter().map(|point| point.backend.to_string()) {
-            if !backends.contains(&backend) {
-                backends.push(backend);
-            }
-        }
-        let repetitions = || self.points.iter().flat_map(|point| &point.repetitions);
-        let judged = |status| repetitions().filter(|one| one.verdict.status == status).count();
-        Content {
-            started: self.started,
-            status: self.status,
-            backends,
-            hub: self.provenance.hub.model.or(self.provenance.hub.cpu),
-            points: self.points.len(),
-            done: repetitions().count(),
-            planned: self.plan.capacity.is_none().then_some(self.plan.schedule.len()),
-            suspect: judged(Judgement::Suspect),
-            failed: judged(Judgement::Failed),
-            lost: repetitions().map(|one| one.ledger.lost).sum(),
-            profile: self.plan.profile,
-        }
+impl IndexEntry {
+    /// Returns the record's name.
+    pub fn name(&self) -> String {
+        store::record_name(&self.path)
     }
 }
 
-/// How long one waits for a list before a part of it is told.
-const SOON: Duration = Duration::from_millis(200);
+/// Interval between two reports of a part of the list.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The heads of all records in `folder`, in the order of their names, with the help of the index
-/// at `index`, which is brought up to date. An index that cannot be read or written costs time
-/// only. While others are still read, `tell` hears those of the newest so far, and of how many.
+/// Lists the records in `folder`, sorted by name, and updates the index file at `index`.
+///
+/// An index that cannot be read or written costs time only. While records are read, `report` is
+/// called with the newest entries so far and the number of all.
 ///
 /// # Errors
 /// When the folder exists and cannot be read.
-pub fn heads(
+pub fn list_records(
     folder: &Path,
     index: Option<&Path>,
-    tell: &dyn Fn(&[Head], usize),
-) -> Result<Vec<Head>, store::StoreError> {
-    told_heads(folder, index, SOON, tell)
+    report: &dyn Fn(&[IndexEntry], usize),
+) -> Result<Vec<IndexEntry>, StoreError> {
+    list_records_with_interval(folder, index, PROGRESS_INTERVAL, report)
 }
 
-fn told_heads(
+fn list_records_with_interval(
     folder: &Path,
     index: Option<&Path>,
-    soon: Duration,
-    tell: &dyn Fn(&[Head], usize),
-) -> Result<Vec<Head>, store::StoreError> {
-    let known: BTreeMap<PathBuf, Head> = index
-        .and_then(|path| serde_json::from_slice::<Vec<Head>>(&fs::read(path).ok()?).ok())
+    interval: Duration,
+    report: &dyn Fn(&[IndexEntry], usize),
+) -> Result<Vec<IndexEntry>, StoreError> {
+    let known: BTreeMap<PathBuf, IndexEntry> = index
+        .and_then(|path| {
+            serde_json::from_slice::<Vec<IndexEntry>>(&files::read_regular(path).ok()?).ok()
+        })
         .unwrap_or_default()
         .into_iter()
-        .map(|head| (head.path.clone(), head))
+        .map(|entry| (entry.path.clone(), entry))
         .collect();
-    let mut paths = store::files(folder)?;
+    let mut paths = list_files(folder)?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     // A record's name begins with its time: the newest first.
     paths.sort_by(|a, b| b.cmp(a));
-    let (mut fresh, mut told) = (false, Instant::now());
+    let (mut changed, mut last_report) = (false, Instant::now());
     let all = paths.len();
-    let mut heads: Vec<Head> = Vec::with_capacity(all);
+    let mut entries: Vec<IndexEntry> = Vec::with_capacity(all);
     for path in paths {
-        if told.elapsed() >= soon {
-            tell(&heads, all);
-            told = Instant::now();
+        if last_report.elapsed() >= interval {
+            report(&entries, all);
+            last_report = Instant::now();
         }
-        let (bytes, modified) = match stamp(&path) {
+        let (bytes, modified) = match size_and_modified(&path) {
             Ok(stamp) => stamp,
             // Removed meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(_) => (0, 0),
         };
-        let same = |head: &&Head| head.bytes == bytes && head.modified == modified && modified > 0;
-        let mut head = known.get(&path).filter(same).cloned().unwrap_or_else(|| {
-            fresh = true;
-            Head { content: read(&path), bytes, modified, label: Label::default(), path }
+        let same = |entry: &&IndexEntry| {
+            entry.bytes == bytes && entry.modified == modified && modified > 0
+        };
+        let mut entry = known.get(&path).filter(same).cloned().unwrap_or_else(|| {
+            changed = true;
+            IndexEntry {
+                content: overview::read_overview(&path),
+                bytes,
+                modified,
+                label: Label::default(),
+                path,
+            }
         });
-        head.label = Label::of(&head.path);
-        heads.push(head);
+        entry.label = Label::load(&entry.path);
+        entries.push(entry);
     }
-    heads.reverse();
-    let elsewhere = || known.values().filter(|head| head.path.parent() != Some(folder));
+    entries.reverse();
+    let other_folders = || known.values().filter(|entry| entry.path.parent() != Some(folder));
     if let Some(index) = index
-        && (fresh || known.len() != heads.len() + elsewhere().count())
+        && (changed || known.len() != entries.len() + other_folders().count())
     {
-        let kept: Vec<&Head> = heads.iter().chain(elsewhere()).collect();
-        if let Err(error) = write(index, &kept) {
-            tracing::warn!(%error, "the index of records is not kept");
+        let all_entries: Vec<&IndexEntry> = entries.iter().chain(other_folders()).collect();
+        if let Err(error) = write_index(index, &all_entries) {
+            tracing::warn!(%error, "the index of records cannot be written");
         }
     }
-    Ok(heads)
+    Ok(entries)
 }
 
-fn stamp(path: &Path) -> io::Result<(u64, u64)> {
+fn size_and_modified(path: &Path) -> io::Result<(u64, u64)> {
     let metadata = fs::metadata(path)?;
     let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok((metadata.len(), u64::try_from(modified.as_nanos()).unwrap_or(0)))
 }
 
-fn read(path: &Path) -> Result<Content, String> {
-    let text = fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    match serde_json::from_slice::<File>(&text) {
-        Ok(file) if file.schema > SCHEMA => Err("was written by a newer hubmark".to_owned()),
-        Ok(file) => Ok(file.content()),
-        Err(error) => Err(format!("is not a record: {error}")),
-    }
-}
-
-fn write(index: &Path, heads: &[&Head]) -> io::Result<()> {
+fn write_index(index: &Path, entries: &[&IndexEntry]) -> io::Result<()> {
     let folder = index.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(io::BufWriter::new(file.as_file()), heads)?;
+    serde_json::to_writer(io::BufWriter::new(file.as_file()), entries)?;
     file.persist(index).map_err(|error| error.error)?;
     Ok(())
 }
@@ -236,68 +146,72 @@ mod tests {
 
     const RECORD: &str = r#"{"schema": 1, "hubmark": {"version": "0"}, "run": "r",
         "started": "2026-11-24T19:14:39Z", "status": "partial",
-        "plan": {"profile": "mine", "schedule": [{}, {}, {}], "capacity": null},
+        "plan": {"profile": "mine", "points": [{}], "repetitions": 3, "schedule": [
+            {"point": 0, "repetition": 0}, {"point": 0, "repetition": 1}, {"point": 0, "repetition": 2}]},
         "provenance": {"hub": {"model": "Raspberry Pi 4"}},
         "points": [{"backend": {"name": "kafka", "version": "4.4.0"}, "users": 5, "repetitions": [
-            {"verdict": {"status": "valid"}, "ledger": {"lost": 0}},
-            {"verdict": {"status": "suspect"}, "ledger": {"lost": 3}}]}]}"#;
+            {"index": 0, "order": 0, "verdict": {"status": "valid"},
+                "ledger": {"lost": 0, "failed": 0, "unsent": 0}},
+            {"index": 1, "order": 1, "verdict": {"status": "suspect"},
+                "ledger": {"lost": 3, "failed": 1, "unsent": 2}}]}]}"#;
 
     #[test]
-    fn a_head_is_what_the_record_holds_and_what_is_no_record_says_so() {
+    fn an_entry_summarises_its_record_or_says_that_it_is_none() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.json"), RECORD).unwrap();
         fs::write(folder.path().join("b.json"), "{}").unwrap();
         fs::write(folder.path().join("c.txt"), "not looked at").unwrap();
-        let heads = heads(folder.path(), None, &|_, _| {}).unwrap();
-        let [a, b] = heads.as_slice() else { panic!("{heads:?}") };
+        let entries = list_records(folder.path(), None, &|_, _| {}).unwrap();
+        let [a, b] = entries.as_slice() else { panic!("{entries:?}") };
         let a = a.content.as_ref().unwrap();
         assert_eq!((a.profile.as_str(), a.done, a.planned), ("mine", 2, Some(3)));
-        assert_eq!((a.suspect, a.failed, a.lost), (1, 0, 3));
+        assert_eq!((a.suspect, a.failed, a.lost, a.undelivered), (1, 0, 3, 6));
         assert_eq!(a.backends, ["kafka 4.4.0"]);
         assert!(b.content.as_ref().unwrap_err().contains("is not a record"));
-        assert!(heads_of_nothing().is_empty());
+        assert!(list_missing_folder().is_empty());
     }
 
     #[test]
-    fn the_newest_are_told_while_the_others_are_read() {
+    fn the_newest_are_reported_while_the_others_are_read() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["2026-01.json", "2026-02.json", "2026-03.json"] {
             fs::write(folder.path().join(name), RECORD).unwrap();
         }
-        let told = std::cell::RefCell::new(Vec::new());
-        let tell = |heads: &[Head], of: usize| {
-            let names = heads.iter().map(|head| head.path.file_stem().unwrap().to_owned());
-            told.borrow_mut().push((names.collect::<Vec<_>>(), of));
+        let reports = std::cell::RefCell::new(Vec::new());
+        let report = |entries: &[IndexEntry], of: usize| {
+            let names = entries.iter().map(|entry| entry.path.file_stem().unwrap().to_owned());
+            reports.borrow_mut().push((names.collect::<Vec<_>>(), of));
         };
-        let heads = told_heads(folder.path(), None, Duration::ZERO, &tell).unwrap();
-        let told = told.into_inner();
-        assert_eq!(told[1], (vec!["2026-03".into()], 3));
-        assert_eq!(told[2].0.len(), 2);
-        assert!(heads.is_sorted_by_key(|head| head.path.clone()), "the whole list is by names");
+        let entries =
+            list_records_with_interval(folder.path(), None, Duration::ZERO, &report).unwrap();
+        let reports = reports.into_inner();
+        assert_eq!(reports[1], (vec!["2026-03".into()], 3));
+        assert_eq!(reports[2].0.len(), 2);
+        assert!(entries.is_sorted_by_key(|entry| entry.path.clone()), "the whole list is by names");
     }
 
-    fn heads_of_nothing() -> Vec<Head> {
-        heads(Path::new("/no/such/folder"), None, &|_, _| {}).unwrap()
+    fn list_missing_folder() -> Vec<IndexEntry> {
+        list_records(Path::new("/no/such/folder"), None, &|_, _| {}).unwrap()
     }
 
     #[test]
-    fn the_index_answers_for_a_record_until_it_changes() {
+    fn the_index_is_used_until_a_record_changes() {
         let folder = tempfile::tempdir().unwrap();
         let index = folder.path().join("index");
         let path = folder.path().join("a.json");
         fs::write(&path, RECORD).unwrap();
-        let first = heads(folder.path(), Some(&index), &|_, _| {}).unwrap();
-        // A mark in the index shows whose answer the next one is.
-        let kept = fs::read_to_string(&index).unwrap().replace("\"mine\"", "\"from the index\"");
-        fs::write(&index, kept).unwrap();
-        let again = heads(folder.path(), Some(&index), &|_, _| {}).unwrap();
+        let first = list_records(folder.path(), Some(&index), &|_, _| {}).unwrap();
+        // A mark in the index shows that the next list comes from it.
+        let marked = fs::read_to_string(&index).unwrap().replace("\"mine\"", "\"from the index\"");
+        fs::write(&index, marked).unwrap();
+        let again = list_records(folder.path(), Some(&index), &|_, _| {}).unwrap();
         assert_eq!(again[0].content.as_ref().unwrap().profile, "from the index");
         fs::write(&path, RECORD.replace("mine", "changed")).unwrap();
-        let changed = heads(folder.path(), Some(&index), &|_, _| {}).unwrap();
+        let changed = list_records(folder.path(), Some(&index), &|_, _| {}).unwrap();
         assert_eq!(changed[0].content.as_ref().unwrap().profile, "changed");
         assert_ne!(first, changed);
         fs::remove_file(&path).unwrap();
-        assert!(heads(folder.path(), Some(&index), &|_, _| {}).unwrap().is_empty());
+        assert!(list_records(folder.path(), Some(&index), &|_, _| {}).unwrap().is_empty());
         assert_eq!(fs::read_to_string(&index).unwrap(), "[]");
     }
 }

@@ -1,5 +1,5 @@
-//! What the operator says about a record: tags and a note, in a file beside it. The record itself
-//! stays as it was measured.
+//! Labels of records: tags and a note by the operator, in a file beside the record, which stays as
+//! measured.
 
 use std::{
     fs, io,
@@ -8,7 +8,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Tags and a note.
+use crate::paths;
+
+/// Tags and a note of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Label {
@@ -19,18 +21,18 @@ pub struct Label {
 }
 
 impl Label {
-    /// The label of the record at `path`; an empty one where there is none to read.
-    pub fn of(path: &Path) -> Self {
-        let text = fs::read_to_string(beside(path));
+    /// Loads the label of the record at `path`; empty if there is none or it cannot be read.
+    pub fn load(path: &Path) -> Self {
+        let text = paths::read_text(&label_path(path));
         text.ok().and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
     }
 
-    /// Puts it beside the record at `path`; an empty one leaves no file.
+    /// Saves the label beside the record at `path`; an empty label removes the file.
     ///
     /// # Errors
     /// When the file can neither be written nor removed.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let file = beside(path);
+        let file = label_path(path);
         if *self == Self::default() {
             return match fs::remove_file(file) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -46,8 +48,8 @@ impl Label {
     }
 }
 
-/// The label's file: `NAME.label.toml` beside `NAME.json`.
-fn beside(path: &Path) -> PathBuf {
+/// Path of the label file: `NAME.label.toml` beside `NAME.json`.
+fn label_path(path: &Path) -> PathBuf {
     path.with_extension("label.toml")
 }
 
@@ -58,14 +60,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_is_kept_beside_its_record_and_an_empty_one_leaves_nothing() {
+    fn a_label_is_saved_beside_its_record_and_an_empty_one_removes_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("2026-11-24T17-44-24.787Z-mine.json");
-        assert_eq!(Label::of(&record), Label::default());
+        assert_eq!(Label::load(&record), Label::default());
         let label = Label { tags: vec!["sd-card".to_owned()], note: "fan on, \"b\"".to_owned() };
         label.save(&record).unwrap();
-        assert_eq!(Label::of(&record), label);
-        assert_eq!(Label::of(&folder.path().join("other.json")), Label::default());
+        assert_eq!(Label::load(&record), label);
+        assert_eq!(Label::load(&folder.path().join("other.json")), Label::default());
         Label::default().save(&record).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         Label::default().save(&record).unwrap();

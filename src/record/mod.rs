@@ -1,112 +1,140 @@
-//! The record: one JSON file per run that holds everything needed to judge it and to repeat it.
+//! Records: one JSON file per run with everything needed to judge the run and to repeat it.
 //!
-//! This module is the schema; [`store`] saves and loads, [`histogram`] turns measured histograms
-//! into [`Latency`]. A value that was not measured, and a percentile that its count cannot carry,
-//! is `null`; 0 means that 0 was measured. Every number's unit is in its name or its comment.
+//! This module defines the schema; [`store`] saves and loads records, [`histogram`] converts
+//! measured histograms to [`Latency`]. A run appends to its record's file (`file`, `journal`, `layout`);
+//! readers stream it (`stream`, `read`, `overview`) and compare its parts before use (`validate`). A value
+//! that was not measured, and a percentile of too few samples, is `null`; 0 means that 0 was measured.
+//! The unit of every number is in its name or its comment.
 
 pub mod capacity;
+mod error;
 mod fault;
+mod file;
+mod folder;
 pub mod footprint;
 pub mod histogram;
 pub mod index;
+pub mod interval_log;
+mod journal;
 pub mod label;
+mod layout;
+mod missing;
+pub mod overview;
+mod read;
+pub mod repetition_figure;
+mod resources;
+mod standstill;
 pub mod store;
+mod stream;
 pub mod summary;
+#[cfg(test)]
+mod tests;
+mod validate;
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use capacity::Capacity;
-pub use fault::{FaultResult, Toll};
+pub use fault::{FaultResult, Impact};
 pub use footprint::Footprint;
+pub use histogram::Latency;
+pub use missing::THROUGHPUT;
+pub use resources::{BlockUse, CpuUse, MemoryUse, NetworkUse, Resources};
+pub use standstill::{Standstill, StandstillCause, StandstillKind};
 
 use crate::{
     measure::{
-        Cooled, Durations, Estimate, Generator, Judgement, Ledger, Load, PathCost, Second, Tally,
-        Verdict, Vitals,
+        CooldownResult, Durations, Estimate, GeneratorHealth, HUB_FAILURE_CODE, HostMetrics,
+        Judgement, Ledger, PathCost, Reason, ResourceSample, STOPPED_CODE, SelfTest,
+        TimelineSecond, Verdict, VerdictCounts,
     },
     plan::{Plan, Point},
-    server::{BlockSource, HubFacts, LimitInForce, Reading},
+    server::{HubFacts, LimitVerification},
     units::Bytes,
 };
 
-/// Number of the present schema; grows with any breaking change.
+/// Number of the present schema; incremented with every breaking change.
 pub const SCHEMA: u32 = 1;
 
-/// A run, finished or not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Record of a run, finished or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Record {
-    /// [`SCHEMA`] of the program that wrote it.
+    /// [`SCHEMA`] of the program that wrote the record.
     pub schema: u32,
-    /// The program that wrote it.
-    pub hubmark: Hubmark,
-    /// The run's identity: also the value of its containers' `hubmark.run` label.
+    /// Program that wrote the record.
+    pub hubmark: ProgramVersion,
+    /// Identifier of the run, also the value of its containers' `hubmark.run` label.
     pub run: String,
     /// Start, RFC 3339.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub started: jiff::Timestamp,
-    /// End; `null` while it goes on or when it was killed.
-    #[schemars(with = "Option<String>")]
+    /// End; `null` while the run goes on, or if it was killed.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub finished: Option<jiff::Timestamp>,
-    /// Whether every repetition of the plan is here.
-    pub status: Status,
-    /// Why the run ended early, in words.
+    /// Whether the record contains every repetition of the plan.
+    pub status: RecordStatus,
+    /// Reason why the run ended early.
     pub ended: Option<String>,
-    /// The profile's text, as it was given.
+    /// Text of the profile, as given.
     pub profile: String,
-    /// What was asked.
+    /// Plan of the run.
     pub plan: Plan,
-    /// On what it was measured.
+    /// Machines and software of the measurement.
     pub provenance: Provenance,
-    /// What the way to the hub cost when the run last began; `null` where it was not measured.
+    /// Cost of the network path to the hub when the run last began; `null` if it was not measured.
     #[serde(default)]
     pub path: Option<PathCost>,
-    /// The results, in the order of [`Plan::points`].
+    /// What the client's timer and loopback can do without a load, when the run last began; `null` if
+    /// it was not tested.
+    #[serde(default)]
+    pub self_test: Option<SelfTest>,
+    /// Results, in the order of [`Plan::points`].
     pub points: Vec<PointResult>,
-    /// The answer of each search for a capacity, in the order of [`Plan::searches`].
+    /// Result of each capacity search, in the order of [`Plan::searches`].
     #[serde(default)]
     pub capacity: Vec<Capacity>,
-    /// What each backend costs by itself, by its name; empty where it was not asked.
+    /// Footprint of each backend by name; empty if it was not requested.
     #[serde(default)]
     pub footprints: BTreeMap<String, Footprint>,
-    /// When a partial record was gone on with, RFC 3339.
+    /// Times when the partial record was resumed, RFC 3339.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub resumed: Vec<jiff::Timestamp>,
 }
 
-/// The program that wrote a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Hubmark {
-    /// Its version.
+/// Version of the program that wrote a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ProgramVersion {
+    /// Version number.
     pub version: String,
-    /// The commit it was built from, where that is known.
+    /// Commit that the program was built from, if known.
     pub commit: Option<String>,
 }
 
 impl Record {
-    /// Repetitions by judgement, and tries that were executed again.
-    pub fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
+    /// Number of repetitions by judgement, and of retried attempts.
+    pub fn tally(&self) -> VerdictCounts {
+        let mut counts = VerdictCounts::default();
         for point in &self.points {
             for repetition in &point.repetitions {
                 match repetition.verdict.status {
-                    Judgement::Valid => tally.valid += 1,
-                    Judgement::Suspect => tally.suspect += 1,
-                    Judgement::Failed => tally.failed += 1,
+                    Judgement::Valid => counts.valid += 1,
+                    Judgement::Suspect => counts.suspect += 1,
+                    Judgement::Failed => counts.failed += 1,
                 }
             }
-            tally.retried += point.failed_tries.len();
+            counts.retried += point.failed_tries.len();
         }
-        tally
+        counts
     }
 }
 
-impl Hubmark {
-    /// This program.
-    pub fn this() -> Self {
+impl ProgramVersion {
+    /// Version of this program.
+    pub fn current() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: option_env!("HUBMARK_COMMIT").map(str::to_owned),
@@ -114,39 +142,56 @@ impl Hubmark {
     }
 }
 
-/// Whether a record is whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Whether a record is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum RecordStatus {
     /// Every repetition of the plan was executed.
     Complete,
-    /// Some are missing.
+    /// Some repetitions are missing.
     Partial,
 }
 
-/// On what a run was measured.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+impl RecordStatus {
+    /// Name of the status.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+/// Machines and software of a measurement.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Provenance {
-    /// The machine that plays the load.
+    /// The machine that generates the load.
     pub client: HubFacts,
     /// The hub.
     pub hub: HubFacts,
-    /// Each backend's servers and client library, as last seen.
+    /// Servers and client library of each backend, as last observed.
     pub servers: BTreeMap<String, ServerProvenance>,
     /// The clock of all durations.
     pub clock: String,
-    /// The limits of the servers: what was asked, what was found in force and what was measured.
+    /// Limits of the servers: as requested, as found in force and as measured.
     #[serde(default)]
-    pub limits: Vec<LimitInForce>,
+    pub limits: Vec<LimitVerification>,
 }
 
-/// A backend's servers and client, as they said themselves.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Servers and client of a backend, as reported by themselves.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServerProvenance {
-    /// The version that the server names.
+    /// Version reported by the server.
     pub version: String,
-    /// A sentence that must stand beside every number of this backend, if any.
+    /// Caution that must be shown beside every number of this backend, if any.
     pub caution: Option<String>,
+    /// What the servers' settings added to the load, or changed in what the profile asked for; the
+    /// same must be shown.
+    #[serde(default)]
+    pub cautions: Vec<String>,
     /// Role and image (or program) of each server.
     pub images: BTreeMap<String, ImageProvenance>,
     /// Settings in force by durability, read back from the server.
@@ -155,8 +200,23 @@ pub struct ServerProvenance {
     pub client: BTreeMap<String, String>,
 }
 
-/// What a server ran from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+impl ServerProvenance {
+    /// All cautions that must be shown beside the numbers of this backend.
+    pub fn all_cautions(&self) -> impl Iterator<Item = &String> {
+        self.caution.iter().chain(&self.cautions)
+    }
+
+    /// The users' client and its version, where the backend has a choice of clients.
+    pub fn client_name(&self) -> Option<String> {
+        let name = self.client.get("client")?;
+        let version = self.client.get(name).map(|version| format!(" {version}"));
+        Some(format!("{name}{}", version.unwrap_or_default()))
+    }
+}
+
+/// Image or program that a server was started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ImageProvenance {
     /// The image's name, or the program.
     pub image: String,
@@ -165,142 +225,138 @@ pub struct ImageProvenance {
 }
 
 /// Results of one point.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PointResult {
     /// The point.
     #[serde(flatten)]
     pub point: Point,
-    /// Its repetitions, in the order of execution: of each, the last try.
+    /// Repetitions in the order of execution, the last attempt of each.
     pub repetitions: Vec<Repetition>,
-    /// Tries that failed and were executed again, in the order of execution.
+    /// Failed attempts that were retried, in the order of execution.
     #[serde(default)]
     pub failed_tries: Vec<Repetition>,
-    /// Over its repetitions; `null` while there is none.
+    /// Summary over the repetitions; `null` while there is none.
     pub summary: Option<Summary>,
 }
 
 /// One execution of a point on a clean server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Repetition {
-    /// Number of the repetition of its point, from 0.
+    /// Number of the repetition among those of its point, from 0.
     pub index: u32,
-    /// Its place in the run's schedule, from 0.
+    /// Position in the run's schedule, from 0.
     pub order: u32,
-    /// Which try of it this is, from 1.
-    #[serde(default = "first")]
+    /// Number of the attempt, from 1.
+    #[serde(default = "default_attempt")]
     pub attempt: u32,
     /// Start, RFC 3339.
-    #[schemars(with = "String")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub started: jiff::Timestamp,
-    /// Seconds from the first due time to the last arrival or the end of the drain.
+    /// Seconds of the load, from its start to its last message sent; in the throughput workload, to the last
+    /// acknowledgement or arrival. Records of older versions, without [`Repetition::drain_seconds`], include
+    /// the drain and a lead of a tenth of a second.
     pub seconds: f64,
+    /// Seconds from the end of the load to the end of the drain; `null` in a repetition that ended early.
+    #[serde(default)]
+    pub drain_seconds: Option<f64>,
     /// Seconds of every phase, by name.
     pub phases: BTreeMap<String, f64>,
-    /// Age of the main server, from its start, when the measured load began.
+    /// Time from the start of the main server to the start of the measured load, in seconds.
     pub server_age_seconds: Option<f64>,
-    /// Seconds from "start the servers" to "ready by protocol, topic made".
+    /// Seconds from "start the servers" to "ready by protocol, topic created".
     pub server_ready_seconds: Option<f64>,
-    /// What came before the measured load.
+    /// Warm-up before the measured load.
     pub warmup: Warmup,
     /// Whether the numbers can be trusted.
     pub verdict: Verdict,
-    /// Every message accounted for.
+    /// Account of every message.
     pub ledger: Ledger,
-    /// The four durations in microseconds; of messages due after the load's warm-up.
+    /// The four durations in microseconds, of messages due after the load's warm-up.
     pub latency: Durations<Option<Latency>>,
-    /// Volume over time.
+    /// Throughput of payload.
     pub throughput: Option<Throughput>,
+    /// Figures that this kind of repetition has, but that could not be given, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<String, String>,
     /// Resources over the load, by server role.
     pub resources: BTreeMap<String, Resources>,
     /// One entry a second for each server, by role.
-    pub samples: BTreeMap<String, Vec<Load>>,
+    pub samples: BTreeMap<String, Vec<ResourceSample>>,
     /// One entry a second for the hub itself.
     #[serde(default)]
-    pub hub: Vec<Vitals>,
-    /// The wait for the hub to cool down before it; `null` where none was asked for.
+    pub hub: Vec<HostMetrics>,
+    /// Wait for the hub to cool down before the repetition; `null` if none was requested.
     #[serde(default)]
-    pub cooled: Option<Cooled>,
-    /// The generator's own health.
-    pub generator: Generator,
-    /// One entry for each second of the load.
-    pub timeline: Vec<Second>,
-    /// What happened, with its second.
+    pub cooled: Option<CooldownResult>,
+    /// Health of the load generator.
+    pub generator: GeneratorHealth,
+    /// One entry for each second of load and drain, by the times of what happened.
+    pub timeline: Vec<TimelineSecond>,
+    /// Distributions of each of these seconds, as an interval log of the HDR histogram libraries
+    /// ([`interval_log`]); empty in records of older versions.
+    #[serde(default)]
+    pub intervals: String,
+    /// Times in which nothing happened although messages waited for it.
+    #[serde(default)]
+    pub standstills: Vec<Standstill>,
+    /// Events, with their times.
     pub events: Vec<TimedNote>,
-    /// What was done to servers by plan, and how they came back.
+    /// Planned faults and the recoveries from them.
     #[serde(default)]
     pub faults: Vec<FaultResult>,
-    /// Limits that were crossed.
+    /// Thresholds that were crossed.
     pub crossed: Vec<String>,
-    /// Objectives of a search for the capacity that did not hold.
+    /// Objectives of a capacity search that did not hold.
     #[serde(default)]
     pub missed: Vec<String>,
 }
 
-/// The [`Repetition::attempt`] of records that knew no retries.
-const fn first() -> u32 {
+/// The [`Repetition::attempt`] in records from before retries existed.
+const fn default_attempt() -> u32 {
     1
 }
 
 impl Repetition {
-    /// Whether it was measured to its end.
-    pub fn measured(&self) -> bool {
+    /// Whether the repetition was measured to its end.
+    pub fn is_measured(&self) -> bool {
         self.verdict.status != Judgement::Failed
     }
 
-    /// Whether the objectives of a search held in it; one that failed held none.
-    pub fn held(&self) -> bool {
-        self.measured() && self.missed.is_empty()
+    /// Whether the repetition has a result about the servers under the load: it was measured to its end, or
+    /// its failure has another cause than the operator and the hub.
+    pub fn is_conclusive(&self) -> bool {
+        let other_cause =
+            |reason: &Reason| [STOPPED_CODE, HUB_FAILURE_CODE].contains(&reason.code.as_str());
+        self.is_measured() || !self.verdict.reasons.first().is_some_and(other_cause)
+    }
+
+    /// Whether the objectives of a capacity search held; `false` for a failed repetition.
+    pub fn objectives_held(&self) -> bool {
+        self.is_measured() && self.missed.is_empty()
     }
 }
 
-/// What came before a measured load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Warm-up before a measured load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Warmup {
-    /// Seconds of the server's own warm-up load; 0 is a cold server, as the study.
+    /// Seconds of the server warm-up load; 0 is a cold server, as in the study.
     pub server_seconds: f64,
-    /// Messages of the server's own warm-up load.
+    /// Messages of the server warm-up load.
     pub server_messages: u64,
-    /// Seconds of the load that were played and not measured.
+    /// Seconds of the load that were not measured.
     pub load_seconds: f64,
 }
 
-/// A distribution in microseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Latency {
-    /// Samples, negative and overflowing ones included.
-    pub count: u64,
-    /// Smallest; may be negative.
-    pub min: f64,
-    /// Largest.
-    pub max: f64,
-    /// Mean of all samples, negative ones included.
-    pub mean: f64,
-    /// Standard deviation.
-    pub stdev: f64,
-    /// Median.
-    pub p50: Option<f64>,
-    /// 90th percentile.
-    pub p90: Option<f64>,
-    /// 99th percentile.
-    pub p99: Option<f64>,
-    /// 99.9th percentile.
-    pub p999: Option<f64>,
-    /// 99.99th percentile.
-    pub p9999: Option<f64>,
-    /// Samples below zero.
-    pub negative: u64,
-    /// Samples beyond the histogram's range.
-    pub overflow: u64,
-    /// HDR histogram, V2 format, compressed, base64; without negative and overflowing samples.
-    pub histogram: String,
-}
-
-/// Volume over time.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Throughput of payload.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Throughput {
     /// Payload bytes.
     pub bytes: Bytes,
-    /// Seconds in which they were produced, or consumed.
+    /// Seconds in which the payload was produced or consumed.
     pub seconds: f64,
     /// Payload bytes per second.
     pub bytes_per_second: f64,
@@ -308,97 +364,28 @@ pub struct Throughput {
     pub messages_per_second: f64,
 }
 
-/// A server's resources over the load. Totals are differences of counters at its start and end.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Resources {
-    /// Processor.
-    pub cpu: CpuUse,
-    /// Memory.
-    pub memory: MemoryUse,
-    /// Disk.
-    pub block: BlockUse,
-    /// Network.
-    pub network: NetworkUse,
-    /// Cores in use while idle, before the load.
-    pub idle_cpu_cores: Option<f64>,
-    /// The counters at the start of the load.
-    pub before: Option<Reading>,
-    /// The counters at its end.
-    pub after: Option<Reading>,
-}
-
-/// Processor use over a load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CpuUse {
-    /// Mean cores in use.
-    pub mean: Option<f64>,
-    /// Most cores in use over one sample.
-    pub max: Option<f64>,
-    /// Processor seconds used.
-    pub core_seconds: Option<f64>,
-}
-
-/// Memory over a load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct MemoryUse {
-    /// While idle, before the load (mean of the baseline's samples).
-    pub idle: Option<Bytes>,
-    /// Mean over the load.
-    pub mean: Option<Bytes>,
-    /// Largest over the load.
-    pub max: Option<Bytes>,
-    /// Mean over the load minus idle, in bytes: the study's memory figure.
-    pub growth: Option<i64>,
-    /// Memory of the processes themselves, at the load's end.
-    pub resident: Option<Bytes>,
-    /// Page cache at the load's end.
-    pub cache: Option<Bytes>,
-}
-
-/// Disk use over a load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct BlockUse {
-    /// Bytes read.
-    pub read: Option<Bytes>,
-    /// Bytes written.
-    pub written: Option<Bytes>,
-    /// Where `read` and `written` come from.
-    pub source: Option<BlockSource>,
-    /// Growth of the server's data folder, in bytes.
-    pub data_growth: Option<i64>,
-    /// What the whole hub wrote to the disk under the data meanwhile.
-    pub host_written: Option<Bytes>,
-}
-
-/// Network use over a load.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct NetworkUse {
-    /// Bytes received.
-    pub received: Option<Bytes>,
-    /// Bytes sent.
-    pub sent: Option<Bytes>,
-}
-
-/// Something that happened at a time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// An event and its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TimedNote {
     /// Seconds since the load began; negative before.
     pub second: f64,
-    /// What.
+    /// Description of the event.
     pub text: String,
 }
 
-/// A point over its repetitions. Failed repetitions are not in it, suspect ones are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Summary of a point over its repetitions, without failed ones and with suspect ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// Repetitions in it.
+    /// Repetitions in the summary.
     pub repetitions: u32,
-    /// Of those, suspect.
+    /// Suspect repetitions among them.
     pub suspect: u32,
-    /// Failed repetitions, not in it.
+    /// Failed repetitions, not in the summary.
     pub failed: u32,
     /// Percentiles of the repetitions' merged histograms, in microseconds.
     pub latency: Durations<Option<Latency>>,
-    /// Figures of each repetition over all of them.
+    /// Estimates of each figure over the repetitions, by name.
     pub over_repetitions: BTreeMap<String, Estimate>,
 }

@@ -1,60 +1,66 @@
-//! The records that a report is made from, as cells: one point of one record, with the repetitions
-//! that count and the word on those that do not.
+//! Cells of a report: one point of one record, with the repetitions that count and the number of those
+//! that do not.
 
 use std::cell::OnceCell;
 
 use crate::{
-    measure::{Estimate, Judgement, Spread},
-    plan::{Durability, Point, Scenario, Workload},
-    record::{Latency, Record, Repetition, histogram},
+    format::count_noun,
+    measure::{Estimate, Judgement, LatencySummary},
+    plan::{Point, Scenario, Workload},
+    record::{Latency, Record, Repetition, histogram, summary::TryCounts},
     stats::{distribution::Distribution, estimate::estimate},
 };
 
-use super::metric::{Metric, Span};
+use super::metric::{LatencyKind, Metric};
 
-/// A record and how a reader tells it from others.
+/// A record with its display name.
 #[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
-    /// Its file's name, without folder and ending.
+pub struct SourceRecord<'a> {
+    /// File name without folder and extension.
     pub name: &'a str,
-    /// The record.
+    /// Content of the record.
     pub record: &'a Record,
 }
 
-/// One point of one record.
+/// One point of one record, with its counted repetitions.
 #[derive(Debug)]
-pub struct Cell<'a> {
-    /// Which record, from 0.
-    pub source: usize,
-    /// The point.
+pub struct ReportCell<'a> {
+    /// Index of the record in [`ReportCells::sources`].
+    pub record_index: usize,
+    /// Point of the plan.
     pub point: &'a Point,
-    /// Its repetitions that count.
+    /// Repetitions that count: valid ones, and suspect ones unless excluded.
     pub measured: Vec<&'a Repetition>,
-    /// Repetitions that failed: never counted.
+    /// Number of failed repetitions, which never count.
     pub failed: usize,
-    /// Suspect repetitions that the reader left out.
+    /// Number of failed tries that were repeated.
+    pub failed_tries: usize,
+    /// Number of tries that failed, for good or until they were repeated, and that the operator did not stop.
+    all_failed: usize,
+    /// Number of suspect repetitions excluded on request.
     pub excluded: usize,
-    /// What [`Cell::merged`] came to, in the order of [`Span::ALL`]: reading histograms takes most of
-    /// a report's time, and every table and figure asks for them.
-    known: [OnceCell<Distribution>; Span::ALL.len()],
+    /// Cached results of [`ReportCell::merged_latency`], in the order of [`LatencyKind::ALL`].
+    ///
+    /// Decoding histograms takes most of a report's time, and every table and figure needs them.
+    merged_cache: [OnceCell<Distribution>; LatencyKind::ALL.len()],
 }
 
-/// All cells of some records.
+/// All cells of the records of a report.
 #[derive(Debug)]
-pub struct Cells<'a> {
-    /// The records.
-    pub sources: Vec<Source<'a>>,
-    /// Every point of every record, planned repetitions or not.
-    pub cells: Vec<Cell<'a>>,
-    /// Whether the reader left suspect repetitions out.
-    pub without_suspect: bool,
+pub struct ReportCells<'a> {
+    /// Records of the report.
+    pub sources: Vec<SourceRecord<'a>>,
+    /// Every point of every record, even without repetitions.
+    pub cells: Vec<ReportCell<'a>>,
+    /// Whether suspect repetitions are excluded.
+    pub exclude_suspect: bool,
 }
 
-impl<'a> Cells<'a> {
-    /// The cells of `sources`.
-    pub fn of(sources: Vec<Source<'a>>, without_suspect: bool) -> Self {
+impl<'a> ReportCells<'a> {
+    /// Builds the cells of `sources`.
+    pub fn from_sources(sources: Vec<SourceRecord<'a>>, without_suspect: bool) -> Self {
         let mut cells = Vec::new();
-        for (source, Source { record, .. }) in sources.iter().enumerate() {
+        for (source, SourceRecord { record, .. }) in sources.iter().enumerate() {
             for point in &record.points {
                 let is = |judgement| {
                     move |repetition: &&Repetition| repetition.verdict.status == judgement
@@ -65,84 +71,93 @@ impl<'a> Cells<'a> {
                     Judgement::Suspect => !without_suspect,
                     Judgement::Failed => false,
                 };
-                cells.push(Cell {
+                cells.push(ReportCell {
                     measured: point.repetitions.iter().filter(counts).collect(),
                     failed: point.repetitions.iter().filter(is(Judgement::Failed)).count(),
+                    failed_tries: point.failed_tries.len(),
+                    all_failed: point.failed_tries(),
                     excluded: if without_suspect { suspect } else { 0 },
-                    ..Cell::of(source, &point.point)
+                    ..ReportCell::without_repetitions(source, &point.point)
                 });
             }
         }
-        Self { sources, cells, without_suspect }
+        Self { sources, cells, exclude_suspect: without_suspect }
     }
 
-    /// Cells with at least one repetition that counts.
-    pub fn measured(&self) -> impl Iterator<Item = &Cell<'a>> {
+    /// Returns the cells with at least one counted repetition.
+    pub fn measured(&self) -> impl Iterator<Item = &ReportCell<'a>> {
         self.cells.iter().filter(|cell| !cell.measured.is_empty())
     }
 }
 
-impl<'a> Cell<'a> {
-    /// A point of which no repetition counts.
-    pub fn of(source: usize, point: &'a Point) -> Self {
+impl<'a> ReportCell<'a> {
+    /// Creates a cell without repetitions.
+    pub fn without_repetitions(source: usize, point: &'a Point) -> Self {
         Self {
-            source,
+            record_index: source,
             point,
             measured: Vec::new(),
             failed: 0,
+            failed_tries: 0,
+            all_failed: 0,
             excluded: 0,
-            known: Default::default(),
+            merged_cache: Default::default(),
         }
     }
 
-    /// The values of the repetitions that have one.
+    /// Returns the metric's values, of the repetitions that have one.
     pub fn values(&self, metric: Metric) -> Vec<f64> {
-        self.measured.iter().filter_map(|repetition| metric.of(repetition)).collect()
+        self.measured.iter().filter_map(|repetition| metric.value_in(repetition)).collect()
     }
 
-    /// The estimate over the repetitions that have a value.
+    /// Estimates the metric's mean over the repetitions that have a value.
     pub fn estimate(&self, metric: Metric) -> Option<Estimate> {
-        estimate(&self.values(metric))
+        estimate(&self.values(metric), metric.domain())
     }
 
-    /// Of the repetitions that count, the suspect ones.
-    pub fn suspect(&self) -> usize {
+    /// Returns the tries behind the means of the counted repetitions.
+    pub const fn tries(&self) -> TryCounts {
+        TryCounts { counted: self.measured.len(), failed: self.all_failed }
+    }
+
+    /// Returns the number of counted repetitions that are suspect.
+    pub fn suspect_count(&self) -> usize {
         self.measured.iter().filter(|r| r.verdict.status == Judgement::Suspect).count()
     }
 
-    /// All messages of the repetitions that count, in one distribution: percentiles cannot be
+    /// Merges the latencies of all counted repetitions into one distribution, because percentiles cannot be
     /// averaged.
-    pub fn merged(&self, span: Span) -> &Distribution {
-        self.known[span as usize].get_or_init(|| self.merge(span))
+    pub fn merged_latency(&self, kind: LatencyKind) -> &Distribution {
+        self.merged_cache[kind as usize].get_or_init(|| self.merge_histograms(kind))
     }
 
-    fn merge(&self, span: Span) -> Distribution {
+    fn merge_histograms(&self, kind: LatencyKind) -> Distribution {
         let mut all = Distribution::default();
-        for latency in self.measured.iter().filter_map(|repetition| span.of(repetition)) {
-            match histogram::distribution(latency) {
+        for latency in self.measured.iter().filter_map(|repetition| kind.latency_in(repetition)) {
+            match histogram::decode_latency(latency) {
                 Ok(distribution) => all.merge(&distribution),
-                Err(error) => tracing::error!(%error, "left out of a report"),
+                Err(error) => tracing::error!(%error, "latency histogram left out of the report"),
             }
         }
         all
     }
 
-    /// [`Cell::merged`] in few numbers.
-    pub fn spread(&self, span: Span) -> Spread {
-        self.merged(span).spread()
+    /// Summarizes [`ReportCell::merged_latency`] as mean and percentiles.
+    pub fn latency_summary(&self, kind: LatencyKind) -> LatencySummary {
+        self.merged_latency(kind).summary()
     }
 
-    /// [`Cell::merged`] as a record has it.
-    pub fn latency(&self, span: Span) -> Option<Latency> {
-        histogram::latency(self.merged(span))
+    /// Returns [`ReportCell::merged_latency`] in the form of a record; `None` without messages.
+    pub fn latency(&self, kind: LatencyKind) -> Option<Latency> {
+        histogram::encode_latency(self.merged_latency(kind))
     }
 
-    /// The backend, as people write it.
+    /// Returns the backend with its version, as in a profile.
     pub fn backend(&self) -> String {
         self.point.backend.to_string()
     }
 
-    /// The scenario, of a throughput point.
+    /// Returns the scenario; `None` for a latency point.
     pub const fn scenario(&self) -> Option<Scenario> {
         match &self.point.workload {
             Workload::Throughput(workload) => Some(workload.scenario),
@@ -150,36 +165,16 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The whole point in a few words.
+    /// Describes the point: backend, scenario, users, payload, durability.
     pub fn describe(&self) -> String {
         let workload = &self.point.workload;
-        let scenario = self.scenario().map_or_else(String::new, |s| format!("{}, ", scenario(s)));
-        let users = workload.users();
+        let scenario = self.scenario().map_or_else(String::new, |s| format!("{}, ", s.name()));
         format!(
-            "{}, {scenario}{} {}, {}, durability {}",
+            "{}, {scenario}{}, {}, durability {}",
             self.backend(),
-            crate::format::count(u64::from(users)),
-            if users == 1 { "user" } else { "users" },
+            count_noun(workload.users().into(), "user"),
             workload.payload(),
-            durability(self.point.durability),
+            self.point.durability.name(),
         )
-    }
-}
-
-/// The scenario's name.
-pub const fn scenario(scenario: Scenario) -> &'static str {
-    match scenario {
-        Scenario::Producer => "producer",
-        Scenario::Consumer => "consumer",
-        Scenario::Both => "both",
-    }
-}
-
-/// The durability's name.
-pub const fn durability(durability: Durability) -> &'static str {
-    match durability {
-        Durability::Default => "default",
-        Durability::Memory => "memory",
-        Durability::Disk => "disk",
     }
 }

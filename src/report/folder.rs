@@ -1,4 +1,4 @@
-//! The report's folder: figures, their numbers, the page, the text.
+//! Writes a report into a folder: figures (SVG and CSV), tables (CSV) and the HTML page.
 
 use std::{
     fs, io,
@@ -6,36 +6,39 @@ use std::{
 };
 
 use super::{
-    answer,
-    cells::Cells,
-    csv, figures, findings,
-    page::{self, Content},
+    cells::ReportCells,
+    conclusions, csv, figures, findings,
+    page::{self, PageContent},
     svg::{self, DrawError},
 };
+use crate::paths;
 
-/// A report that could not be written.
+/// Error of writing a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The folder cannot be made.
+    /// The folder cannot be created or listed.
     #[error("the folder {} cannot be made: {source}; name another with --out", path.display())]
     Folder {
-        /// The folder.
+        /// Path of the folder.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
-    /// The folder holds something else.
+    /// A file is at the path of the folder.
+    #[error("{} is a file, and a report is a folder: name another with --out", .0.display())]
+    NotAFolder(PathBuf),
+    /// The folder contains files that are not an earlier report.
     #[error(
-        "{} is not empty and no report of hubmark: name another folder with --out, or empty this one",
+        "{} is not empty and not a report of hubmark: choose another folder with --out, or empty this one",
         .0.display()
     )]
-    Foreign(PathBuf),
+    NotAReport(PathBuf),
     /// A file cannot be written.
     #[error("{} cannot be written: {source}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// A figure cannot be drawn.
@@ -43,56 +46,59 @@ pub enum ReportError {
     Draw(#[from] DrawError),
 }
 
-/// What was written.
+/// Paths of a written report.
 #[derive(Debug)]
-pub struct Written {
-    /// The page.
+pub struct WrittenReport {
+    /// Path of the HTML page.
     pub page: PathBuf,
-    /// Names of the figures, in their order.
+    /// Names of the figures in display order.
     pub figures: Vec<String>,
 }
 
-/// The page's name in the folder, by which a report is known again.
-pub const PAGE: &str = "index.html";
-/// All repetitions of all records, one a line.
-const TIDY: &str = "repetitions.csv";
-/// First words of every page of ours.
-const MARK: &str = "<title>hubmark: ";
+/// File name of the page; its content identifies a folder as a report.
+pub const PAGE_FILE: &str = "index.html";
+/// File name of the table with all repetitions of all records, one per line.
+const REPETITIONS_FILE: &str = "repetitions.csv";
+/// Text in every page written by hubmark.
+const PAGE_SIGNATURE: &str = "<title>hubmark: ";
 
-/// Writes the report of `cells` into `folder`. An earlier report there is replaced; a folder with
-/// anything else in it is left alone.
+/// Writes the report of `cells` into `folder`, replacing an earlier report there.
 ///
 /// # Errors
-/// When the folder is not ours to fill, or cannot be written.
-pub fn write(cells: &Cells<'_>, folder: &Path) -> Result<Written, ReportError> {
-    claim(folder)?;
-    let answer = answer::answer(cells);
-    let figures = figures::all(cells);
-    let findings = findings::findings(cells);
+/// When the folder contains anything but an earlier report (nothing is then changed), or cannot be written.
+pub fn write(cells: &ReportCells<'_>, folder: &Path) -> Result<WrittenReport, ReportError> {
+    prepare_folder(folder)?;
+    let conclusions = conclusions::draw_conclusions(cells);
+    let figures = figures::all_figures(cells);
+    let findings = findings::study_findings(cells);
     for figure in &figures {
-        put(folder, &format!("{}.svg", figure.id), &svg::figure(figure)?)?;
-        put(folder, &format!("{}.csv", figure.id), &csv::figure(figure))?;
+        write_file(folder, &format!("{}.svg", figure.id), &svg::draw_figure(figure)?)?;
+        write_file(folder, &format!("{}.csv", figure.id), &csv::figure(figure))?;
     }
-    put(folder, TIDY, &csv::of_records(&cells.sources))?;
-    put(folder, "findings.csv", &csv::findings(&findings))?;
+    write_file(folder, REPETITIONS_FILE, &csv::repetitions_of_records(&cells.sources))?;
+    write_file(folder, "findings.csv", &csv::findings(&findings))?;
     for (name, table) in [
         ("capacity.csv", csv::capacity(&cells.sources)),
         ("footprint.csv", csv::footprints(&cells.sources)),
     ] {
         if let Some(table) = table {
-            put(folder, name, &table)?;
+            write_file(folder, name, &table)?;
         }
     }
-    put(folder, "differences.csv", &csv::versus(&answer.versus))?;
-    let content = Content { cells, answer: &answer, figures: &figures, findings: &findings };
-    put(folder, PAGE, &page::page(&content)?)?;
+    write_file(folder, "differences.csv", &csv::series_comparisons(&conclusions.comparisons))?;
+    let content =
+        PageContent { cells, conclusions: &conclusions, figures: &figures, findings: &findings };
+    write_file(folder, PAGE_FILE, &page::render_page(&content)?)?;
     let figures = figures.into_iter().map(|figure| figure.id).collect();
-    Ok(Written { page: folder.join(PAGE), figures })
+    Ok(WrittenReport { page: folder.join(PAGE_FILE), figures })
 }
 
-/// Makes the folder, or empties it of an earlier report.
-fn claim(folder: &Path) -> Result<(), ReportError> {
+/// Creates the folder, or removes the figures and tables of an earlier report from it.
+fn prepare_folder(folder: &Path) -> Result<(), ReportError> {
     let failed = |source| ReportError::Folder { path: folder.to_owned(), source };
+    if folder.exists() && !folder.is_dir() {
+        return Err(ReportError::NotAFolder(folder.to_owned()));
+    }
     fs::create_dir_all(folder).map_err(failed)?;
     let entries: Vec<PathBuf> = fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
@@ -100,9 +106,9 @@ fn claim(folder: &Path) -> Result<(), ReportError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let page = fs::read_to_string(folder.join(PAGE)).unwrap_or_default();
-    if !page.contains(MARK) {
-        return Err(ReportError::Foreign(folder.to_owned()));
+    let page = paths::read_text(&folder.join(PAGE_FILE)).unwrap_or_default();
+    if !page.contains(PAGE_SIGNATURE) {
+        return Err(ReportError::NotAReport(folder.to_owned()));
     }
     for path in entries {
         let ours = path.extension().is_some_and(|end| end == "svg" || end == "csv");
@@ -113,7 +119,8 @@ fn claim(folder: &Path) -> Result<(), ReportError> {
     Ok(())
 }
 
-fn put(folder: &Path, name: &str, text: &str) -> Result<(), ReportError> {
+fn write_file(folder: &Path, name: &str, text: &str) -> Result<(), ReportError> {
     let path = folder.join(name);
-    fs::write(&path, text).map_err(|source| ReportError::File { path, source })
+    let written = paths::check_writable(&path).and_then(|()| fs::write(&path, text));
+    written.map_err(|source| ReportError::File { path, source })
 }

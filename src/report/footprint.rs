@@ -1,13 +1,13 @@
-//! Footprint cards in text: at most 100 columns.
+//! Footprint cards as text of at most 100 columns.
 
 use std::fmt::Write;
 
 use crate::{
-    format::{bytes, optional, three},
+    format::{bytes, count_noun, optional_number, three_significant},
     record::{Footprint, Record},
 };
 
-/// Every card of `record`; empty without one.
+/// Writes every footprint card of `record`; empty when there is none.
 pub fn section(record: &Record) -> String {
     let mut text = String::new();
     for (backend, card) in &record.footprints {
@@ -22,21 +22,26 @@ pub fn section(record: &Record) -> String {
     text
 }
 
-/// The card's figures, named and with their units; the names are the same for every card.
+/// Returns the card's figures as pairs of name and value with unit; the names are the same for every card.
 pub fn lines(card: &Footprint) -> Vec<(&'static str, String)> {
     let images: Vec<_> = card
         .image_bytes
         .iter()
         .map(|(role, size)| format!("{} ({role})", bytes(size.0 as f64)))
         .collect();
-    let images = if images.is_empty() { optional(None) } else { images.join(", ") };
+    let images = if images.is_empty() { optional_number(None) } else { images.join(", ") };
     let with = |value: Option<f64>, unit: &str| match value {
-        Some(value) => format!("{}{unit}", three(value)),
-        None => optional(None),
+        Some(value) => format!("{}{unit}", three_significant(value)),
+        None => optional_number(None),
     };
-    let starts: Vec<_> = card.cold_starts.iter().map(|seconds| three(*seconds)).collect();
-    let size = |value: Option<f64>| value.map_or_else(|| optional(None), bytes);
-    let load = format!("{} users, payload {}", card.users, bytes(card.payload.0 as f64));
+    let starts: Vec<_> =
+        card.cold_starts.iter().map(|seconds| three_significant(*seconds)).collect();
+    let size = |value: Option<f64>| value.map_or_else(|| optional_number(None), bytes);
+    let load = format!(
+        "{}, payload {}",
+        count_noun(card.users.into(), "user"),
+        bytes(card.payload.0 as f64)
+    );
     vec![
         ("image", images),
         (
@@ -45,7 +50,11 @@ pub fn lines(card: &Footprint) -> Vec<(&'static str, String)> {
         ),
         (
             "idle CPU",
-            format!("{} over {} s", with(card.idle_cpu_cores, " cores"), three(card.idle_seconds)),
+            format!(
+                "{} over {} s",
+                with(card.idle_cpu_cores, " cores"),
+                three_significant(card.idle_seconds)
+            ),
         ),
         ("idle memory", size(card.idle_memory.map(|memory| memory.0 as f64))),
         ("memory per connected user", format!("{} ({load})", size(card.memory_per_user))),
@@ -59,6 +68,7 @@ pub fn lines(card: &Footprint) -> Vec<(&'static str, String)> {
                 None => with(card.written_per_payload_byte, " B"),
             },
         ),
+        ("hub's disk per payload byte", with(card.host_written_per_payload_byte, " B")),
         (
             "on the wire per payload byte",
             format!(

@@ -1,26 +1,30 @@
-//! Results for people and programs, from records alone.
+//! Reports and comparisons, computed from records alone.
 //!
-//! [`cells`] are the records' points with the repetitions that count, [`metric`] what can be asked
-//! of a repetition. From them come the [`figures`] as plain values (drawn by [`svg`]), what differs
-//! ([`versus`], [`findings`]) and the [`answer`] in sentences. [`folder`] writes all of it, with one
-//! HTML [`page`]; [`text`] is the summary at the end of a run, [`compare`] holds two records
-//! against each other.
+//! [`cells`] groups the counted repetitions of each point, [`metric`] names the values of a repetition.
+//! From them are built the [`figures`] as plain values (drawn by [`svg`]), the differences
+//! ([`series_comparison`], [`findings`]) and the [`conclusions`] in sentences. [`folder`] writes a whole
+//! report with one HTML [`page`], [`text`] writes the summary at the end of a run, and [`compare`]
+//! compares two records or two backends.
 
-pub mod answer;
 pub mod capacity;
 pub mod cells;
 pub mod compare;
+pub mod conclusions;
 pub mod csv;
+pub mod difference_limit;
 pub mod figures;
 pub mod findings;
 pub mod folder;
 pub mod footprint;
-pub mod limit;
+mod hub_writes;
 pub mod metric;
 pub mod page;
 pub mod provenance;
+pub mod series_comparison;
 pub mod svg;
 pub mod text;
-pub mod versus;
 
-mod html;
+mod client;
+mod standstills;
+mod verdicts;
+mod wrapping;

@@ -1,5 +1,6 @@
-//! On what a record was measured, as pairs of name and value: what a page prints and a comparison
-//! holds against another record.
+//! Provenance of a record (hubmark, plan, machines, servers) as pairs of name and value.
+//!
+//! The page prints the pairs, and a comparison reports those that differ.
 
 use std::time::Duration;
 
@@ -11,22 +12,22 @@ use crate::{
     units::{Bytes, human_duration},
 };
 
-/// Every fact of the record's origin, in a fixed order of names.
-pub fn provenance(record: &Record) -> Vec<(String, String)> {
+/// Returns every provenance fact of the record, in a fixed order of names.
+pub fn provenance_facts(record: &Record) -> Vec<(String, String)> {
     let mut facts = vec![
         ("hubmark".to_owned(), version(record)),
         ("started".to_owned(), record.started.to_string()),
         ("finished".to_owned(), record.finished.map_or_else(|| MISSING.into(), |t| t.to_string())),
     ];
-    facts.extend(plan(record));
+    facts.extend(plan_facts(record));
     facts.extend(machine_facts(&record.provenance));
     facts
 }
 
-/// The facts that should be the same for two records to be compared: all but the times.
-pub fn comparable(record: &Record) -> Vec<(String, String)> {
+/// Returns the facts that should be equal in two compared records: all but the times.
+pub fn comparable_facts(record: &Record) -> Vec<(String, String)> {
     let mut facts = vec![("hubmark".to_owned(), version(record))];
-    facts.extend(plan(record));
+    facts.extend(plan_facts(record));
     facts.extend(machine_facts(&record.provenance));
     facts
 }
@@ -38,7 +39,7 @@ fn version(record: &Record) -> String {
     }
 }
 
-fn plan(record: &Record) -> Vec<(String, String)> {
+fn plan_facts(record: &Record) -> Vec<(String, String)> {
     let plan = &record.plan;
     let mut facts = vec![
         ("plan.profile".to_owned(), plan.profile.clone()),
@@ -59,7 +60,7 @@ fn plan(record: &Record) -> Vec<(String, String)> {
 
 fn machine_facts(provenance: &Provenance) -> Vec<(String, String)> {
     let mut facts = Vec::new();
-    // Facts of this program's own types always become JSON.
+    // Serializing this program's types to JSON does not fail.
     if let Ok(value) = serde_json::to_value(provenance) {
         flatten("", &value, &mut facts);
     }
@@ -77,12 +78,12 @@ fn flatten(name: &str, value: &Value, into: &mut Vec<(String, String)>) {
         Value::Null => into.push((name.to_owned(), MISSING.to_owned())),
         Value::String(text) => into.push((name.to_owned(), text.clone())),
         Value::Array(list) if list.is_empty() => {}
-        other => into.push((name.to_owned(), with_unit(name, other))),
+        other => into.push((name.to_owned(), format_with_unit(name, other))),
     }
 }
 
-/// A value with its unit, which a record's JSON has in its schema.
-fn with_unit(name: &str, value: &Value) -> String {
+/// Formats a value with the unit that the record's JSON schema gives it.
+fn format_with_unit(name: &str, value: &Value) -> String {
     let key = name.rsplit('.').next().unwrap_or(name);
     match (key, value.as_u64(), value.as_f64()) {
         ("memory", Some(bytes), _) => Bytes(bytes).to_string(),

@@ -1,18 +1,19 @@
-//! Holm's correction: asked often enough, chance alone would show a difference somewhere.
+//! Holm's correction for multiple tests: among enough tests, chance alone would show a difference.
 
-/// Adjusted p of each test, such that the chance of even one false finding among all of them stays
-/// at the level of significance (S. Holm, *Scandinavian Journal of Statistics* 6, 1979). A test
-/// that gave no p takes no part.
+/// Adjusts the p of each test, such that the probability of even one false finding among all tests
+/// stays at the level of significance (S. Holm, *Scandinavian Journal of Statistics* 6, 1979).
+///
+/// A test without a p is ignored.
 pub fn adjust(p: &[Option<f64>]) -> Vec<Option<f64>> {
     let mut order: Vec<(usize, f64)> =
-        p.iter().enumerate().filter_map(|(place, p)| Some((place, (*p)?))).collect();
+        p.iter().enumerate().filter_map(|(index, p)| Some((index, (*p)?))).collect();
     order.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut adjusted = vec![None; p.len()];
-    let mut floor = 0.0_f64;
+    let mut running_max = 0.0_f64;
     let tests = order.len();
-    for (rank, (place, p)) in order.into_iter().enumerate() {
-        floor = floor.max(p * (tests - rank) as f64).min(1.0);
-        adjusted[place] = Some(floor);
+    for (rank, (index, p)) in order.into_iter().enumerate() {
+        running_max = running_max.max(p * (tests - rank) as f64).min(1.0);
+        adjusted[index] = Some(running_max);
     }
     adjusted
 }
@@ -24,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_r_has_it() {
+    fn adjusted_p_agree_with_r() {
         // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") = 0.03 0.06 0.06 0.02
         let adjusted = adjust(&[Some(0.01), Some(0.04), None, Some(0.03), Some(0.005)]);
         let expected = [Some(0.03), Some(0.06), None, Some(0.06), Some(0.02)];

@@ -1,15 +1,19 @@
-//! Numbers from numbers: distributions, estimates, comparisons, trends, the search for a capacity. Pure.
+//! Statistics: distributions, estimates, comparisons, trends, the capacity search. Pure.
 //!
-//! A [`distribution`] holds one repetition's messages; everything else speaks of repetitions: an
-//! [`estimate`](estimate::estimate) of one point's, the [`difference`] between two points', a
-//! [`trend`] over users, payload or time. The results' words come from [`difference::Seen`]: what
-//! an interval does not carry is *not seen*, never *equal*.
+//! A [`distribution`] contains the messages of one repetition; everything else works on
+//! repetitions: an [`estimate`](estimate::estimate) of one point, the [`difference`] between two
+//! points, a [`trend`] over users, payload or time, a [`band`] that a value must lie in. The words of results follow
+//! [`difference::DifferenceVerdict`]: a difference that the interval does not support is *not
+//! seen*, never *equal*.
 
+pub mod band;
 pub mod difference;
 pub mod distribution;
 pub mod estimate;
 pub mod holm;
+pub mod rate;
 pub mod ratio;
+pub mod relative;
 pub mod search;
 pub mod trend;
 
@@ -17,8 +21,8 @@ mod rank;
 mod sample;
 mod welch;
 
-/// Share of the confidence intervals that hold the true value.
+/// Share of confidence intervals that contain the true value.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// Chance of seeing a difference, or a trend, where there is none.
+/// Level of significance: probability of seeing a difference, or a trend, where there is none.
 pub const ALPHA: f64 = 1.0 - CONFIDENCE;

@@ -1,31 +1,32 @@
-//! The rank-sum test of Mann, Whitney and Wilcoxon: no assumption on how values are distributed.
+//! The rank-sum test of Mann, Whitney and Wilcoxon, without assumptions on the distribution of
+//! values.
 //!
-//! Exact for small samples, ties included (the distribution of the rank sum over all ways of
-//! dealing the ranks that were seen), by the normal approximation with corrections for ties and
-//! continuity for larger ones.
+//! Exact for small samples, ties included (the distribution of the rank sum over all assignments of
+//! the observed ranks), by the normal approximation with corrections for ties and continuity for
+//! larger ones.
 
 use std::cmp::Ordering;
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Values of both sides together up to which the distribution is counted out.
-const EXACT_UP_TO: usize = 60;
+/// Largest number of values of both sides together for which the distribution is enumerated.
+const MAX_EXACT_SAMPLES: usize = 60;
 
-/// Two-sided p of "both sides are drawn from the same"; `None` when a side is empty.
+/// Two-sided p of "both sides are drawn from the same distribution"; `None` if a side is empty.
 pub fn rank_sum(a: &[f64], b: &[f64]) -> Option<f64> {
     if a.is_empty() || b.is_empty() {
         return None;
     }
     let ranks = doubled_ranks(a, b);
-    if ranks.len() <= EXACT_UP_TO {
-        Some(exact(&ranks, a.len()))
+    if ranks.len() <= MAX_EXACT_SAMPLES {
+        Some(exact_p(&ranks, a.len()))
     } else {
-        approximate(&ranks, a, b)
+        approximate_p(&ranks, a, b)
     }
 }
 
-/// The smallest p that samples of these sizes can give, without ties: above the level of
-/// significance the test cannot decide anything.
+/// Smallest p that samples of these sizes can give, without ties: if it is above the level of
+/// significance, the test cannot decide anything.
 pub fn smallest_p(a: usize, b: usize) -> f64 {
     let all = a + b;
     let ways = (1..=a.min(b)).fold(1.0, |ways, k| ways * (all + 1 - k) as f64 / k as f64);
@@ -47,9 +48,9 @@ fn doubled_ranks(a: &[f64], b: &[f64]) -> Vec<usize> {
         .collect()
 }
 
-fn exact(ranks: &[usize], chosen: usize) -> f64 {
+fn exact_p(ranks: &[usize], chosen: usize) -> f64 {
     let largest: usize = ranks.iter().sum();
-    // ways[k][s]: in how many ways k of the ranks so far sum up to s.
+    // ways[k][s]: number of ways in which k of the ranks so far sum up to s.
     let mut ways = vec![vec![0.0_f64; largest + 1]; chosen + 1];
     ways[0][0] = 1.0;
     for rank in ranks {
@@ -60,10 +61,10 @@ fn exact(ranks: &[usize], chosen: usize) -> f64 {
             }
         }
     }
-    let seen: usize = ranks[..chosen].iter().sum();
+    let observed: usize = ranks[..chosen].iter().sum();
     // Twice the expected sum of the doubled ranks, so that it is whole.
     let centre = 2 * chosen * (ranks.len() + 1);
-    let distance = (2 * seen).abs_diff(centre);
+    let distance = (2 * observed).abs_diff(centre);
     let all: f64 = ways[chosen].iter().sum();
     let as_far = ways[chosen].iter().enumerate();
     let as_far: f64 =
@@ -71,7 +72,7 @@ fn exact(ranks: &[usize], chosen: usize) -> f64 {
     (as_far / all).min(1.0)
 }
 
-fn approximate(ranks: &[usize], a: &[f64], b: &[f64]) -> Option<f64> {
+fn approximate_p(ranks: &[usize], a: &[f64], b: &[f64]) -> Option<f64> {
     let (first, second, n) = (a.len() as f64, b.len() as f64, ranks.len() as f64);
     let sum = ranks[..a.len()].iter().sum::<usize>() as f64 / 2.0;
     let wins = sum - first * (first + 1.0) / 2.0;
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn small_samples_as_scipy_has_them() {
+    fn small_samples_agree_with_scipy() {
         // SciPy 1.17.1: stats.mannwhitneyu(a, b, method="exact").pvalue
         assert!(close(rank_sum(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]), 0.1));
         let (a, b) = ([2.9, 3.4, 2.8, 5.1, 3.0, 3.3], [2.1, 2.3, 2.2, 2.6, 2.4]);
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn ties_are_counted_out() {
+    fn ties_are_enumerated() {
         // Python: the share of all itertools.combinations(10, 5) of scipy.stats.rankdata's mid
         // ranks whose sum is at least as far from 27.5 as the observed 20.
         let (a, b) = ([1.0, 2.0, 2.0, 3.0, 5.0], [2.0, 4.0, 5.0, 5.0, 6.0]);
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn large_samples_as_scipy_has_them() {
+    fn large_samples_agree_with_scipy() {
         // SciPy 1.17.1: stats.mannwhitneyu(a, b, method="asymptotic").pvalue, ties and all.
         let values = |factor: u32, modulus: u32, shift: f64| -> Vec<f64> {
             (0..40).map(|k| f64::from(k * factor % modulus) / 10.0 + shift).collect()
@@ -148,7 +149,8 @@ mod tests {
             prop_assert!(p > 0.0 && p <= 1.0);
             prop_assert!((p - rank_sum(&of(&b, 1.0), &of(&a, 1.0)).unwrap()).abs() < 1e-9);
             prop_assert!((p - rank_sum(&of(&a, 1e-3), &of(&b, 1e-3)).unwrap()).abs() < 1e-9);
-            // Ties can make one end rarer than the other, never rarer than one way of dealing.
+            // Ties can make one end rarer than the other, never rarer than one assignment of the
+            // ranks.
             prop_assert!(p + 1e-12 >= smallest_p(a.len(), b.len()) / 2.0);
         }
     }

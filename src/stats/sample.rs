@@ -33,7 +33,7 @@ pub fn t_quantile(freedom: f64) -> Option<f64> {
     Some(student.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)))
 }
 
-/// Chance of a statistic at least this far from 0 on either side.
+/// Probability of a statistic at least this far from 0 on either side.
 pub fn t_two_sided(statistic: f64, freedom: f64) -> Option<f64> {
     let student = StudentsT::new(0.0, 1.0, freedom).ok()?;
     Some((2.0 * student.sf(statistic.abs())).min(1.0))

@@ -1,6 +1,9 @@
-//! A straight line through repetitions: growth over users or payload, drift over time.
+//! Linear trends of repetitions: growth over users or payload, drift over time.
 
-use super::sample::{mean, t_quantile, t_two_sided};
+use super::{
+    band::Statistic,
+    sample::{mean, t_quantile, t_two_sided},
+};
 
 /// The slope of a straight line (ordinary least squares), with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,34 +12,36 @@ pub struct Trend {
     pub n: usize,
     /// Growth of y for each unit of x.
     pub slope: f64,
-    /// 95 % interval of the slope; `None` where the repetitions carry none.
+    /// 95 % interval of the slope; `None` if the repetitions allow none.
     pub interval: Option<(f64, f64)>,
     /// Two-sided p of "no slope".
     pub p: Option<f64>,
+    /// The slope with its standard error, where there is an interval.
+    pub statistic: Option<Statistic>,
     /// Share of the variance that the line explains, 0 to 1; `None` without variance.
-    pub explained: Option<f64>,
+    pub r_squared: Option<f64>,
 }
 
 impl Trend {
-    /// Whether the interval excludes 0: `Some(true)` where there is a slope, `Some(false)` where
-    /// none is seen.
-    pub fn seen(&self) -> Option<bool> {
+    /// Whether the interval excludes 0: `Some(true)` if there is a slope, `Some(false)` if none is
+    /// seen.
+    pub fn is_significant(&self) -> Option<bool> {
         self.interval.map(|(low, high)| low > 0.0 || high < 0.0)
     }
 
-    /// The slope times a span of x, with its interval: growth over that span.
-    pub fn over(&self, span: f64) -> (f64, Option<(f64, f64)>) {
+    /// Growth over a span of x: the slope times the span, with its interval.
+    pub fn growth_over(&self, span: f64) -> (f64, Option<(f64, f64)>) {
         (self.slope * span, self.interval.map(|(low, high)| (low * span, high * span)))
     }
 }
 
-/// The slope of (x, y) pairs; `None` when all x are the same.
+/// Slope of (x, y) pairs; `None` if all x are the same.
 pub fn slope(pairs: &[(f64, f64)]) -> Option<Trend> {
     common_slope(&[pairs.to_vec()])
 }
 
-/// One slope that all groups share, each with a level of its own (least squares within groups): a
-/// drift over time among points that differ anyway. `None` when x does not vary within any group.
+/// Common slope of all groups, each with a separate level (least squares within groups): a drift
+/// over time among points of different levels. `None` if x does not vary within any group.
 pub fn common_slope(groups: &[Vec<(f64, f64)>]) -> Option<Trend> {
     let mut centred = Vec::new();
     let mut used = 0;
@@ -48,7 +53,7 @@ pub fn common_slope(groups: &[Vec<(f64, f64)>]) -> Option<Trend> {
     }
     let sum = |term: fn(&(f64, f64)) -> f64| centred.iter().map(term).sum::<f64>();
     let xx = sum(|(x, _)| x * x);
-    // What rounding leaves of x that are all the same is no variation.
+    // Rounding differences of x that are all the same are no variation.
     let scale = groups.iter().flatten().map(|(x, _)| x * x).sum::<f64>();
     if xx <= scale * 1e-18 {
         return None;
@@ -63,8 +68,9 @@ pub fn common_slope(groups: &[Vec<(f64, f64)>]) -> Option<Trend> {
         n: centred.len(),
         slope,
         interval: half.map(|half| (slope - half, slope + half)),
+        statistic: error.map(|error| Statistic { value: slope, error, freedom }),
         p: error.filter(|error| *error > 0.0).and_then(|e| t_two_sided(slope / e, freedom)),
-        explained: (yy > 0.0).then(|| (1.0 - residual / yy).clamp(0.0, 1.0)),
+        r_squared: (yy > 0.0).then(|| (1.0 - residual / yy).clamp(0.0, 1.0)),
     })
 }
 
@@ -86,7 +92,7 @@ mod tests {
     ];
 
     #[test]
-    fn stopping_distances_as_r_and_scipy_have_them() {
+    fn stopping_distances_agree_with_r_and_scipy() {
         // R's data set `cars` (Ezekiel, 1930); lm(dist ~ speed) in R, scipy.stats.linregress in
         // SciPy 1.17.1, the interval from its stderr and stats.t.ppf(0.975, 48).
         let pairs: Vec<_> =
@@ -97,12 +103,12 @@ mod tests {
         assert!((low - 3.096_964_328_140_321).abs() < 1e-7);
         assert!((high - 4.767_853_190_107_852).abs() < 1e-7);
         assert!((trend.p.unwrap() - 1.489_836_496_295_126_3e-12).abs() < 1e-15);
-        assert!((trend.explained.unwrap() - 0.651_079_380_758_250_4).abs() < 1e-10);
-        assert_eq!(trend.seen(), Some(true));
+        assert!((trend.r_squared.unwrap() - 0.651_079_380_758_250_4).abs() < 1e-10);
+        assert_eq!(trend.is_significant(), Some(true));
     }
 
     #[test]
-    fn groups_keep_their_own_levels() {
+    fn groups_have_separate_levels() {
         // NumPy and SciPy 1.17.1: least squares on the values less their group's mean, with
         // N − groups − 1 degrees of freedom.
         let groups = [
@@ -123,7 +129,7 @@ mod tests {
         assert_eq!(slope(&[]), None);
         assert_eq!(slope(&[(100.0, 1.0), (100.0, 2.0)]), None);
         let two = slope(&[(0.0, 1.0), (2.0, 5.0)]).unwrap();
-        assert_eq!((two.slope, two.interval, two.seen()), (2.0, None, None));
+        assert_eq!((two.slope, two.interval, two.is_significant()), (2.0, None, None));
     }
 
     proptest! {
@@ -136,7 +142,7 @@ mod tests {
             prop_assert!((trend.slope - slope_).abs() < 1e-7);
             let (low, high) = trend.interval.unwrap();
             prop_assert!(high - low < 1e-4);
-            let (growth, _) = trend.over(100.0);
+            let (growth, _) = trend.growth_over(100.0);
             prop_assert!((growth - 100.0 * slope_).abs() < 1e-5);
         }
 

@@ -1,4 +1,5 @@
-//! The loop: waits, updates, performs effects, draws. All the screen's input and output is here.
+//! The event loop: waits for events, updates the model, performs effects, draws frames. All input and
+//! output of the screen happens here.
 
 use std::{
     io,
@@ -6,9 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use crossterm::event::{Event as TerminalEvent, EventStream};
-use futures_util::StreamExt;
+use crossterm::{event::Event as TerminalEvent, style::Print};
 use nix::sys::signal::Signal;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -18,355 +17,422 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    mailbox::{Mail, Mailbox},
-    model::{Catalog, Model, Pace, Screen, Slow},
+    event_queue::{EventBatch, EventQueue},
+    keys::KeyBurst,
+    model::{Model, Screen, ServiceResponse, TuiOutcome},
     msg::{Effect, Msg},
-    outside::{Attached, Controller, Inputs, Outcome, Planner, Shelf, Started, Told, Wish},
-    pipe::Pipe,
-    terminal::ScreenTerminal,
+    ports::{AttachedRun, Controller, Planner, RecordService, StartedRun, TuiInputs},
+    requests::{Catalog, RunCommand},
+    terminal::{
+        ASK_BACKGROUND, BackgroundFilter, CopyText, ScreenTerminal, SlowTerminal, TermWriter,
+        TerminalInput, TerminalPace, TimedInput,
+    },
+    theme::Theme,
     view,
 };
 
-/// Shortest time between two frames for what the run tells.
-const FRAME: Duration = Duration::from_millis(100);
-/// Shortest time between two frames for what the operator does.
-const FRAME_FOR_KEYS: Duration = Duration::from_millis(30);
-/// How many times longer than a frame takes to leave nothing is drawn after it.
-const REST: u32 = 4;
-/// Longest time between two frames, however slow the terminal.
-const LONGEST: Duration = Duration::from_secs(2);
-/// How often times are counted down.
-const TICK: Duration = Duration::from_millis(500);
+/// Shortest time between two frames that are drawn because of the run's events.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
+/// Shortest time between two frames that are drawn because of the operator's input.
+const INPUT_FRAME_INTERVAL: Duration = Duration::from_millis(30);
+/// Pause after a frame, as a multiple of the time that the terminal took to accept it.
+const REST_FACTOR: u32 = 4;
+/// Longest pause between two frames on a slow terminal.
+const MAX_FRAME_INTERVAL: Duration = Duration::from_secs(2);
+/// Interval at which displayed times are updated.
+const TICK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why there is no screen.
+/// Reason why the screen cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
-    /// Input or output is not a terminal, or one that cannot place characters.
+    /// Input or output is not a terminal, or the terminal cannot position the cursor (`TERM=dumb`).
     #[error(
-        "the screen needs a terminal, and there is none here\n  for a run without a screen: hubmark run PROFILE (profiles: hubmark profiles)"
+        "the screen needs a terminal: input or output is not one, or TERM is dumb\n  to run without a screen: hubmark run PROFILE (list profiles: hubmark profiles)"
     )]
     NoTerminal,
-    /// The terminal refused.
-    #[error(
-        "the terminal could not be set up: {0}\n  for a run without a screen: hubmark run PROFILE"
-    )]
+    /// Setting up the terminal failed.
+    #[error("cannot set up the terminal: {0}\n  to run without a screen: hubmark run PROFILE")]
     Terminal(#[from] io::Error),
 }
 
-/// Shows the screen until the operator leaves.
+/// Shows the screen until the operator quits.
 ///
-/// A terminal that blocks holds up nothing but itself. Panic hooks installed before the call see a
-/// restored terminal.
-pub async fn run(inputs: Inputs, controller: impl Controller) -> Result<Outcome, TuiError> {
-    if !ScreenTerminal::is_there() {
+/// A blocked terminal delays neither the run nor key handling. Panic hooks that were installed before
+/// the call run after the terminal is restored.
+pub async fn run(inputs: TuiInputs, controller: impl Controller) -> Result<TuiOutcome, TuiError> {
+    if !ScreenTerminal::is_available() {
         return Err(TuiError::NoTerminal);
     }
-    let terminal = ScreenTerminal::take(inputs.preferences.mouse)?;
+    let terminal = ScreenTerminal::acquire(inputs.preferences.mouse)?;
     Ok(App::new(inputs, controller, terminal).run().await)
 }
 
 struct App<C> {
     model: Model,
     planner: Arc<dyn Planner>,
-    shelf: Arc<dyn Shelf>,
-    /// Answers of the shelf come back this way.
-    told: (UnboundedSender<Told>, UnboundedReceiver<Told>),
+    service: Arc<dyn RecordService>,
+    /// Channel on which the service's responses arrive.
+    responses: (UnboundedSender<ServiceResponse>, UnboundedReceiver<ServiceResponse>),
     controller: C,
     terminate: CancellationToken,
-    /// `None` once the terminal is lost: the run is then brought to its end unseen.
-    terminal: Option<(ScreenTerminal, EventStream)>,
-    run: Option<Running>,
-    began: Instant,
-    drawn: Instant,
-    /// When the terminal's bytes were counted last, and how many there were.
-    counted: (Instant, u64),
-    /// When the next frame is due, if something changed.
-    due: Option<Instant>,
+    /// `None` once the terminal is lost: the run is then stopped without a display.
+    terminal: Option<(ScreenTerminal, TerminalInput)>,
+    run: Option<ActiveRun>,
+    started: Instant,
+    last_drawn: Instant,
+    /// Time of the last byte count, and the number of bytes written until then.
+    last_counted: (Instant, u64),
+    burst: KeyBurst,
+    background: BackgroundFilter,
+    /// When the next frame is due; `None` while nothing has changed.
+    next_frame: Option<Instant>,
     quit: bool,
 }
 
-/// The run in progress, seen from here.
-struct Running {
-    mailbox: Arc<Mailbox>,
-    steer: Box<dyn Fn(Wish) + Send>,
+/// The run in progress: its queued events and its command channel.
+struct ActiveRun {
+    queue: Arc<EventQueue>,
+    send_command: Box<dyn Fn(RunCommand) + Send>,
 }
 
-impl Running {
-    fn of(Started { events, steer }: Started) -> Self {
-        Self { mailbox: Mailbox::filled_from(events), steer }
+impl ActiveRun {
+    fn new(StartedRun { events, send_command }: StartedRun) -> Self {
+        Self { queue: EventQueue::spawn_from(events), send_command }
     }
 }
 
-/// What the loop woke up for.
-enum Woken {
+/// Reason why the loop woke up.
+enum WakeReason {
     Terminate,
-    Terminal(Option<io::Result<TerminalEvent>>),
-    Mail(Mail),
-    Told(Told),
+    Terminal(Option<TimedInput>),
+    RunEvents(EventBatch),
+    Service(ServiceResponse),
     Tick,
-    Continued,
+    Resumed,
     Frame,
 }
 
 impl<C: Controller> App<C> {
-    fn new(inputs: Inputs, controller: C, mut terminal: ScreenTerminal) -> Self {
-        let Inputs { shelf, profiles, backends, planner, preferences, attached, terminate } =
-            inputs;
-        let (mut model, effects) = Model::new(Catalog { profiles, backends }, preferences);
-        let mut began = Instant::now();
-        let run = attached.map(|Attached { live, age, started }| {
-            // The screen's clock is the run's.
-            began = began.checked_sub(age).unwrap_or(began);
+    fn new(inputs: TuiInputs, controller: C, mut terminal: ScreenTerminal) -> Self {
+        let TuiInputs {
+            service,
+            notice,
+            profiles,
+            backends,
+            default_engine,
+            planner,
+            preferences,
+            attached,
+            terminate,
+        } = inputs;
+        let catalog = Catalog { profiles, backends, default_engine };
+        let (mut model, effects) = Model::new(catalog, preferences);
+        model.setup.notice = notice.map(Err);
+        let mut started = Instant::now();
+        let run = attached.map(|AttachedRun { live, age, run }| {
+            // Count the screen's time from the run's start.
+            started = started.checked_sub(age).unwrap_or(started);
             model.update(Msg::Tick(age));
             model.attach(live);
-            Running::of(started)
+            ActiveRun::new(run)
         });
-        // The first frame comes before anything that may take time.
+        let area = terminal.area();
+        model.update(Msg::Resized(area.width, area.height));
+        // Draw the first frame before anything that may take time.
         let drawn = terminal.draw(|frame| view::view(&model, frame)).is_ok();
         let mut app = Self {
             model,
             planner,
-            shelf,
-            told: unbounded_channel(),
+            service,
+            responses: unbounded_channel(),
             controller,
             terminate,
-            terminal: drawn.then(|| (terminal, EventStream::new())),
+            terminal: drawn.then(|| (terminal, TerminalInput::spawn())),
             run,
-            began,
-            drawn: Instant::now(),
-            counted: (Instant::now(), 0),
-            due: None,
+            started,
+            last_drawn: Instant::now(),
+            last_counted: (Instant::now(), 0),
+            burst: KeyBurst::default(),
+            background: BackgroundFilter::default(),
+            next_frame: None,
             quit: false,
         };
+        app.ask_background();
         for effect in effects {
             app.perform(effect);
         }
         app
     }
 
-    async fn run(mut self) -> Outcome {
-        let mut ticks = interval(TICK);
+    /// Asks the terminal for its background if the theme depends on it; the first frame is drawn before.
+    fn ask_background(&mut self) {
+        if let Some((terminal, _)) = &self.terminal
+            && self.model.theme == Theme::Sixteen
+            && BackgroundFilter::may_ask(|name| std::env::var(name).ok())
+        {
+            terminal.send(Print(ASK_BACKGROUND));
+            self.background.expect_reply(Instant::now());
+        }
+    }
+
+    async fn run(mut self) -> TuiOutcome {
+        let mut ticks = interval(TICK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if self.terminal.is_none() {
-            self.apply(Msg::Terminate, FRAME);
+            self.apply(Msg::Terminate, FRAME_INTERVAL);
         }
         let mut terminating = false;
-        let mut continued = signal(SignalKind::from_raw(Signal::SIGCONT as i32)).ok();
+        let mut resumed = signal(SignalKind::from_raw(Signal::SIGCONT as i32)).ok();
         while !self.quit {
-            let due = self.due;
+            let due = self.next_frame;
             let live = matches!(self.model.screen, Screen::Live(_));
-            let pipe = self.terminal.as_ref().map(|(terminal, _)| terminal.pipe());
-            // Keys and events that wait are all taken before a frame is drawn.
-            let woken = tokio::select! {
+            let writer = self.terminal.as_ref().map(|(terminal, _)| terminal.writer());
+            // `biased`: handle all pending input and events before drawing a frame.
+            let reason = tokio::select! {
                 biased;
-                () = self.terminate.cancelled(), if !terminating => Woken::Terminate,
-                event = next(self.terminal.as_mut()) => Woken::Terminal(event),
-                mail = mail(self.run.as_ref()) => Woken::Mail(mail),
-                Some(told) = self.told.1.recv() => Woken::Told(told),
-                () = continuation(continued.as_mut()) => Woken::Continued,
-                () = frame(due, pipe) => Woken::Frame,
-                _ = ticks.tick(), if live => Woken::Tick,
+                () = self.terminate.cancelled(), if !terminating => WakeReason::Terminate,
+                event = next_terminal_event(self.terminal.as_mut()) => WakeReason::Terminal(event),
+                batch = next_event_batch(self.run.as_ref()) => WakeReason::RunEvents(batch),
+                Some(response) = self.responses.1.recv() => WakeReason::Service(response),
+                () = next_resume(resumed.as_mut()) => WakeReason::Resumed,
+                () = wait_for_frame(due, writer) => WakeReason::Frame,
+                _ = ticks.tick(), if live => WakeReason::Tick,
             };
-            self.model.update(Msg::Tick(self.began.elapsed()));
-            match woken {
-                Woken::Terminate => {
+            self.model.update(Msg::Tick(self.started.elapsed()));
+            match reason {
+                WakeReason::Terminate => {
                     terminating = true;
-                    self.apply(Msg::Terminate, FRAME);
+                    self.apply(Msg::Terminate, FRAME_INTERVAL);
                 }
-                Woken::Terminal(event) => self.input(event),
-                Woken::Mail(mail) => self.mail(mail),
-                Woken::Told(told) => self.apply(Msg::Shelf(Box::new(told)), FRAME_FOR_KEYS),
-                Woken::Tick => {
-                    self.count();
-                    self.changed(FRAME);
+                WakeReason::Terminal(event) => self.handle_input(event),
+                WakeReason::RunEvents(batch) => self.handle_events(batch),
+                WakeReason::Service(response) => {
+                    let effects = self.model.handle_response(response);
+                    self.perform_all(effects, INPUT_FRAME_INTERVAL);
                 }
-                Woken::Continued => self.again(),
-                Woken::Frame => self.draw(),
+                WakeReason::Tick => {
+                    self.measure_terminal();
+                    self.schedule_frame(FRAME_INTERVAL);
+                }
+                WakeReason::Resumed => self.redraw_after_resume(),
+                WakeReason::Frame => self.draw(),
             }
         }
         self.model.outcome
     }
 
-    fn input(&mut self, event: Option<io::Result<TerminalEvent>>) {
-        let Some(Ok(event)) = event else { return self.lost() };
-        if matches!(event, TerminalEvent::Resize(..)) {
-            self.apply(Msg::Redraw, FRAME_FOR_KEYS);
+    fn handle_input(&mut self, input: Option<TimedInput>) {
+        let Some((at, Ok(event))) = input else { return self.handle_lost_terminal() };
+        let input = self.background.apply(at, event);
+        if let Some(background) = input.background {
+            self.apply(Msg::Background(background), INPUT_FRAME_INTERVAL);
         }
-        if let Some(key) = event.as_key_press_event()
-            && let Some(msg) = self.model.keys.message(key, self.model.place())
-        {
-            self.apply(msg, FRAME_FOR_KEYS);
-        }
-        if let TerminalEvent::Mouse(mouse) = event
-            && let Some((terminal, _)) = &mut self.terminal
-            && let Some(msg) = view::pointed(&self.model, terminal.area(), mouse)
-        {
-            self.apply(msg, FRAME_FOR_KEYS);
+        for event in input.events {
+            self.handle_event(at, event);
         }
     }
 
-    fn mail(&mut self, mail: Mail) {
-        for event in mail.events {
-            self.apply(Msg::Engine(Box::new(event)), FRAME);
+    fn handle_event(&mut self, at: Instant, event: TerminalEvent) {
+        if let TerminalEvent::Resize(columns, rows) = event {
+            self.apply(Msg::Resized(columns, rows), INPUT_FRAME_INTERVAL);
         }
-        if mail.closed {
+        if let Some(key) = event.as_key_press_event() {
+            let context = self.model.input_context();
+            let too_fast = self.burst.add(at) && !context.edits_text();
+            if let Some(msg) = self.model.keys.message(key, context) {
+                let msg = if too_fast && msg.is_weighty(context) { Msg::Burst } else { msg };
+                self.apply(msg, INPUT_FRAME_INTERVAL);
+            }
+        }
+        if let TerminalEvent::Paste(text) = event {
+            return self.apply(Msg::Paste(text), INPUT_FRAME_INTERVAL);
+        }
+        if let TerminalEvent::Mouse(mouse) = event
+            && let Some((terminal, _)) = &mut self.terminal
+            && let Some(msg) = view::hit_test(&self.model, terminal.area(), mouse)
+        {
+            self.apply(msg, INPUT_FRAME_INTERVAL);
+        }
+    }
+
+    fn handle_events(&mut self, batch: EventBatch) {
+        for event in batch.events {
+            self.apply(Msg::RunEvent(Box::new(event)), FRAME_INTERVAL);
+        }
+        if batch.closed {
             self.run = None;
-            self.apply(Msg::EngineGone, FRAME);
+            self.apply(Msg::RunEventsClosed, FRAME_INTERVAL);
         }
     }
 
     fn apply(&mut self, msg: Msg, frame: Duration) {
-        for effect in self.model.update(msg) {
-            self.perform(effect);
-        }
-        self.changed(frame);
+        let effects = self.model.update(msg);
+        self.perform_all(effects, frame);
     }
 
-    /// Tells the model what the terminal takes.
-    fn count(&mut self) {
+    /// Performs effects of the model and draws a frame after the given interval.
+    fn perform_all(&mut self, effects: Vec<Effect>, frame: Duration) {
+        for effect in effects {
+            self.perform(effect);
+        }
+        self.schedule_frame(frame);
+    }
+
+    /// Updates the model with the terminal's throughput.
+    fn measure_terminal(&mut self) {
         let Some((terminal, _)) = &self.terminal else { return };
-        let (speed, (since, before)) = (terminal.speed(), self.counted);
+        let (stats, (since, before)) = (terminal.write_stats(), self.last_counted);
         let seconds = since.elapsed().as_secs_f64();
         if seconds < 1.0 {
             return;
         }
-        self.counted = (Instant::now(), speed.bytes);
-        let each = rest(speed.last);
-        let takes = speed.piece as f64 / speed.last.as_secs_f64();
-        let pace = Pace {
-            bytes_per_second: Some((speed.bytes - before) as f64 / seconds),
-            slow: (each > FRAME).then_some(Slow { each, takes }),
+        self.last_counted = (Instant::now(), stats.total_bytes);
+        let frame_interval = rest_after(stats.last_duration);
+        let last_rate = stats.last_bytes as f64 / stats.last_duration.as_secs_f64();
+        let pace = TerminalPace {
+            bytes_per_second: Some((stats.total_bytes - before) as f64 / seconds),
+            slow: (frame_interval > FRAME_INTERVAL)
+                .then_some(SlowTerminal { frame_interval, bytes_per_second: last_rate }),
         };
-        self.model.update(Msg::Pace(pace));
+        self.model.update(Msg::TerminalPace(pace));
     }
 
-    /// Somebody continued this process: nobody knows what the terminal shows.
-    fn again(&mut self) {
+    /// Redraws everything after the process was resumed (SIGCONT): the terminal's contents are unknown.
+    fn redraw_after_resume(&mut self) {
         if let Some((terminal, _)) = &mut self.terminal
-            && terminal.again().is_err()
+            && terminal.reacquire().is_err()
         {
-            return self.lost();
+            return self.handle_lost_terminal();
         }
-        self.apply(Msg::Redraw, FRAME_FOR_KEYS);
+        self.apply(Msg::Redraw, INPUT_FRAME_INTERVAL);
     }
 
-    fn changed(&mut self, frame: Duration) {
-        // A terminal that is slow gets fewer frames of what the run tells, not older ones.
+    fn schedule_frame(&mut self, frame: Duration) {
+        // A slow terminal gets fewer frames of the run, not outdated ones.
         let last = match &self.terminal {
-            Some((terminal, _)) if frame >= FRAME => terminal.speed().last,
+            Some((terminal, _)) if frame >= FRAME_INTERVAL => terminal.write_stats().last_duration,
             _ => Duration::ZERO,
         };
-        let due = self.drawn + frame.max(rest(last));
-        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        let due = self.last_drawn + frame.max(rest_after(last));
+        self.next_frame = Some(self.next_frame.map_or(due, |earlier| earlier.min(due)));
     }
 
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Preview { text, overrides } => {
                 let answer = self.planner.plan(&text, &overrides);
-                self.apply(Msg::Previewed(Box::new(answer)), FRAME_FOR_KEYS);
+                self.apply(Msg::Previewed(Box::new(answer)), INPUT_FRAME_INTERVAL);
             }
             Effect::Start(request) => match self.controller.start(&request) {
-                Ok(started) => self.run = Some(Running::of(started)),
-                Err(error) => self.apply(Msg::Refused(error), FRAME_FOR_KEYS),
+                Ok(started) => self.run = Some(ActiveRun::new(started)),
+                Err(error) => self.apply(Msg::StartFailed(error), INPUT_FRAME_INTERVAL),
             },
-            Effect::Stop(stop) => self.steer(Wish::Stop(stop)),
-            Effect::Skip(point) => self.steer(Wish::Skip(point)),
-            Effect::Add(count) => self.steer(Wish::Add(count)),
-            Effect::Shelf(ask) => {
-                let (disk, sender) = (Arc::clone(&self.shelf), self.told.0.clone());
+            Effect::Stop(stop) => self.send_command(RunCommand::Stop(stop)),
+            Effect::Skip(point) => self.send_command(RunCommand::Skip(point)),
+            Effect::Add(count) => self.send_command(RunCommand::Add(count)),
+            Effect::Service(request) => {
+                let (service, sender) = (Arc::clone(&self.service), self.responses.0.clone());
                 tokio::task::spawn_blocking(move || {
-                    // Nobody hears it when the screen has ended.
-                    let tell = |told| {
-                        let _ = sender.send(told);
+                    // Sending fails only after the screen has ended.
+                    let respond = |response| {
+                        let _ = sender.send(response);
                     };
-                    tell(disk.answer(&ask, &tell));
+                    respond(service.handle(&request, &respond));
                 });
             }
-            Effect::StopImages => self.shelf.stop_images(),
+            Effect::StopImages => self.service.stop_images(),
             Effect::Copy(text) => {
                 if let Some((terminal, _)) = &self.terminal {
-                    let coded = BASE64_STANDARD.encode(text);
-                    terminal.send(&format!("\x1b]52;c;{coded}\x07"));
+                    let through = self.model.multiplexer;
+                    terminal.send(CopyText { text: &text, through });
                 }
+            }
+            Effect::Mouse(mouse) => {
+                if let Some((terminal, _)) = &mut self.terminal {
+                    terminal.set_mouse(mouse);
+                }
+            }
+            Effect::Remember(choices) => {
+                let service = Arc::clone(&self.service);
+                tokio::task::spawn_blocking(move || service.remember(choices));
             }
             Effect::Bell => {
                 if let Some((terminal, _)) = &self.terminal {
-                    terminal.send("\x07");
+                    terminal.send(Print("\x07"));
                 }
             }
             Effect::Suspend => {
                 if let Some((terminal, _)) = &mut self.terminal
                     && terminal.suspend().is_err()
                 {
-                    self.lost();
+                    self.handle_lost_terminal();
                 }
-                self.changed(FRAME_FOR_KEYS);
+                self.schedule_frame(INPUT_FRAME_INTERVAL);
             }
             Effect::Quit => self.quit = true,
         }
     }
 
-    fn steer(&self, wish: Wish) {
+    fn send_command(&self, command: RunCommand) {
         if let Some(run) = &self.run {
-            (run.steer)(wish);
+            (run.send_command)(command);
         }
     }
 
     fn draw(&mut self) {
-        self.due = None;
-        self.drawn = Instant::now();
+        self.next_frame = None;
+        self.last_drawn = Instant::now();
         let Self { model, terminal, .. } = self;
         if let Some((terminal, _)) = terminal
             && terminal.draw(|frame| view::view(model, frame)).is_err()
         {
-            self.lost();
+            self.handle_lost_terminal();
         }
     }
 
-    /// The terminal is gone: nobody can stop the run any more, so that it is stopped in order.
-    fn lost(&mut self) {
+    /// Stops the run in order after the terminal was lost: the operator can no longer stop it.
+    fn handle_lost_terminal(&mut self) {
         if let Some((terminal, _)) = self.terminal.take() {
-            terminal.forget();
+            terminal.discard();
         }
-        self.apply(Msg::Terminate, FRAME);
+        self.apply(Msg::Terminate, FRAME_INTERVAL);
     }
 }
 
-async fn next(
-    terminal: Option<&mut (ScreenTerminal, EventStream)>,
-) -> Option<io::Result<TerminalEvent>> {
+async fn next_terminal_event(
+    terminal: Option<&mut (ScreenTerminal, TerminalInput)>,
+) -> Option<TimedInput> {
     match terminal {
         Some((_, events)) => events.next().await,
         None => std::future::pending().await,
     }
 }
 
-async fn mail(run: Option<&Running>) -> Mail {
+async fn next_event_batch(run: Option<&ActiveRun>) -> EventBatch {
     match run {
-        Some(run) => run.mailbox.take().await,
+        Some(run) => run.queue.recv().await,
         None => std::future::pending().await,
     }
 }
 
-/// How long nothing is drawn after a frame that took so long to leave; nothing where it was quick.
-fn rest(last: Duration) -> Duration {
-    let rest = last.saturating_mul(REST).min(LONGEST);
-    if rest > FRAME { rest } else { Duration::ZERO }
+/// Returns the pause after a frame that took `last` to be written; zero for a fast terminal.
+fn rest_after(last: Duration) -> Duration {
+    let rest = last.saturating_mul(REST_FACTOR).min(MAX_FRAME_INTERVAL);
+    if rest > FRAME_INTERVAL { rest } else { Duration::ZERO }
 }
 
-/// Waits until a frame is due and the one before has left.
-async fn frame(due: Option<Instant>, pipe: Option<Pipe>) {
-    match (due, pipe) {
-        (Some(due), Some(pipe)) => {
+/// Waits until a frame is due and the previous one is written.
+async fn wait_for_frame(due: Option<Instant>, writer: Option<TermWriter>) {
+    match (due, writer) {
+        (Some(due), Some(writer)) => {
             tokio::time::sleep_until(due.into()).await;
-            pipe.idle().await;
+            writer.wait_idle().await;
         }
         _ => std::future::pending().await,
     }
 }
 
-async fn continuation(signals: Option<&mut tokio::signal::unix::Signal>) {
+async fn next_resume(signals: Option<&mut tokio::signal::unix::Signal>) {
     match signals {
         Some(signals) => {
             signals.recv().await;

@@ -1,158 +1,237 @@
-//! What can happen to the screen, and what the screen wants done.
+//! Messages that the model handles, and effects that it returns.
 
 use std::time::Duration;
 
 use tui_input::InputRequest;
 
 use super::{
-    model::{Pace, Panel},
-    outside::{Ask, Export, PlanPreview, Problem, Request, Stop, Told},
+    display_choices::DisplayChoices,
+    keys::InputContext,
+    live_panel::LivePanel,
+    requests::{ExportFormat, FormProblem, PlanPreview, ServiceRequest, StartRequest, StopMode},
+    terminal::{Background, MouseOwner, TerminalPace},
 };
 use crate::event::Event;
 
-/// Something that happened.
+/// Input to [`super::Model::update`]: a key's meaning, a run event, a response.
 #[derive(Debug, Clone)]
 pub enum Msg {
-    /// To the line above.
+    /// Move to the line above.
     Up,
-    /// To the line below.
+    /// Move to the line below.
     Down,
-    /// To the choice before, or the pane on the left.
+    /// Select the previous choice or the pane on the left.
     Left,
-    /// To the choice after, or the pane on the right.
+    /// Select the next choice or the pane on the right.
     Right,
-    /// To the other pane, or the next panel.
+    /// Move to the other pane or the next panel.
     NextPane,
-    /// To the panel before.
+    /// Move to the previous panel.
     PreviousPane,
-    /// To this profile of the list.
+    /// Select this profile of the list.
     Profile(usize),
-    /// To this field of the form; changes it when it is selected already.
+    /// Select this field of the form, or edit it when it is already selected.
     Field(usize),
-    /// To this line of a list.
+    /// Select this line of a list.
     Line(usize),
-    /// The keys to this panel; enlarges it when it has them already.
-    Focus(Panel),
-    /// To another view of the latency, so many places further.
+    /// Focus this panel, or maximize it when it is already focused.
+    Focus(LivePanel),
+    /// Switch the latency view by so many positions.
     View(isize),
-    /// To the view of this number, from 0.
+    /// Switch to the latency view of this number, from 0.
     ViewNumber(usize),
-    /// Show a panel alone, or all of them again.
-    Show(Panel),
-    /// Look at a picture so many seconds later.
+    /// Maximize a panel, or show all panels again.
+    ToggleMaximized(LivePanel),
+    /// Move the frozen display by so many frames; one frame is a second, or more in a long repetition.
     Seek(isize),
-    /// Look at the repetition before (-1) or after (1).
-    Turn(isize),
-    /// Show only warnings, only errors, or everything of the log.
-    Sift,
-    /// Type a text that lines of the log must hold.
+    /// Show the previous (-1) or next (1) repetition.
+    SwitchRepetition(isize),
+    /// Cycle the log's least level: everything, warnings and errors, errors.
+    CycleLogLevel,
+    /// Enter a text that shown log lines or records must contain.
     Filter,
-    /// Ring the bell when a threshold is crossed, or be silent again.
+    /// Switch the bell on crossed thresholds on or off.
     ToggleBell,
-    /// Enter: start, edit or keep, by the place where it is pressed.
+    /// Enter: start, edit or confirm, depending on the input context.
     Accept,
-    /// Esc: give up what is open.
+    /// Esc: close or cancel.
     Back,
-    /// Space: change a choice.
+    /// Space: change a choice or a mark.
     Toggle,
-    /// A key within a text field.
+    /// Edit the focused text field.
     Type(InputRequest),
-    /// The field's value back to the profile's own.
+    /// Text pasted in the terminal: goes into the focused text field, and has no effect without one.
+    Paste(String),
+    /// A weighty key that arrived faster than keys are pressed by hand: it has no effect.
+    Burst,
+    /// Reset the field to the profile's value.
     Reset,
-    /// Cold server to warm server and back.
+    /// Switch between a cold and a warm server.
     ToggleWarmup,
     /// Start the run.
     Start,
-    /// Hold the display, or let it go on; the run goes on in any case.
+    /// Freeze or unfreeze the display; the run continues in any case.
     Freeze,
     /// Ask how to stop the run.
     AskStop,
-    /// Stop the run.
-    Stop(Stop),
-    /// Skip the point in progress.
-    Skip,
-    /// Ask how many repetitions to add.
-    AskAdd,
-    /// Keep the form's changes in the profile.
+    /// Choose an answer of the question; Enter gives it.
+    Choose(Answer),
+    /// Save the form's changes to the profile.
     Save,
-    /// Ask for the name under which the profile is kept.
+    /// Ask for the name under which to save the profile.
     SaveAs,
-    /// Ask for another name of the profile.
+    /// Ask for the profile's new name.
     Rename,
-    /// Ask whether everything is ready for the plan.
+    /// Check the hub and this machine for the plan.
     CheckHub,
-    /// Make the images of the form's plan, or show how far they are.
+    /// Build the images of the form's plan, or show the build in progress.
     Images,
-    /// Stop making them.
+    /// Stop building images.
     StopImages,
-    /// Show what the form changes of the profile's file.
+    /// Show the differences between the form and the profile's file.
     Changes,
     /// Show the records on disk.
     Records,
-    /// So many lines further.
-    Leap(isize),
-    /// Another order of the list.
-    Sort,
-    /// Type tags.
+    /// Show the results of the last run again.
+    LastRun,
+    /// Scroll by so many lines.
+    Scroll(isize),
+    /// Switch the list's sort order by so many positions.
+    Sort(isize),
+    /// Edit the selected record's tags.
     Tags,
-    /// Type a note.
+    /// Edit the selected record's note.
     Note,
     /// Compare the selected record with the marked one.
     Compare,
     /// Ask whether to delete the selected record or profile.
     AskRemove,
-    /// Delete it.
-    Remove,
-    /// Ask in which form to export the record.
+    /// Ask for the export format of the record.
     AskExport,
-    /// Export it.
-    Export(Export),
-    /// Go on with a partial record.
+    /// Export the record.
+    Export(ExportFormat),
+    /// Resume a partial record.
     Resume,
-    /// To the page of this number, from 0.
+    /// Show the page of this number, from 0.
     Page(usize),
-    /// Open the record of the run that is over.
+    /// Open the record of the finished run.
     OpenRecord,
-    /// What came of [`Effect::Shelf`].
-    Shelf(Box<Told>),
-    /// What the terminal takes.
-    Pace(Pace),
-    /// Stop this process until its shell continues it.
+    /// Write the report of the finished run, and show it in a browser where there is one.
+    OpenReport,
+    /// The terminal's background, as it replied.
+    Background(Background),
+    /// Measured throughput of the terminal.
+    TerminalPace(TerminalPace),
+    /// Suspend this process until its shell resumes it.
     Suspend,
     /// Open the command palette.
     Commands,
-    /// The next theme.
+    /// Switch to the next theme.
     NextTheme,
+    /// Let the screen or the terminal handle the mouse.
+    ToggleMouse,
     /// Show or hide the help.
     Help,
-    /// Leave; asks while a run is on.
+    /// Quit; asks first while a run is in progress.
     Quit,
-    /// Stop the run as said, then leave.
-    QuitAfter(Stop),
-    /// Leave a run that goes on by itself.
-    Detach,
-    /// Leave at once, although the run has not ended in order.
-    Abandon,
-    /// A signal, or a lost terminal: stop the run in order, then leave.
+    /// React to a signal or a lost terminal: stop the run in order (a detached run continues), then quit.
     Terminate,
-    /// The time since the screen's start.
+    /// Set the time since the screen's start.
     Tick(Duration),
-    /// The terminal has another size, or came back: draw.
+    /// Draw again: the terminal was resumed.
     Redraw,
-    /// The run tells something.
-    Engine(Box<Event>),
-    /// The run's events ended.
-    EngineGone,
-    /// The planner's answer to [`Effect::Preview`].
-    Previewed(Box<Result<PlanPreview, Vec<Problem>>>),
-    /// The run could not be started.
-    Refused(String),
+    /// The terminal has this many columns and rows.
+    Resized(u16, u16),
+    /// Event of the run.
+    RunEvent(Box<Event>),
+    /// The channel of the run's events is closed.
+    RunEventsClosed,
+    /// Planner's answer to [`Effect::Preview`].
+    Previewed(Box<Result<PlanPreview, Vec<FormProblem>>>),
+    /// Starting the run failed, with the reason.
+    StartFailed(String),
 }
 
-/// Something that the screen wants done.
+impl Msg {
+    /// Whether this is the operator's input, not an event, a response or the time.
+    pub const fn is_input(&self) -> bool {
+        !matches!(
+            self,
+            Self::Tick(_)
+                | Self::Redraw
+                | Self::Resized(..)
+                | Self::RunEvent(_)
+                | Self::RunEventsClosed
+                | Self::Previewed(_)
+                | Self::StartFailed(_)
+                | Self::TerminalPace(_)
+                | Self::Background(_)
+                | Self::Terminate
+        )
+    }
+
+    /// Whether this starts or ends something, or changes a file, when it is given in `context`.
+    pub const fn is_weighty(&self, context: InputContext) -> bool {
+        match self {
+            Self::Accept => matches!(
+                context,
+                InputContext::Stop
+                    | InputContext::Quit
+                    | InputContext::Remove
+                    | InputContext::Start
+                    | InputContext::Unsaved
+                    | InputContext::Add
+            ),
+            Self::Start
+            | Self::Resume
+            | Self::Choose(_)
+            | Self::AskStop
+            | Self::AskRemove
+            | Self::Export(_)
+            | Self::OpenReport
+            | Self::Images
+            | Self::StopImages
+            | Self::Save
+            | Self::Suspend
+            | Self::Quit => true,
+            _ => false,
+        }
+    }
+}
+
+/// Answer to a question that loses something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Stop the run after this repetition.
+    StopAfter,
+    /// Stop the run now.
+    StopNow,
+    /// Skip the point in progress.
+    Skip,
+    /// Ask how many repetitions to add.
+    Add,
+    /// Quit and let a detached run continue.
+    Detach,
+    /// Stop the run after this repetition, then quit.
+    LeaveAfter,
+    /// Stop the run now, then quit.
+    LeaveNow,
+    /// Quit at once, although the run has not ended in order.
+    Abandon,
+    /// Delete the selected record or profile.
+    Remove,
+    /// Start the run that was asked about.
+    Start,
+    /// Quit and discard unsaved changes to profiles.
+    LeaveUnsaved,
+    /// Change nothing.
+    GoOn,
+}
+
+/// Input or output that [`super::run`] performs for the model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Ask the planner; it answers with [`Msg::Previewed`].
+    /// Plan the profile; the answer is [`Msg::Previewed`].
     Preview {
         /// The profile's text.
         text: String,
@@ -160,20 +239,25 @@ pub enum Effect {
         overrides: Vec<(String, String)>,
     },
     /// Start a run.
-    Start(Box<Request>),
+    Start(Box<StartRequest>),
     /// Stop the run in progress.
-    Stop(Stop),
+    Stop(StopMode),
     /// Skip a point of the run in progress.
     Skip(usize),
     /// Add repetitions to every point of the run in progress.
     Add(u32),
-    /// Ask for something of the records on disk; [`Msg::Shelf`] is the answer.
-    Shelf(Ask),
-    /// Stop making images.
+    /// Send a request to the service; the response is passed to
+    /// [`super::Model::handle_response`].
+    Service(ServiceRequest),
+    /// Stop building images.
     StopImages,
-    /// Put a text into the clipboard of the operator's terminal.
+    /// Copy a text to the clipboard of the operator's terminal.
     Copy(String),
-    /// Give the terminal back to the shell until it continues this process.
+    /// Let the screen or the terminal handle the mouse.
+    Mouse(MouseOwner),
+    /// Remember the operator's choices for the next session.
+    Remember(DisplayChoices),
+    /// Return the terminal to the shell and suspend this process until the shell resumes it.
     Suspend,
     /// Ring the terminal's bell.
     Bell,

@@ -1,14 +1,13 @@
-//! A temperature.
+//! Temperature.
 
 use std::{fmt, str::FromStr};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use super::UnitError;
+use super::{UnitError, number::split_number};
 
-/// A temperature in thousandths of a degree Celsius, as the kernel gives it. Written `"60 C"` or
-/// `"60 °C"` by people, as a number of degrees in JSON.
+/// A temperature in thousandths of a degree Celsius, as reported by the kernel. Text: `"60 C"` or
+/// `"60 °C"`; JSON: a number of degrees.
 #[derive(
     Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -16,12 +15,12 @@ use super::UnitError;
 pub struct Celsius(pub i32);
 
 impl Celsius {
-    /// In degrees.
+    /// The temperature in degrees.
     pub fn degrees(self) -> f64 {
         f64::from(self.0) / 1e3
     }
 
-    /// Text that reads back as exactly this temperature.
+    /// Formats as text that parses back to exactly this temperature.
     pub fn exact(self) -> String {
         format!("{} C", self.degrees())
     }
@@ -29,7 +28,7 @@ impl Celsius {
 
 impl From<f64> for Celsius {
     fn from(degrees: f64) -> Self {
-        // A cast of a float stops at the bounds of the whole numbers.
+        // A cast from float to integer saturates.
         Self((degrees * 1e3).round() as i32)
     }
 }
@@ -40,12 +39,13 @@ impl From<Celsius> for f64 {
     }
 }
 
-impl JsonSchema for Celsius {
+#[cfg(test)]
+impl schemars::JsonSchema for Celsius {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Celsius".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "description": "Degrees Celsius.", "type": "number" })
     }
 }
@@ -54,21 +54,19 @@ impl FromStr for Celsius {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = |reason: &str| UnitError {
-            text: text.into(),
-            wanted: "a temperature",
-            reason: reason.into(),
-        };
-        let number = text
-            .trim()
-            .strip_suffix('C')
-            .map(|rest| rest.strip_suffix('°').unwrap_or(rest).trim_end())
-            .ok_or_else(|| error("write degrees Celsius, such as \"60 C\""))?;
-        match number.parse::<f64>() {
-            Ok(degrees) if (-273.15..=1_000.0).contains(&degrees) => Ok(degrees.into()),
-            Ok(_) => Err(error("no hub is that cold or that hot")),
-            Err(_) => Err(error("it must start with a number such as 60 or 62.5")),
+        let error =
+            |reason: String| UnitError { text: text.into(), expected: "a temperature", reason };
+        let trimmed = text.trim();
+        let (sign, size) = trimmed.strip_prefix('-').map_or((1.0, trimmed), |size| (-1.0, size));
+        let (number, unit) = split_number(size).map_err(error)?;
+        if !matches!(unit, "C" | "°C") {
+            return Err(error("write degrees Celsius, such as \"60 C\"".into()));
         }
+        let degrees = sign * number.parse::<f64>().unwrap_or(f64::NAN);
+        if !(-273.15..=1_000.0).contains(&degrees) {
+            return Err(error("it must be between -273.15 and 1000 degrees".into()));
+        }
+        Ok(degrees.into())
     }
 }
 
@@ -85,11 +83,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn temperatures_are_read_as_people_write_them() {
+    fn temperatures_are_parsed_with_their_unit() {
         assert_eq!("60 C".parse(), Ok(Celsius(60_000)));
         assert_eq!(" 62.5°C".parse(), Ok(Celsius(62_500)));
         assert_eq!("-5 °C".parse(), Ok(Celsius(-5_000)));
-        for wrong in ["60", "C", "60 F", "warm C", "-300 C", "NaN C", "1e9 C", ""] {
+        for wrong in ["60", "C", "60 F", "warm C", "-300 C", "NaN C", "1e9 C", "1,0 C", "--5 C", ""]
+        {
             assert!(wrong.parse::<Celsius>().is_err(), "{wrong}");
         }
         assert_eq!(Celsius(48_312).to_string(), "48.3 °C");

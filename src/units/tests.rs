@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
 
 #[test]
-fn bytes_are_read_as_people_write_them() {
+fn bytes_are_parsed_with_their_unit() {
     let read = |text: &str| text.parse::<Bytes>().map(|bytes| bytes.0);
     assert_eq!(read("100 B"), Ok(100));
     assert_eq!(read("1 kB"), Ok(1_000));
@@ -16,7 +18,7 @@ fn bytes_are_read_as_people_write_them() {
 }
 
 #[test]
-fn what_is_no_size_says_what_is_allowed() {
+fn an_invalid_size_names_the_problem() {
     for (text, hint) in [
         ("100", "unit is missing"),
         ("1 KB", "KiB"),
@@ -72,7 +74,7 @@ fn rates_and_cores_are_read_and_shown() {
 }
 
 #[test]
-fn durations_are_read_as_people_write_them() {
+fn durations_are_parsed_with_their_units() {
     let read = |text| parse_duration(text).ok();
     assert_eq!(read("250 ms"), Some(Duration::from_millis(250)));
     assert_eq!(read("0 s"), Some(Duration::ZERO));
@@ -80,6 +82,21 @@ fn durations_are_read_as_people_write_them() {
     assert_eq!(read("5 min"), Some(Duration::from_mins(5)));
     assert_eq!(read("1 h 30 min"), Some(Duration::from_mins(90)));
     assert_eq!(read("100 µs"), Some(Duration::from_micros(100)));
+    assert_eq!(read("1h30m"), Some(Duration::from_mins(90)));
+    assert_eq!(read("2 minutes 3 seconds"), Some(Duration::from_secs(123)));
+    assert_eq!(read("1 day 0.5 h"), Some(Duration::from_mins(1_470)));
+    assert_eq!(read("584 years"), None);
+    for (wrong, reason) in [
+        ("1 s 1 h", "from the largest to the smallest"),
+        ("1 s 1 s", "from the largest to the smallest"),
+        ("0.1 ns", "whole number of nanoseconds"),
+        ("1,000 ms", "\"1000 ms\" if it separates thousands, or \"1.000 ms\""),
+        ("1 h 1,5 min", "\"1.5 min\""),
+        ("99999999 h", "larger than"),
+    ] {
+        let message = parse_duration(wrong).unwrap_err().to_string();
+        assert!(message.contains(reason), "{wrong:?}: {message}");
+    }
     for wrong in ["", "5", "-1 s", "1 s ago", "1 fortnight", "ms"] {
         let message = parse_duration(wrong).unwrap_err().to_string();
         assert!(message.contains("a unit (us, ms, s, min, h)"), "{wrong:?}: {message}");
@@ -87,7 +104,7 @@ fn durations_are_read_as_people_write_them() {
 }
 
 #[test]
-fn durations_are_shown_to_people() {
+fn durations_are_shown_in_two_units_at_most() {
     for (milliseconds, shown) in [
         (0, "0 s"),
         (250, "250 ms"),
@@ -116,12 +133,54 @@ fn small_figures_keep_three() {
 #[test]
 fn thousands_are_separated() {
     assert_eq!(
-        [0, 999, 1_000, 180_000, 1_048_575].map(grouped),
+        [0, 999, 1_000, 180_000, 1_048_575].map(group_thousands),
         ["0", "999", "1,000", "180,000", "1,048,575"]
     );
 }
 
+#[test]
+fn every_quantity_refuses_separated_digits_with_both_readings() {
+    let problems = |number: &str| {
+        [
+            format!("{number} B").parse::<Bytes>().unwrap_err(),
+            format!("{number} kB/s").parse::<ByteRate>().unwrap_err(),
+            format!("{number} cpus").parse::<Cpus>().unwrap_err(),
+            format!("{number} C").parse::<Celsius>().unwrap_err(),
+            parse_duration(&format!("{number} ms")).unwrap_err(),
+        ]
+        .map(|error| error.to_string())
+    };
+    for message in problems("1,000") {
+        assert!(message.contains("\"1000 ") && message.contains("\"1.000 "), "{message}");
+    }
+    for separated in ["1_000", "1'000", "1\u{a0}000", "1 000"] {
+        for message in problems(separated) {
+            assert!(message.contains("digits are not separated: write \"1000 "), "{message}");
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_printed_count_is_never_read_as_another_number(count in 1_000_u64..) {
+        let printed = group_thousands(count);
+        prop_assert!((printed.clone() + " B").parse::<Bytes>().is_err());
+        prop_assert!((printed.clone() + " B/s").parse::<ByteRate>().is_err());
+        prop_assert!((printed.clone() + " cpus").parse::<Cpus>().is_err());
+        let error = parse_duration(&format!("{printed} ns")).unwrap_err().to_string();
+        let wanted = format!("\"{count} ns\"");
+        prop_assert!(error.contains(&wanted), "{}", error);
+    }
+
+    #[test]
+    fn a_duration_in_any_unit_is_read_exactly(count in 0..1_000_000_u64, thousandths in 0..1_000_u64) {
+        for (unit, nanos) in [("us", 1_000_u64), ("ms", 1_000_000), ("s", 1_000_000_000), ("min", 60_000_000_000), ("h", 3_600_000_000_000)] {
+            let read = parse_duration(&format!("{count}.{thousandths:03} {unit}"));
+            let wanted = u128::from(count) * u128::from(nanos) + u128::from(thousandths) * u128::from(nanos) / 1_000;
+            prop_assert_eq!(read.map(|time| time.as_nanos()), Ok(wanted));
+        }
+    }
+
     #[test]
     fn exact_bytes_read_back(value: u64, shift in 0_u32..60) {
         for bytes in [Bytes(value), Bytes(value >> shift), Bytes((value >> shift).saturating_mul(1_000_000))] {
@@ -137,7 +196,7 @@ proptest! {
         let factor = match unit {
             "kTB" => 1e15,
             "MTB" => 1e18,
-            _ => byte_unit(unit).unwrap() as f64,
+            _ => byte_factor(unit).unwrap() as f64,
         };
         let read: f64 = number.parse::<f64>().unwrap() * factor;
         prop_assert!((read - value as f64).abs() <= value as f64 * 0.005, "{} for {}", shown, value);

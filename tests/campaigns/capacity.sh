@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How many users a server carries that may use 0.25 cpu, and how many with 1 cpu: the two intervals must not
-# overlap, and what limits must be the server's CPU. On real containers; about a quarter of an hour.
+# Searches the capacity of a server limited to 0.25 cpu, and to 1 cpu: the two intervals must not overlap, and the
+# limiting resource must be the server's CPU. In real containers; about a quarter of an hour.
 #
 # Usage: tests/long.sh capacity [BACKEND, default mariadb] [FOLDER for the records, default a temporary one]
 set -uo pipefail
@@ -18,7 +18,7 @@ mkdir -p "$folder"
 # search CPUS: prints "LOWER UPPER" of the proven interval
 search() {
   local record=$folder/$1-cpu.json text
-  # A container that is held back waits for up to a tenth of a second by itself, so the objective is coarser.
+  # A throttled container waits for up to a tenth of a second, so the objective is coarser than in the profile.
   text=$("$hubmark" run capacity-quick --out "$record" --set "backend=\"$backend\"" \
     --set "hub.limits.cpus=\"$1 cpus\"" --set 'workload.users="40..1600 step 25%"' \
     --set 'workload.duration="4 s"' --set 'workload.warmup="500 ms"' --set 'run.server_warmup="1 s"' \

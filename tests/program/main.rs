@@ -1,32 +1,35 @@
-//! The real program without a container: on the built-in broker, on the local hub, on servers of
-//! others, on records, in a terminal. In one binary: most of these tests wait, and only tests of one
-//! binary wait side by side.
+//! The real program without a container engine: on the built-in broker, on the local hub, on external
+//! servers, on records, in a terminal. Most of these tests wait, so they run side by side in one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../mariadb_server/mod.rs"]
-mod mariadb_server;
-#[path = "../support_faults/mod.rs"]
-mod support_faults;
-#[path = "../synthetic/mod.rs"]
-mod synthetic;
-#[path = "../terminal/mod.rs"]
-mod terminal;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod broker;
+mod broker_injection;
 mod clock_set;
 mod compare;
-mod external;
-mod faults;
-mod faults_screen;
+mod damaged_records;
+mod detached_runs;
+mod external_servers;
+mod failed_tries;
+mod fault_injection;
 mod first_look;
-mod kept;
+mod first_start;
+mod load_time;
 mod local_hub;
-mod lying_server;
-mod page;
+mod message_size;
+mod named_files;
+mod profiles;
 mod refusals;
 mod report;
+mod report_page;
+mod resumed_runs;
+mod run_failures;
+mod run_failures_screen;
 mod schema;
 mod screen;
-mod sweeps;
+mod screen_picture;
+mod taken_port;
+mod terminal_codes;
+mod unusual_servers;

@@ -1,16 +1,20 @@
-//! `hubmark report`: one folder from records whose numbers are known.
+//! `hubmark report` on synthetic records with known numbers.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use hubmark::record::Record;
 
-use crate::common::{Home, SHORT, Said};
-use crate::synthetic::{Made, as_the_study, jitter, record, save, searched};
+use crate::support::{
+    loads::QUICK,
+    process::ProgramOutput,
+    sandbox::{Sandbox, set_arguments},
+    synthetic::{SyntheticRepetition, capacity_search, jitter, record, save, study_like},
+};
 
-/// A CSV file's rows by column; the files here hold no line breaks within fields.
+/// Rows of a CSV file by column name; its fields contain no line breaks.
 fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
     let text = fs::read_to_string(path).unwrap();
-    let mut lines = text.lines().map(split);
+    let mut lines = text.lines().map(split_line);
     let head = lines.next().unwrap();
     lines
         .map(|fields| {
@@ -20,7 +24,7 @@ fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
         .collect()
 }
 
-fn split(line: &str) -> Vec<String> {
+fn split_line(line: &str) -> Vec<String> {
     let (mut fields, mut quoted) = (vec![String::new()], false);
     for symbol in line.chars() {
         match symbol {
@@ -32,7 +36,8 @@ fn split(line: &str) -> Vec<String> {
     fields
 }
 
-fn study(home: &Home) -> Vec<String> {
+/// Saves a record of each study; returns their paths.
+fn save_study(sandbox: &Sandbox) -> Vec<String> {
     ["users", "payload", "throughput"]
         .into_iter()
         .map(|which| {
@@ -41,34 +46,36 @@ fn study(home: &Home) -> Vec<String> {
                 "payload" => "study-latency-payload-quick",
                 _ => "study-throughput-quick",
             };
-            let path = home.path(&format!("{which}.json"));
-            save(&record(profile, &[], |point, k| Some(as_the_study(point, k))), &path);
+            let path = sandbox.path(&format!("{which}.json"));
+            // As many repetitions as the study: a few cannot decide so many findings together.
+            let ten: &[&str] = &["run.repetitions=10"];
+            save(&record(profile, ten, |point, k| Some(study_like(point, k))), &path);
             path.display().to_string()
         })
         .collect()
 }
 
-fn one(home: &Home, record: &Record) -> String {
-    let path = home.path("record.json");
+fn save_record(sandbox: &Sandbox, record: &Record) -> String {
+    let path = sandbox.path("record.json");
     save(record, &path);
     path.display().to_string()
 }
 
-fn report(home: &Home, records: &[String], more: &[&str]) -> Said {
-    let out = home.path("out").display().to_string();
+fn report(sandbox: &Sandbox, records: &[String], options: &[&str]) -> ProgramOutput {
+    let out = sandbox.path("out").display().to_string();
     let mut arguments = vec!["report".to_owned(), "--out".into(), out];
-    arguments.extend(more.iter().map(|text| (*text).to_owned()));
+    arguments.extend(options.iter().map(|text| (*text).to_owned()));
     arguments.extend(records.iter().cloned());
-    home.hubmark(arguments)
+    sandbox.run(arguments)
 }
 
 #[test]
-fn a_study_becomes_every_figure_the_page_and_the_findings() {
-    let home = Home::new();
-    let records = study(&home);
-    let said = report(&home, &records, &[]).ends(0);
-    let out = home.path("out");
-    assert!(said.out.contains("index.html"), "{}", said.out);
+fn a_study_gives_every_figure_the_page_and_the_findings() {
+    let sandbox = Sandbox::new();
+    let records = save_study(&sandbox);
+    let output = report(&sandbox, &records, &[]).exits_with(0);
+    let out = sandbox.path("out");
+    assert!(output.stdout.contains("index.html"), "{}", output.stdout);
     let page = fs::read_to_string(out.join("index.html")).unwrap();
 
     for number in 11..=20 {
@@ -85,7 +92,7 @@ fn a_study_becomes_every_figure_the_page_and_the_findings() {
         );
         for row in &rows {
             let value = |name: &str| row[name].parse::<f64>().unwrap();
-            assert_eq!(row["n"], "3", "{id}");
+            assert_eq!(row["n"], "10", "{id}");
             assert!(value("whisker_low") <= value("y") && value("y") <= value("whisker_high"));
             assert!(value("ci_low") <= value("y") && value("y") <= value("ci_high"));
             assert!(!row["y_axis"].is_empty() && !row["x_axis"].is_empty(), "{id}");
@@ -97,27 +104,27 @@ fn a_study_becomes_every_figure_the_page_and_the_findings() {
         );
         assert!(page.contains(&format!("id=\"{more}\"")), "{more}");
     }
-    // The figure's numbers are those of the record.
-    let eleven = rows(&out.join("figure-11.csv"));
-    assert_eq!(eleven.len(), 6);
-    let users: Vec<_> = eleven[..3].iter().map(|row| row["x"].as_str()).collect();
+    // The figure shows the record's numbers.
+    let figure_11 = rows(&out.join("figure-11.csv"));
+    assert_eq!(figure_11.len(), 6);
+    let users: Vec<_> = figure_11[..3].iter().map(|row| row["x"].as_str()).collect();
     assert_eq!(users, ["100", "400", "1000"]);
-    let means: Vec<f64> = eleven.iter().map(|row| row["y"].parse().unwrap()).collect();
-    assert!(means[0] > means[3], "the first series is Kafka, made slower: {means:?}");
+    let means: Vec<f64> = figure_11.iter().map(|row| row["y"].parse().unwrap()).collect();
+    assert!(means[0] > means[3], "the first series is Kafka, which is slower here: {means:?}");
 
-    // Nothing that a page would have to fetch or execute.
-    for wrong in ["<script", "http://", "https://", "url(", "@import", "src="] {
+    // The page fetches and executes nothing.
+    for forbidden in ["<script", "http://", "https://", "url(", "@import", "src="] {
         let page = page
             .replace("http://www.w3.org/2000/svg", "")
             .replace("http://www.w3.org/1999/xlink", "");
-        assert!(!page.contains(wrong), "{wrong}");
+        assert!(!page.contains(forbidden), "{forbidden}");
     }
     let answer = page.find("id=\"answer\"").unwrap();
     assert!(answer < page.find("id=\"figures\"").unwrap(), "the answer comes first");
     let captions = page.matches("<figcaption>").count();
     let all = page.matches("durability default").count();
     assert!(captions >= 16 && all >= captions, "{captions} {all}");
-    assert!(page.contains("n = 3 repetitions per point"));
+    assert!(page.contains("n = 10 repetitions per point"));
 
     let findings = rows(&out.join("findings.csv"));
     assert_eq!(findings.len(), 20);
@@ -130,185 +137,205 @@ fn a_study_becomes_every_figure_the_page_and_the_findings() {
     assert_eq!(ruling("At 10 kB of payload latency is much higher"), "confirmed");
     assert_eq!(ruling("SQL database is quicker"), "confirmed");
     assert_eq!(ruling("sends the least"), "confirmed");
-    assert_eq!(ruling("Kafka writes less"), "contradicted", "it was made to write more");
-    assert_eq!(ruling("about as fast"), "contradicted", "it was made to be twice as fast");
-    // A tidy line for each repetition of each record.
-    let tidy = rows(&out.join("repetitions.csv"));
-    assert!(tidy.iter().any(|row| row["record"] == "users" && row["backend"] == "mariadb"));
-    assert_eq!(tidy.iter().filter(|row| row["record"] == "users").count(), 18);
+    assert_eq!(ruling("Kafka writes less"), "contradicted", "it writes more here");
+    assert_eq!(ruling("about as fast"), "contradicted", "it is twice as fast here");
+    // A line for each repetition of each record.
+    let repetition_rows = rows(&out.join("repetitions.csv"));
+    assert!(
+        repetition_rows.iter().any(|row| row["record"] == "users" && row["backend"] == "mariadb")
+    );
+    assert_eq!(repetition_rows.iter().filter(|row| row["record"] == "users").count(), 60);
 }
 
 #[test]
-fn an_earlier_report_is_replaced_and_anything_else_left_alone() {
-    let home = Home::new();
-    let record = one(&home, &record("first-look", &[], |_, _| Some(Made::default())));
+fn an_earlier_report_is_replaced_and_other_files_are_spared() {
+    let sandbox = Sandbox::new();
+    let record = save_record(
+        &sandbox,
+        &record("first-look", &[], |_, _| Some(SyntheticRepetition::default())),
+    );
     let records = [record];
-    report(&home, &records, &[]).ends(0);
-    let stale = home.path("out").join("figure-99.svg");
+    report(&sandbox, &records, &[]).exits_with(0);
+    let stale = sandbox.path("out").join("figure-99.svg");
     fs::write(&stale, "old").unwrap();
-    report(&home, &records, &[]).ends(0);
+    report(&sandbox, &records, &[]).exits_with(0);
     assert!(!stale.exists());
 
-    let out = home.path("out");
+    let out = sandbox.path("out");
     fs::remove_dir_all(&out).unwrap();
     fs::create_dir(&out).unwrap();
     fs::write(out.join("thesis.tex"), "mine").unwrap();
-    let said = report(&home, &records, &[]).ends(1);
-    assert!(said.err.contains("not empty") && said.err.contains("--out"), "{}", said.err);
+    let output = report(&sandbox, &records, &[]).exits_with(1);
+    assert!(
+        output.stderr.contains("not empty") && output.stderr.contains("--out"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
 
     fs::remove_dir_all(&out).unwrap();
-    fs::write(&out, "a file stands where the folder should be").unwrap();
-    let said = report(&home, &records, &[]).ends(1);
-    assert!(said.err.contains("cannot be made"), "{}", said.err);
+    fs::write(&out, "a file in place of the folder").unwrap();
+    let output = report(&sandbox, &records, &[]).exits_with(1);
+    assert!(output.stderr.contains("is a file, and a report is a folder"), "{}", output.stderr);
 
-    // A file of the report that cannot be replaced.
+    // A file of the report cannot be replaced.
     fs::remove_file(&out).unwrap();
-    report(&home, &records, &[]).ends(0);
+    report(&sandbox, &records, &[]).exits_with(0);
     let figure = out.join("figure-11.svg");
     fs::remove_file(&figure).unwrap();
     fs::create_dir(&figure).unwrap();
-    let said = report(&home, &records, &[]).ends(1);
-    assert!(said.err.contains("figure-11.svg cannot be written"), "{}", said.err);
+    let output = report(&sandbox, &records, &[]).exits_with(1);
+    assert!(output.stderr.contains("figure-11.svg cannot be written"), "{}", output.stderr);
 }
 
 #[test]
-fn records_that_say_little_say_so() {
-    let home = Home::new();
-    let page = || fs::read_to_string(home.path("out").join("index.html")).unwrap();
-    // One repetition: numbers, no interval, and a word on it.
-    let single = one(&home, &record("first-look", &[], |_, _| Some(Made::default())));
-    report(&home, &[single], &[]).ends(0);
+fn records_with_few_data_name_what_is_missing() {
+    let sandbox = Sandbox::new();
+    let page = || fs::read_to_string(sandbox.path("out").join("index.html")).unwrap();
+    // One repetition: numbers, but no interval.
+    let single = save_record(
+        &sandbox,
+        &record("first-look", &[], |_, _| Some(SyntheticRepetition::default())),
+    );
+    report(&sandbox, &[single], &[]).exits_with(0);
     assert!(page().contains("one repetition: no interval"), "{}", page());
-    let eleven = rows(&home.path("out").join("figure-11.csv"));
-    assert_eq!((eleven.len(), eleven[0]["ci_low"].as_str(), eleven[0]["n"].as_str()), (1, "", "1"));
+    let figure_11 = rows(&sandbox.path("out").join("figure-11.csv"));
+    assert_eq!(
+        (figure_11.len(), figure_11[0]["ci_low"].as_str(), figure_11[0]["n"].as_str()),
+        (1, "", "1")
+    );
 
-    // Too few messages for a percentile: none is shown, none invented.
-    let few = Made { messages: 50, ..Made::default() };
-    let few = one(&home, &record("first-look", &[], |_, _| Some(few.clone())));
-    report(&home, &[few], &[]).ends(0);
-    assert!(page().contains("ten must lie beyond one"), "{}", page());
+    // Too few messages for a percentile: none is shown.
+    let few = SyntheticRepetition { messages: 50, ..SyntheticRepetition::default() };
+    let few = save_record(&sandbox, &record("first-look", &[], |_, _| Some(few.clone())));
+    report(&sandbox, &[few], &[]).exits_with(0);
+    assert!(page().contains("fewer than ten are slower"), "{}", page());
     assert!(
-        rows(&home.path("out").join("spectrum.csv"))
+        rows(&sandbox.path("out").join("spectrum.csv"))
             .iter()
             .all(|row| { row["x"].parse::<f64>().unwrap() <= 5.01 })
     );
 
-    // Nothing finished.
-    let none = one(&home, &record("first-look", &[], |_, _| None));
-    let said = report(&home, &[none], &[]).ends(1);
-    assert!(said.err.contains("no repetition counts"), "{}", said.err);
+    // No repetition has finished.
+    let none = save_record(&sandbox, &record("first-look", &[], |_, _| None));
+    let output = report(&sandbox, &[none], &[]).exits_with(1);
+    assert!(output.stderr.contains("no repetition is usable"), "{}", output.stderr);
     assert!(page().contains("there is no answer") && !page().contains("NaN"), "{}", page());
 
-    // All failed.
-    let failed = Made { verdict: "failed", ..Made::default() };
-    let failed = one(&home, &record("first-look", &[], |_, _| Some(failed.clone())));
-    report(&home, &[failed], &[]).ends(1);
+    // Every repetition failed.
+    let failed = SyntheticRepetition { verdict: "failed", ..SyntheticRepetition::default() };
+    let failed = save_record(&sandbox, &record("first-look", &[], |_, _| Some(failed.clone())));
+    report(&sandbox, &[failed], &[]).exits_with(1);
     assert!(page().contains("failed and never count"));
 }
 
 #[test]
-fn suspect_repetitions_count_unless_the_reader_leaves_them_out() {
-    let home = Home::new();
+fn suspect_repetitions_count_unless_excluded() {
+    let sandbox = Sandbox::new();
     let three: &[&str] = &["run.repetitions=3"];
-    let doubtful = |all: bool| {
+    let suspect_record = |all: bool| {
         record("first-look", three, |_, k| {
             let verdict = if all || k == 1 { "suspect" } else { "valid" };
-            Some(Made { verdict, delivery: 900.0 * jitter(k), ..Made::default() })
+            Some(SyntheticRepetition {
+                verdict,
+                delivery: 900.0 * jitter(k),
+                ..SyntheticRepetition::default()
+            })
         })
     };
-    let mixed = [one(&home, &doubtful(false))];
-    let page = || fs::read_to_string(home.path("out").join("index.html")).unwrap();
-    let eleven = || rows(&home.path("out").join("figure-11.csv"));
-    report(&home, &mixed, &[]).ends(0);
-    assert_eq!((eleven()[0]["n"].as_str(), eleven()[0]["suspect"].as_str()), ("3", "1"));
+    let mixed = [save_record(&sandbox, &suspect_record(false))];
+    let page = || fs::read_to_string(sandbox.path("out").join("index.html")).unwrap();
+    let figure_11 = || rows(&sandbox.path("out").join("figure-11.csv"));
+    report(&sandbox, &mixed, &[]).exits_with(0);
+    assert_eq!((figure_11()[0]["n"].as_str(), figure_11()[0]["suspect"].as_str()), ("3", "1"));
     assert!(page().contains("1 of 3 suspect (hollow)"), "{}", page());
     assert!(page().contains("this record was &lt;made&gt; &amp; not measured"));
 
-    report(&home, &mixed, &["--exclude-suspect"]).ends(0);
-    assert_eq!((eleven()[0]["n"].as_str(), eleven()[0]["suspect"].as_str()), ("2", "0"));
+    report(&sandbox, &mixed, &["--exclude-suspect"]).exits_with(0);
+    assert_eq!((figure_11()[0]["n"].as_str(), figure_11()[0]["suspect"].as_str()), ("2", "0"));
     assert!(page().contains("1 repetition judged suspect is left out"), "{}", page());
-    report(&home, &mixed, &["--exclude-suspect", "--include-suspect"]).ends(0);
-    assert_eq!(eleven()[0]["n"].as_str(), "3");
+    report(&sandbox, &mixed, &["--exclude-suspect", "--include-suspect"]).exits_with(0);
+    assert_eq!(figure_11()[0]["n"].as_str(), "3");
 
-    let all = [one(&home, &doubtful(true))];
-    report(&home, &all, &[]).ends(0);
+    let all = [save_record(&sandbox, &suspect_record(true))];
+    report(&sandbox, &all, &[]).exits_with(0);
     assert!(page().contains("Every repetition is suspect"), "{}", page());
-    let said = report(&home, &all, &["--exclude-suspect"]).ends(1);
-    assert!(said.err.contains("no repetition counts"), "{}", said.err);
+    let output = report(&sandbox, &all, &["--exclude-suspect"]).exits_with(1);
+    assert!(output.stderr.contains("no repetition is usable"), "{}", output.stderr);
 }
 
-/// How long it takes and how much memory is measured by `benches/report.rs`.
+/// `benches/report.rs` measures its time and memory.
 #[test]
-fn a_thousand_repetitions_become_a_report() {
-    let home = Home::new();
+fn a_thousand_repetitions_give_a_report() {
+    let sandbox = Sandbox::new();
     let sweep = ["workload.users=100..1000 step 100", "run.repetitions=50"];
     let made = record("study-latency-users", &sweep, |point, k| {
-        Some(Made { seconds: 3, ..as_the_study(point, k) })
+        Some(SyntheticRepetition { seconds: 3, ..study_like(point, k) })
     });
-    report(&home, &[one(&home, &made)], &[]).ends(0);
-    let tidy = rows(&home.path("out").join("repetitions.csv"));
-    assert_eq!(tidy.len(), 1_000);
-    let points = rows(&home.path("out").join("figure-11.csv"));
+    report(&sandbox, &[save_record(&sandbox, &made)], &[]).exits_with(0);
+    let repetition_rows = rows(&sandbox.path("out").join("repetitions.csv"));
+    assert_eq!(repetition_rows.len(), 1_000);
+    let points = rows(&sandbox.path("out").join("figure-11.csv"));
     assert_eq!(points.len(), 2 * 10);
     assert!(points.iter().all(|point| point["n"] == "50"), "{points:?}");
 }
 
 #[test]
-fn records_of_one_backend_are_told_apart_and_unreadable_ones_are_named() {
-    let home = Home::new();
+fn records_of_one_backend_are_distinguished_and_unreadable_ones_named() {
+    let sandbox = Sandbox::new();
     let mut paths = Vec::new();
     for (name, delivery) in [("before", 500.0), ("after", 900.0)] {
-        let path = home.path(&format!("{name}.json"));
-        let made = Made { delivery, ..Made::default() };
+        let path = sandbox.path(&format!("{name}.json"));
+        let made = SyntheticRepetition { delivery, ..SyntheticRepetition::default() };
         save(&record("first-look", &[], |_, _| Some(made.clone())), &path);
         paths.push(path.display().to_string());
     }
-    report(&home, &paths, &[]).ends(0);
-    let eleven = rows(&home.path("out").join("figure-11.csv"));
-    let series: Vec<_> = eleven.iter().map(|row| row["series"].as_str()).collect();
+    report(&sandbox, &paths, &[]).exits_with(0);
+    let figure_11 = rows(&sandbox.path("out").join("figure-11.csv"));
+    let series: Vec<_> = figure_11.iter().map(|row| row["series"].as_str()).collect();
     assert_eq!(series, ["builtin, record A", "builtin, record B"]);
 
-    paths.push(home.path("nowhere.json").display().to_string());
-    fs::write(home.path("torn.json"), "{").unwrap();
-    paths.push(home.path("torn.json").display().to_string());
-    let said = report(&home, &paths, &[]).ends(1);
-    assert!(said.err.contains("nowhere.json") && said.err.contains("torn.json"), "{}", said.err);
+    paths.push(sandbox.path("nowhere.json").display().to_string());
+    fs::write(sandbox.path("torn.json"), "{").unwrap();
+    paths.push(sandbox.path("torn.json").display().to_string());
+    let output = report(&sandbox, &paths, &[]).exits_with(1);
+    assert!(
+        output.stderr.contains("nowhere.json") && output.stderr.contains("torn.json"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
-fn a_real_run_becomes_a_report_and_the_last_one_needs_no_name() {
-    let home = Home::new();
-    let said = home.hubmark(["report"]).ends(1);
-    assert!(said.err.contains("hubmark run"), "{}", said.err);
-    let mut run = home.command(["run", "first-look", "--quiet", "--set", "run.repetitions=2"]);
-    for change in SHORT {
-        run.args(["--set", change]);
-    }
-    Said::from(run.output().unwrap()).ends(0);
-    let out = home.path("out").display().to_string();
-    home.hubmark(["report", "--out", &out]).ends(0);
-    let page = fs::read_to_string(home.path("out").join("index.html")).unwrap();
-    assert!(page.contains("not Apache Kafka"), "the caution stands beside the numbers");
-    let eleven = rows(&home.path("out").join("figure-11.csv"));
-    assert_eq!((eleven[0]["series"].as_str(), eleven[0]["n"].as_str()), ("builtin", "2"));
+fn a_real_run_gives_a_report_and_the_last_record_is_the_default() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(["report"]).exits_with(1);
+    assert!(output.stderr.contains("hubmark run"), "{}", output.stderr);
+    let mut run = sandbox.command(["run", "first-look", "--quiet", "--set", "run.repetitions=2"]);
+    ProgramOutput::of(run.args(set_arguments(QUICK))).exits_with(0);
+    let out = sandbox.path("out").display().to_string();
+    sandbox.run(["report", "--out", &out]).exits_with(0);
+    let page = fs::read_to_string(sandbox.path("out").join("index.html")).unwrap();
+    assert!(page.contains("not Apache Kafka"), "the caution is on the page");
+    let figure_11 = rows(&sandbox.path("out").join("figure-11.csv"));
+    assert_eq!((figure_11[0]["series"].as_str(), figure_11[0]["n"].as_str()), ("builtin", "2"));
 }
 
 #[test]
-fn a_search_for_a_capacity_is_a_figure_a_section_and_a_table() {
-    let home = Home::new();
-    let record = one(&home, &searched());
-    report(&home, &[record], &[]).ends(0);
-    let out = home.path("out");
+fn a_capacity_search_gives_a_figure_a_section_and_a_table() {
+    let sandbox = Sandbox::new();
+    let record = save_record(&sandbox, &capacity_search());
+    report(&sandbox, &[record], &[]).exits_with(0);
+    let out = sandbox.path("out");
     let page = fs::read_to_string(out.join("index.html")).unwrap();
-    for said in [
-        "How many users does the hub carry with delivery.p99 ≤ 20 ms and lost ≤ 0",
+    for text in [
+        "How many users does the hub carry with delivery.p99 ≤ 20 ms and undelivered ≤ 0",
         " with payload 100 B: 25 to 98 users (95 %); limited by CPU of mariadb",
-        "grey: held in 3 of 6, neither could be shown",
+        "grey: held in 3 of 6, undecided",
         "id=\"capacity\"",
         "tested: carried: 25; too many: 98; grey: 50",
     ] {
-        assert!(page.contains(said), "{said}\n{page}");
+        assert!(page.contains(text), "{text}\n{page}");
     }
     let left_out = page.split("class=\"left\"").nth(1).unwrap();
     let left_out = left_out.split("</section>").next().unwrap();
@@ -318,7 +345,7 @@ fn a_search_for_a_capacity_is_a_figure_a_section_and_a_table() {
 
     let figure = rows(&out.join("search.csv"));
     let of = |series: &str| figure.iter().filter(|row| row["series"] == series).count();
-    // Each repetition stands over its users and on the way there.
+    // Each repetition is drawn at its number of users and in the order of the search.
     assert_eq!((of("objectives held"), of("missed")), (2 * 11, 2 * 11));
     assert_eq!((of("line: 25: carried"), of("line: objective")), (2, 1));
     let objective = figure.iter().find(|row| row["series"] == "line: objective").unwrap();
@@ -332,20 +359,21 @@ fn a_search_for_a_capacity_is_a_figure_a_section_and_a_table() {
 }
 
 #[test]
-fn footprint_cards_stand_side_by_side_and_say_what_is_missing() {
-    let home = Home::new();
-    let mut made = record("footprint", &[], |_, _| Some(Made::default()));
-    let card = |cold: f64| hubmark::record::Footprint {
+fn footprints_are_compared_and_name_what_is_missing() {
+    let sandbox = Sandbox::new();
+    let mut footprints = record("footprint", &[], |_, _| Some(SyntheticRepetition::default()));
+    let footprint = |cold: f64| hubmark::record::Footprint {
         cold_start_seconds: Some(cold),
         cold_starts: vec![cold],
-        notes: vec!["recovery: <nobody> looked".into()],
+        notes: vec!["recovery: <not> measured".into()],
         ..hubmark::record::Footprint::default()
     };
-    made.footprints =
-        [("kafka:2.8.0".to_owned(), card(2.5)), ("mariadb".to_owned(), card(0.75))].into();
-    let record = one(&home, &made);
-    report(&home, &[record], &[]).ends(0);
-    let out = home.path("out");
+    footprints.footprints =
+        [("kafka:2.8.0".to_owned(), footprint(2.5)), ("mariadb".to_owned(), footprint(0.75))]
+            .into();
+    let record = save_record(&sandbox, &footprints);
+    report(&sandbox, &[record], &[]).exits_with(0);
+    let out = sandbox.path("out");
     let page = fs::read_to_string(out.join("index.html")).unwrap();
     let section = page.split("id=\"footprint\"").nth(1).unwrap();
     let section = section.split("<h2").next().unwrap();
@@ -353,7 +381,7 @@ fn footprint_cards_stand_side_by_side_and_say_what_is_missing() {
     let start = section.split("cold start to first acknowledgement").nth(1).unwrap();
     let start = start.split("</tr>").next().unwrap();
     assert!(start.contains("2.50 s") && start.contains("0.750 s"), "{start}");
-    assert!(section.contains("mariadb: recovery: &lt;nobody&gt; looked"), "{section}");
+    assert!(section.contains("mariadb: recovery: &lt;not&gt; measured"), "{section}");
     let table = rows(&out.join("footprint.csv"));
     let value = |figure: &str| {
         let row = table.iter().find(|row| row["backend"] == "mariadb" && row["figure"] == figure);

@@ -1,56 +1,30 @@
-//! The record's schema: what is published under `assets/` is what the program writes, and what is
-//! not a record is refused with a clear word.
+//! The record's schema: the one published in `assets/` matches what the program writes, and what is
+//! not a record is refused with a clear message.
 
 use std::fs;
 
-use crate::common::{Home, SCHEMA_FILE, SHORT, objections};
-use hubmark::record::{Record, SCHEMA};
-use schemars::generate::SchemaSettings;
+use hubmark::record::SCHEMA;
 use serde_json::{Value, json};
 
-/// Set it to write the schema anew after a change of the record's types.
-const UPDATE: &str = "UPDATE_SCHEMA";
+use crate::support::{loads::QUICK, records::schema_violations, sandbox::Sandbox};
 
-fn generated() -> String {
-    let mut settings = SchemaSettings::draft2020_12();
-    // What is written: every key is there, `null` where nothing was measured.
-    settings.contract = schemars::generate::Contract::Serialize;
-    let mut schema = settings.into_generator().into_root_schema_for::<Record>();
-    schema.insert("title".into(), json!(format!("hubmark record, schema {SCHEMA}")));
-    serde_json::to_string_pretty(&schema).unwrap() + "\n"
+/// A record that the program has written.
+fn written_record(sandbox: &Sandbox) -> Value {
+    sandbox.run_command("first-look", &[QUICK], &["--format", "json", "--quiet"]).output().unwrap();
+    serde_json::from_slice(&fs::read(sandbox.out_path()).unwrap()).unwrap()
 }
 
 #[test]
-fn the_published_schema_is_the_one_of_the_types() {
-    let generated = generated();
-    if std::env::var_os(UPDATE).is_some() {
-        fs::write(SCHEMA_FILE, &generated).unwrap();
-    }
-    let published = fs::read_to_string(SCHEMA_FILE).unwrap_or_default();
-    assert!(
-        published == generated,
-        "{SCHEMA_FILE} is not that of the types: run this test with {UPDATE}=1; a breaking change \
-         needs a new schema number, too"
-    );
-}
-
-/// A record as the program writes it.
-fn written(home: &Home) -> Value {
-    home.run("first-look", &[SHORT], &["--format", "json", "--quiet"]).output().unwrap();
-    serde_json::from_slice(&fs::read(home.record_path()).unwrap()).unwrap()
-}
-
-#[test]
-fn the_schema_refuses_what_is_not_a_record_and_the_program_what_it_cannot_read() {
-    let home = Home::new();
-    let record = written(&home);
-    assert_eq!(objections(&record), [""; 0]);
+fn the_schema_and_the_program_refuse_invalid_records() {
+    let sandbox = Sandbox::new();
+    let record = written_record(&sandbox);
+    assert_eq!(schema_violations(&record), [""; 0]);
 
     let repetition = "/points/0/repetitions/0";
     let changed = |pointer: &str, to: Value| {
         let mut record = record.clone();
         *record.pointer_mut(pointer).unwrap() = to;
-        objections(&record)
+        schema_violations(&record)
     };
     for (pointer, to) in [
         (format!("{repetition}/ledger/lost"), json!(null)),
@@ -63,45 +37,45 @@ fn the_schema_refuses_what_is_not_a_record_and_the_program_what_it_cannot_read()
     ] {
         assert!(!changed(&pointer, to.clone()).is_empty(), "{pointer} = {to} passes");
     }
-    // A percentile that its count cannot carry is null, and that is well.
+    // A percentile is null if there are too few messages for it.
     assert_eq!(changed(&format!("{repetition}/latency/delivery/p9999"), json!(null)), [""; 0]);
 
-    let keep = |name: &str, record: &Value| {
-        let path = home.path(name);
+    let save = |name: &str, record: &Value| {
+        let path = sandbox.path(name);
         fs::write(&path, record.to_string()).unwrap();
         path.display().to_string()
     };
-    let show = |path: &str| home.hubmark(["records", "show", path]);
+    let show = |path: &str| sandbox.run(["records", "show", path]);
 
     let mut newer = record.clone();
     newer["schema"] = json!(SCHEMA + 1);
-    let path = keep("newer.json", &newer);
-    let said = show(&path).ends(1);
+    let path = save("newer.json", &newer);
+    let output = show(&path).exits_with(1);
     assert!(
-        said.err.contains(&path) && said.err.contains(&(SCHEMA + 1).to_string()),
+        output.stderr.contains(&path) && output.stderr.contains(&(SCHEMA + 1).to_string()),
         "{}",
-        said.err
+        output.stderr
     );
-    assert!(said.err.contains("newer"), "{}", said.err);
-    let said = home.hubmark(["run", "first-look", "--resume", &path]).ends(1);
-    assert!(said.err.contains("newer"), "{}", said.err);
+    assert!(output.stderr.contains("newer"), "{}", output.stderr);
+    let output = sandbox.run(["run", "first-look", "--resume", &path]).exits_with(1);
+    assert!(output.stderr.contains("newer"), "{}", output.stderr);
 
-    let mut numberless = record.clone();
-    numberless.as_object_mut().unwrap().remove("schema");
-    let said = show(&keep("numberless.json", &numberless)).ends(1);
-    assert!(said.err.contains("no schema number"), "{}", said.err);
+    let mut unnumbered = record.clone();
+    unnumbered.as_object_mut().unwrap().remove("schema");
+    let output = show(&save("unnumbered.json", &unnumbered)).exits_with(1);
+    assert!(output.stderr.contains("no schema number"), "{}", output.stderr);
 
-    let mut mutilated = record.clone();
-    mutilated.as_object_mut().unwrap().remove("plan");
-    let said = show(&keep("mutilated.json", &mutilated)).ends(1);
-    assert!(said.err.contains("plan"), "{}", said.err);
+    let mut incomplete = record.clone();
+    incomplete.as_object_mut().unwrap().remove("plan");
+    let output = show(&save("incomplete.json", &incomplete)).exits_with(1);
+    assert!(output.stderr.contains("plan"), "{}", output.stderr);
 
-    let path = home.path("half.json");
+    let path = sandbox.path("half.json");
     let text = record.to_string();
     fs::write(&path, &text[..text.len() / 2]).unwrap();
-    let said = show(path.to_str().unwrap()).ends(1);
-    assert!(said.err.contains("half.json"), "{}", said.err);
+    let output = show(path.to_str().unwrap()).exits_with(1);
+    assert!(output.stderr.contains("half.json"), "{}", output.stderr);
 
-    // Every older schema stays readable; the first has none before it.
-    show(&keep("own.json", &record)).ends(0);
+    // Older schemas stay readable; there is none before the first.
+    show(&save("own.json", &record)).exits_with(0);
 }

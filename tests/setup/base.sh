@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes sure that the image the recipes start from exists on the engine: pulled where a registry answers, else made by
-# debootstrap from the mirror that this machine's own apt uses. What the machine needs to reach the network (its CA
-# certificates, apt's proxies, Maven's settings) goes into the image, so that no recipe has to know of it.
+# Provides the base image of the recipes on the engine: pulled if a registry answers, else built by debootstrap from the
+# mirror that this machine's apt uses. Settings that the machine needs to reach the network (its CA certificates, apt's
+# proxies, Maven's settings) go into the image, so that no recipe depends on them.
 set -euo pipefail
 
 image=debian:bookworm-slim
@@ -17,7 +17,7 @@ root=()
 [ "$(id -u)" = 0 ] || root=(sudo -n)
 trap '"${root[@]}" rm -rf "$work"' EXIT
 
-# sources: this machine's Debian mirrors for the suite, one apt line each
+# sources: prints this machine's Debian mirrors for the suite, one apt line each.
 sources() {
   command -v apt-get >/dev/null || return 0
   # shellcheck disable=SC2016 # apt's own placeholders
@@ -25,7 +25,7 @@ sources() {
     awk -v suite="$suite" '$2 ~ "^" suite "(-security|-updates)?$" && $3 == "main" { print "deb", $0 }' | sort -u
 }
 
-# carry DIR: lay what this machine needs for the network under DIR, as if DIR were /
+# carry DIR: copies this machine's network settings to DIR, as if DIR were /.
 carry() {
   mkdir -p "$1/usr/local/share/ca-certificates" "$1/etc/apt/apt.conf.d"
   cp /usr/local/share/ca-certificates/*.crt "$1/usr/local/share/ca-certificates/" 2>/dev/null || true
@@ -40,7 +40,7 @@ pull() {
   timeout 120 docker pull -q "$image" || return 1
   carry "$work/own"
   [ -n "$(find "$work/own" -type f -print -quit)" ] || return 0
-  # apt may itself need the certificates, which ca-certificates, got by apt, installs
+  # apt may need the certificates before it can install ca-certificates.
   [ ! -f /etc/ssl/certs/ca-certificates.crt ] ||
     install -D /etc/ssl/certs/ca-certificates.crt "$work/own/etc/ssl/certs/ca-certificates.crt"
   cat >"$work/Dockerfile" <<RECIPE
@@ -74,7 +74,7 @@ bootstrap() {
   "${root[@]}" cp -r "$work/own/." "$work/tree/"
   "${root[@]}" tee "$work/tree/etc/apt/sources.list" >/dev/null <<<"$lines"
 
-  # as in the published slim image: packages installed later leave their documentation out too
+  # As in the published slim image: packages installed later leave their documentation out, too.
   "${root[@]}" tee "$work/tree/etc/dpkg/dpkg.cfg.d/slim" >/dev/null <<'DPKG'
 path-exclude /usr/share/doc/*
 path-include /usr/share/doc/*/copyright

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that a Docker engine answers: at once where one is up, else by installing and starting Debian's own.
-# DOCKER_HOST is honoured; an engine elsewhere is never started from here.
+# Provides a Docker engine: returns at once if one answers, else installs and starts Debian's.
+# Respects DOCKER_HOST; never starts an engine on another machine.
 set -euo pipefail
 
 host=${DOCKER_HOST:-unix:///var/run/docker.sock}
@@ -17,15 +17,16 @@ answers() {
   fi
 }
 
-# running PIDFILE NAME: the file names a live process of that name, not a zombie and not a stranger with its number
+# running PIDFILE NAME: whether the file identifies a live process of that name, not a zombie or another process with a
+# reused number.
 running() {
   local pid
   pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] &&
     awk -v name="($2)" '$2 == name && $3 != "Z" { live = 1 } END { exit !live }' "/proc/$pid/stat" 2>/dev/null
 }
 
-# settle PIDFILE NAME: let a starting or stopping process come to its end, then drop a pid file that nobody owns;
-# a daemon that finds its own stale file refuses to start
+# settle PIDFILE NAME: waits until a starting or stopping process answers or has ended, then removes a stale pid file:
+# a daemon that finds its own stale file refuses to start.
 settle() {
   for _ in $(seq 100); do
     running "$1" "$2" || break
@@ -82,4 +83,4 @@ for _ in 1 2 3; do
   done
 done
 "${root[@]}" tail -n 20 "$log" >&2
-fail "dockerd does not come up; its last words are above, all of them in $log"
+fail "dockerd did not start; its last log lines are above, the whole log is $log"

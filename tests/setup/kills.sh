@@ -1,6 +1,6 @@
-# What campaigns of kills have in common; sourced at the root of the tree with COUNT and SEED as arguments. The campaign
-# sets `longest`, the last moment of a kill in milliseconds, and may set `backend`.
-# shellcheck shell=bash disable=SC2034 # most of it is for the campaign
+# Functions of the kill campaigns; sourced at the root of the tree with COUNT and SEED as arguments. The campaign sets
+# `longest`, the latest time of a kill in milliseconds, and may set `backend`.
+# shellcheck shell=bash disable=SC2034 # the campaign uses most variables
 count=${1:-200}
 seed=${2:-$RANDOM}
 RANDOM=$seed
@@ -23,36 +23,37 @@ fail() {
 }
 seconds() { echo "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
 
-# killed ARGUMENT...: a run, ended at a random moment by the signal whose turn it is
-killed() {
+# run_and_kill ARGUMENT...: starts a run and ends it at a random time by the next signal.
+run_and_kill() {
   signal=${signals[kill % ${#signals[@]}]}
-  # To timeout, 0 means never.
+  # timeout interprets 0 as never.
   delay=$((1 + RANDOM % longest))
   sent[$signal]=$((${sent[$signal]:-0} + 1))
   record=$HUBMARK_RECORDS_DIR/$kill.json
   timeout --foreground --preserve-status --signal "$signal" "$(seconds "$delay")" \
-    "$hubmark" run "$@" --out "$record" >"$bench/out" 2>"$bench/told"
+    "$hubmark" run "$@" --out "$record" >"$bench/out" 2>"$bench/progress"
   status=$?
-  told=$(grep -c -E '^\[.* · (valid|suspect)' "$bench/told")
+  reported=$(grep -c -E '^\[.* · (valid|suspect)' "$bench/progress")
 }
 
-# kept: what was told as finished must be in the record, if there is one; fails where nothing can be read
-kept() {
-  local rows kept
+# check_record: every repetition that was reported as finished must be in the record, if there is one; fails if no record
+# can be read.
+check_record() {
+  local rows saved
   if [ ! -e "$record" ]; then
     unbegun=$((unbegun + 1))
-    [ "$told" = 0 ] || fail "$told repetitions were finished, and there is no record"
+    [ "$reported" = 0 ] || fail "$reported repetitions were finished, and there is no record"
     return 1
   fi
   rows=$("$hubmark" records show --format csv "$record" 2>"$bench/why") ||
     { fail "the record is not valid: $(cat "$bench/why")"; return 1; }
-  kept=$(grep -c -E ',(valid|suspect),' <<<"$rows")
-  repetitions=$((repetitions + kept))
-  [ "$kept" -ge "$told" ] || fail "$told repetitions were finished, the record holds $kept"
+  saved=$(grep -c -E ',(valid|suspect),' <<<"$rows")
+  repetitions=$((repetitions + saved))
+  [ "$saved" -ge "$reported" ] || fail "$reported repetitions were finished, the record contains $saved"
 }
 
-# ended: prints what was done; fails where a kill has shown a fault
-ended() {
+# summary LINE...: prints the counts and these lines; fails if a kill revealed a fault.
+summary() {
   for signal in "${!sent[@]}"; do printf '%s × %s, ' "${sent[$signal]}" "$signal"; done
   echo "seed $seed"
   printf '%s\n' "$@"

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# A remote hub rehearsed on this machine: a network namespace with its own address, Docker engine and sshd, as another
-# machine would have them. Runs in the foreground and lives as long as its standard input is open, so that it cannot
-# outlive whoever started it; then everything is removed. Needs root.
+# Simulates a remote hub on this machine: a network namespace with its own address, Docker engine and sshd, as another
+# machine would have them. Runs in the foreground until its standard input is closed, so that it ends with the process
+# that started it; then removes everything. Needs root.
 #
-# Usage: remote.sh DIR      DIR gets the data and the keys; it must be empty or of an earlier rehearsal
+# Usage: remote.sh DIR      DIR gets the data and the keys; it must be empty or that of an earlier simulation
 #
-# Lines on its standard input, each answered by `done` when the hub is up again:
-#   restart-engine           the engine is ended in order and started again, as an upgrade of it does
-#   reboot                   every process of the hub is killed at once, as by a power cut; then it starts anew
+# Commands on its standard input, one a line, each answered by `done` when the hub is up again:
+#   restart-engine           stops the engine cleanly and starts it again, as an upgrade does
+#   reboot                   kills all processes of the hub at once, as a power cut does, and starts it again
 # Prints one line when it is ready:  ready ADDRESS
 #   ssh -i DIR/ssh/id -o UserKnownHostsFile=DIR/ssh/known root@ADDRESS      ports 22 and 2222; also as guest, who may
 #                                                                           not use the engine
-#   DIR/run/docker.sock      the engine's socket, which is /var/run/docker.sock there
-#   tcp://ADDRESS:2376       the same engine over TLS, with DIR/tls/good (ca.pem, cert.pem, key.pem); DIR/tls/expired,
-#                            DIR/tls/foreign (of another authority) and DIR/tls/wrong (expects another engine) are refused, DIR/tls/keyless and
-#                            DIR/tls/mixed are of no use;
-#                            another address of it ends in .3, for which the engine's certificate is not made
+#   DIR/run/docker.sock      the engine's socket, which is /var/run/docker.sock on the hub
+#   tcp://ADDRESS:2376       the same engine over TLS, with DIR/tls/good (ca.pem, cert.pem, key.pem). DIR/tls/expired,
+#                            DIR/tls/foreign (of another authority) and DIR/tls/wrong (expects another engine) are
+#                            refused, DIR/tls/keyless and DIR/tls/mixed are unusable. The engine's certificate does not
+#                            cover another address of the hub, which ends in .3
 #   port 9 of ADDRESS        drops every packet
 set -euo pipefail
 
@@ -25,18 +25,18 @@ PATH=$PATH:/usr/sbin:/sbin
 
 fail() { echo "remote: $*" >&2; exit 1; }
 if [ "$(id -u)" != 0 ]; then
-  sudo -n true 2>/dev/null || fail "a rehearsed hub needs root, or sudo without a password"
+  sudo -n true 2>/dev/null || fail "the simulated hub needs root, or sudo without a password"
   exec sudo -n bash "$0" "$dir"
 fi
 for tool in ip nsenter unshare docker dockerd sshd ssh-keygen openssl iptables; do
   command -v "$tool" >/dev/null || fail "missing: $tool"
 done
 
-# remove NAME: everything of one rehearsal; nothing of it may be there any more
+# remove NAME: removes everything of one simulation, whatever of it still exists.
 remove() {
   local pid
   if pid=$(cat "$state/$1/inside" 2>/dev/null) && [ "$(readlink "/proc/$pid/ns/net" 2>/dev/null)" = "$(cat "$state/$1/space")" ]; then
-    # the first process of a space for processes: with it end all others, containers included
+    # The first process of the process namespace: all others end with it, including containers.
     kill -KILL "$pid" 2>/dev/null || true
     for _ in $(seq 100); do [ -e "/proc/$pid" ] || break; sleep 0.1; done
   fi
@@ -48,7 +48,7 @@ remove() {
 mkdir -p "$state"
 exec 8>"$state/lock"
 flock 8
-# what rehearsals left behind that were killed
+# Remove the leftovers of killed simulations.
 for old in "$state"/hubmark-pi*; do
   [ -d "$old" ] || continue
   pid=$(cat "$old/script" 2>/dev/null) && [ -n "$pid" ] && grep -qs remote.sh "/proc/$pid/cmdline" || remove "${old##*/}"
@@ -82,17 +82,17 @@ mkdir -p "$dir/ssh" "$dir/run/sshd" "$dir/data" "$dir/exec"
   ssh-keygen -q -t ed25519 -N '' -f "$dir/ssh/host"
   ssh-keygen -q -t ed25519 -N '' -f "$dir/ssh/id"
   cp "$dir/ssh/id.pub" "$dir/ssh/authorized"
-  # sshd reads it as whoever logs in
+  # sshd reads it as the user who logs in.
   chmod 644 "$dir/ssh/authorized"
 }
 key=$(cut -d' ' -f1,2 "$dir/ssh/host.pub")
 printf '%s %s\n[%s]:2222 %s\n' "$far" "$key" "$far" "$key" >"$dir/ssh/known"
-# authority NAME: a new one
+# authority NAME: creates a certificate authority.
 authority() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
     -keyout "$1-key.pem" -out "$1.pem" 2>/dev/null
 }
-# certificate NAME AUTHORITY USAGE SAN FROM TO: one that the authority signs
+# certificate NAME AUTHORITY USAGE SAN FROM TO: creates a certificate signed by the authority.
 certificate() {
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" \
     -keyout "$1-key.pem" -out "$1.csr" 2>/dev/null
@@ -102,7 +102,7 @@ certificate() {
   openssl ca -batch -notext -config ca.conf -policy p -md sha256 -rand_serial -cert "$2.pem" -keyfile "$2-key.pem" \
     -startdate "$5" -enddate "$6" -extfile "$1.ext" -in "$1.csr" -out "$1.pem" 2>ca.log || fail "$(cat ca.log)"
 }
-# folder NAME AUTHORITY CERTIFICATE: as Docker's own tools want it
+# folder NAME AUTHORITY CERTIFICATE: creates a folder with the files that Docker's own tools expect.
 folder() {
   mkdir -p "$1"
   cp "$2.pem" "$1/ca.pem"
@@ -129,15 +129,15 @@ mkdir -p "$dir/tls"
   cp stranger-key.pem mixed/key.pem
 )
 
-# a user of the hub alone, who may log in and not use its engine
+# A user who exists only on the hub, may log in, and may not use the engine.
 { cat /etc/passwd; echo "guest:x:61999:61999::/tmp:/bin/sh"; } >"$dir/run/passwd"
 { cat /etc/shadow; echo "guest:*:19000:0:99999:7:::"; } >"$dir/run/shadow"
 chmod 644 "$dir/run/passwd"
 chmod 600 "$dir/run/shadow"
-# the folder above may be closed to others
+# Other users may have no access to the folder of the data.
 authorized=/run/hubmark-authorized
 
-# inside: /run is the hub's own; the engine and sshd end with the first process
+# inside: starts the hub's processes; /run is private to the hub; the engine and sshd end with the first process.
 inside='
   set -eu
   mount --bind "$1/run" /run
@@ -150,7 +150,7 @@ inside='
   iptables -A INPUT -p tcp --dport 9 -j DROP
   "$(command -v sshd)" -D -e -f /dev/null -p 22 -p 2222 -o HostKey="$1/ssh/host" -o AuthorizedKeysFile='"$authorized"' -o PidFile=none \
     -o StrictModes=no -o UsePAM=no -o PermitRootLogin=prohibit-password -o PasswordAuthentication=no -o UseDNS=no </dev/null >"$1/sshd.log" 2>&1 &
-  # an engine that ends is started again, as the system of a hub would
+  # Restart an engine that ends, as a service manager would.
   while :; do
     dockerd -H unix:///var/run/docker.sock -H tcp://0.0.0.0:2376 --tlsverify --tlscacert "$1/tls/ours.pem" \
       --tlscert "$1/tls/engine.pem" --tlskey "$1/tls/engine-key.pem" --data-root "$1/data" --exec-root "$1/exec" \
@@ -165,16 +165,16 @@ boot() {
     bash -c "$inside" inside "$dir" </dev/null 2>/dev/null &
   outer=$!
 }
-# up: waits until engine and sshd answer
+# up: waits until engine and sshd answer.
 up() {
   for _ in $(seq 300); do
-    kill -0 "$outer" 2>/dev/null || fail "it did not come up: $(tail -n 5 "$dir/dockerd.log" "$dir/sshd.log" 2>&1)"
+    kill -0 "$outer" 2>/dev/null || fail "the hub did not start: $(tail -n 5 "$dir/dockerd.log" "$dir/sshd.log" 2>&1)"
     if [ ! -f "$state/$name/inside" ] && pid=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null) && [ -n "$pid" ]; then
       readlink "/proc/${pid%% *}/ns/net" >"$state/$name/space" && echo "${pid%% *}" >"$state/$name/inside"
     fi
     if docker -H "unix://$dir/run/docker.sock" version >/dev/null 2>&1 &&
       (exec 3<>"/dev/tcp/$far/22") 2>/dev/null; then
-      # whoever asked for it through sudo
+      # Give the keys to the user who called sudo.
       [ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID" "$dir/ssh" "$dir/tls" "$dir/run/docker.sock"
       return
     fi
@@ -185,9 +185,9 @@ up() {
 boot
 up
 echo "ready $far"
-while read -r word; do
+while read -r command; do
   first=$(cat "$state/$name/inside")
-  case $word in
+  case $command in
     restart-engine)
       engine=$(cat "$dir/run/docker.pid")
       nsenter --target "$first" --pid --mount bash -c "kill -TERM $engine"
@@ -201,7 +201,7 @@ while read -r word; do
       wait "$outer" 2>/dev/null || true
       boot
       ;;
-    *) fail "no such word: $word" ;;
+    *) fail "no such command: $command" ;;
   esac
   up
   echo "done"

@@ -11,7 +11,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** A client that has the broker load, before its classes are archived, those that serve clients. */
+/** A client for which the broker loads the classes that serve clients, before its classes are archived. */
 class Warm {
     private static final String TOPIC = "warm";
     private static final int MESSAGES = 1000;

@@ -1,10 +1,10 @@
 #!/bin/sh
-# entry.sh [kafka | zookeeper] [argument...]: one server in the foreground; arguments go to it (--override key=value).
+# entry.sh [kafka | zookeeper] [argument...]: runs one server in the foreground; arguments: --override key=value.
 #
 # Settings are the variables of the official apache/kafka image: KAFKA_FOO_BAR=x is foo.bar=x, `__` stands for `_` and
-# `___` for `-`. The text CONTAINER_ADDRESS in a value becomes the container's own first address.
-# To the JVM go KAFKA_HEAP_OPTS, KAFKA_JVM_PERFORMANCE_OPTS, KAFKA_LOG4J_OPTS, KAFKA_JMX_OPTS and KAFKA_OPTS.
-# CLUSTER_ID and KAFKA_NODE_ID other than the image's own format the (still unused) storage anew: a second of start.
+# `___` for `-`. The text CONTAINER_ADDRESS in a value is replaced by the container's first address.
+# The JVM gets KAFKA_HEAP_OPTS, KAFKA_JVM_PERFORMANCE_OPTS, KAFKA_LOG4J_OPTS, KAFKA_JMX_OPTS and KAFKA_OPTS.
+# If CLUSTER_ID or KAFKA_NODE_ID differ from the image's, the (still unused) storage is formatted again: one second.
 set -eu
 home=/opt/kafka
 role=kafka
@@ -14,7 +14,7 @@ case ${1:-} in
 esac
 
 if [ "$(id -u)" = 0 ]; then
-  # whatever is mounted over /data belongs to root at first
+  # A volume mounted over /data belongs to root at first.
   [ "$(stat -c %U /data)" = kafka ] || chown -R kafka:kafka /data
   exec setpriv --reuid=kafka --regid=kafka --init-groups "$home/entry.sh" "$role" "$@"
 fi
@@ -40,7 +40,7 @@ address=$(hostname -i 2>/dev/null) || address=127.0.0.1
 KAFKA_ADVERTISED_LISTENERS=${KAFKA_ADVERTISED_LISTENERS:-PLAINTEXT://CONTAINER_ADDRESS:9092}
 export KAFKA_ADVERTISED_LISTENERS
 
-# settings may hold passwords: a file in memory that only the server reads; of two equal keys the later one counts
+# Settings may contain passwords: a file in memory, readable only by the server. Of two equal keys the later one counts.
 umask 077
 properties=/dev/shm/server.properties
 cp "$home/server.properties" "$properties"
@@ -75,7 +75,7 @@ if [ -n "$(setting process.roles)" ]; then
   fi
 fi
 
-# without other wishes the flags of Kafka's own start script
+# The default flags are those of Kafka's own start script.
 # shellcheck disable=SC2086 # flags, to be split
 exec java ${KAFKA_HEAP_OPTS:--Xms512m -Xmx512m} ${KAFKA_JVM_PERFORMANCE_OPTS:--server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent -XX:MaxInlineLevel=15} \
   $sharing -Djava.awt.headless=true $logging ${KAFKA_JMX_OPTS:-} ${KAFKA_OPTS:-} -cp "$class_path" kafka.Kafka "$properties" "$@"

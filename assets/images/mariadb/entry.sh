@@ -1,12 +1,12 @@
 #!/bin/sh
-# entry.sh [mariadbd] [--option=value...]: the server in the foreground, options go to it.
+# entry.sh [mariadbd] [--option=value...]: runs the server in the foreground, with these options.
 #
-# Accounts are the variables of the official mariadb image: MARIADB_ROOT_PASSWORD, MARIADB_DATABASE, MARIADB_USER and
-# MARIADB_PASSWORD. Without a root password there is no root but the one who sits in the container.
+# The variables of the official mariadb image define the accounts: MARIADB_ROOT_PASSWORD, MARIADB_DATABASE, MARIADB_USER
+# and MARIADB_PASSWORD. Without a root password, root can log in only inside the container.
 set -eu
 data=/var/lib/mysql
 
-# A data directory with root@localhost (by the socket alone) and nobody else.
+# prepare: creates a data directory whose only account is root@localhost, by the socket.
 prepare() {
   install -d -o mysql -g mysql "$data"
   mariadb-install-db --user=mysql --datadir="$data" --skip-test-db --skip-name-resolve \
@@ -17,11 +17,11 @@ prepare() {
 identifier() { printf '`%s`' "$(printf %s "$1" | sed 's/`/``/g')"; }
 text() { printf "'%s'" "$(printf %s "$1" | sed "s/\\\\/\\\\\\\\/g; s/'/''/g")"; }
 
-# not echo, to which a backslash means something
+# sql TEXT: prints a statement; echo would interpret backslashes.
 sql() { printf '%s\n' "$1"; }
 
-# accounts: SQL that makes what the variables ask for; run at each start, it leaves alone who is there, with all that
-# was granted since
+# accounts: prints SQL that creates the requested accounts and database. It runs at each start and does not change
+# existing accounts, nor rights granted since.
 accounts() {
   if [ -n "${MARIADB_ROOT_PASSWORD:-}" ]; then
     sql "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY $(text "$MARIADB_ROOT_PASSWORD");"
@@ -34,7 +34,7 @@ accounts() {
     user="$(text "$MARIADB_USER")@'%'"
     sql "CREATE USER IF NOT EXISTS $user IDENTIFIED BY $(text "$MARIADB_PASSWORD");"
     if [ -n "${MARIADB_DATABASE:-}" ]; then
-      # in a grant _ and % of a database's name are wildcards
+      # In a grant, _ and % in a database's name are wildcards.
       name=$(printf %s "$MARIADB_DATABASE" | sed 's/[_%]/\\&/g')
       sql "GRANT ALL ON $(identifier "$name").* TO $user;"
     fi
@@ -53,10 +53,10 @@ if [ -n "${MARIADB_USER:-}" ] && [ -z "${MARIADB_PASSWORD:-}" ]; then
   echo "entry.sh: MARIADB_USER needs MARIADB_PASSWORD" >&2
   exit 64
 fi
-# an empty directory mounted over the image's own
+# An empty directory may be mounted over that of the image.
 [ -d "$data/mysql" ] || prepare
 
-# In memory and for the server's eyes only: a password in the arguments would be in every process list.
+# In memory, readable only by the server: a password in the arguments would be visible in the process list.
 init=/dev/shm/accounts.sql
 (umask 077 && accounts >"$init")
 chown mysql:mysql "$init"

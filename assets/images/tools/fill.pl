@@ -1,5 +1,5 @@
-# fill.pl BYTES: takes memory in steps until it is killed or has as much as said; prints after each
-# step how much it has.
+# fill.pl BYTES: allocates memory in steps until it is killed or has BYTES; prints the allocated bytes
+# after each step.
 $| = 1;
 my $step = 1 << 20;
 for (my $had = 0; $had < $ARGV[0];) {

@@ -1,14 +1,14 @@
 #!/bin/sh
-# link.sh BITS: the rate of this network's link to the outside, both ways, in bits a second. Prints
-# what the kernel then has in force, in bytes a second: out, then in.
+# link.sh BITS: limits the rate of this network's link to the outside, in both directions, in bits a
+# second. Prints the rates that the kernel then enforces, in bytes a second: out, then in.
 #
-# What leaves is shaped on the interface itself. What comes is led through an interface of its own
-# (ifb) and shaped where it leaves that one.
+# Outgoing packets are shaped on the interface. Incoming packets are redirected to another interface
+# (ifb) and shaped where they leave it.
 set -eu
 rate=$1
 interface=$(ip -o route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)
 [ -n "$interface" ] || { echo "there is no link to the outside" >&2; exit 1; }
-# the bucket has to last for a tick of the slowest kernel (100 Hz) and for a few packets
+# The bucket must suffice for a tick of the slowest kernel (100 Hz) and for a few packets.
 burst=$((rate / 8 / 100))
 [ "$burst" -ge 16384 ] || burst=16384
 shape() { tc qdisc replace dev "$1" root tbf rate "${rate}bit" burst "${burst}b" latency 50ms; }

@@ -1,6 +1,6 @@
-# serve.pl PORT: serves measurements of a way. The first byte of a connection says which: `e` gives
-# everything back, `s` sends until the other side has had enough, `r` receives to the end and then
-# says how many bytes that were.
+# serve.pl PORT: serves measurements of a network path. The first byte of a connection selects one:
+# `e` echoes all bytes, `s` sends until the client closes, `r` receives to the end and then answers
+# with the number of bytes received.
 use Socket;
 my $nothing = "\0" x (1 << 16);
 socket my $server, PF_INET, SOCK_STREAM, 0 or die $!;

@@ -1,11 +1,11 @@
-# spin.pl WORKERS SECONDS: keeps so many processors busy for so long; prints the processor seconds
-# that were had in each second.
+# spin.pl WORKERS SECONDS: keeps WORKERS processors busy for SECONDS; prints the processor seconds
+# used per second.
 my ($workers, $seconds) = @ARGV;
 sub now { open my $clock, '<', '/proc/uptime' or die $!; (split ' ', <$clock>)[0] }
 my $began = now();
 for (1 .. $workers) {
     next if fork;
-    # a look at the clock costs more than it tells: one after some work
+    # Reading the clock is expensive: it is read only after some work.
     do { my $sum = 0; $sum += $_ for 1 .. 20000 } while now() - $began < $seconds;
     exit;
 }

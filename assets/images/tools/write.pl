@@ -1,8 +1,8 @@
-# write.pl BYTES: writes so much to the disk, past the page cache; prints the bytes of each second.
+# write.pl BYTES: writes BYTES to the disk, synchronously; prints the bytes written per second.
 use Fcntl;
 my ($left, $piece) = ($ARGV[0], 1 << 16);
 my $file = '/opt/tools/written';
-# O_DIRECT wants memory at the start of a page, which Perl cannot promise: each piece is synced
+# O_DIRECT requires memory aligned to a page, which Perl cannot guarantee: each piece is synced.
 sysopen my $out, $file, O_WRONLY | O_CREAT | O_TRUNC | O_SYNC or die "$file: $!";
 sub now { open my $clock, '<', '/proc/uptime' or die $!; (split ' ', <$clock>)[0] }
 my ($began, $written) = (now(), 0);

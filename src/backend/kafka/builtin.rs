@@ -1,14 +1,13 @@
-//! The broker that is built into this program: the same client, on this program's own floor.
+//! The broker that is built into hubmark: the same client, without Apache Kafka.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
-
-use super::{check, connect, needs, on_a_hub_of, servers::CONTAINER_PORT, settings};
+use super::{
+    backend::Broker,
+    listeners::CONTAINER_PORT,
+    settings::{self, KafkaSettings},
+};
 use crate::{
-    backend::{Backend, BackendError, BackendInfo, ClientNeeds, Session, Setup},
-    clock::Clock,
-    server::{HubKind, Launch, ProcessSpec, Running, ServerSpec},
+    backend::{BackendError, BackendInfo, RepetitionContext},
+    server::{HubKind, LaunchSpec, ProcessSpec, ServerImage, ServerSpec},
 };
 
 static INFO: BackendInfo = BackendInfo {
@@ -16,37 +15,41 @@ static INFO: BackendInfo = BackendInfo {
     title: "built-in broker",
     caution: Some("built-in broker, not Apache Kafka: it measures hubmark's own floor"),
     versions: &[],
-    oldest: None,
+    oldest_release: None,
     hubs: &[HubKind::Local],
-    settings: &[settings::PARTITIONS, settings::PRODUCER, settings::CONSUMER],
+    settings: &[
+        settings::CLIENT,
+        settings::CONNECT_RATE,
+        settings::PARTITIONS,
+        settings::PRODUCER,
+        settings::CONSUMER,
+    ],
 };
 
-/// The in-memory broker in a child process of this program. It speaks Kafka's protocol.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Builtin;
+/// The in-memory broker in a child process of hubmark.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BuiltinBroker;
 
-#[async_trait]
-impl Backend for Builtin {
+impl Broker for BuiltinBroker {
     fn info(&self) -> &'static BackendInfo {
         &INFO
     }
 
-    fn check(&self, setup: &Setup) -> Vec<BackendError> {
-        check(&INFO, setup)
-    }
-
-    fn servers(&self, setup: &Setup) -> Result<Vec<ServerSpec>, BackendError> {
-        on_a_hub_of(&INFO, setup)?;
+    fn servers(
+        &self,
+        _context: &RepetitionContext,
+        _settings: &KafkaSettings,
+    ) -> Result<Vec<ServerSpec>, BackendError> {
         let program = std::env::current_exe().map_err(|error| BackendError::Operation {
-            what: "finding this program's own file".into(),
+            what: "finding hubmark's executable".into(),
             server: INFO.title.into(),
             reason: error.to_string(),
         })?;
         Ok(vec![ServerSpec {
             role: "broker".into(),
-            launch: Launch::Process(ProcessSpec {
+            launch: LaunchSpec::Process(ProcessSpec {
                 program,
-                before: None,
+                setup_command: None,
                 arguments: ["broker", "--listen", "127.0.0.1:{port}"].map(String::from).to_vec(),
                 files: Vec::new(),
                 environment: Vec::new(),
@@ -55,18 +58,11 @@ impl Backend for Builtin {
         }])
     }
 
-    fn needs(&self, users: u32) -> ClientNeeds {
-        needs(users)
+    fn recipe(&self, _version: &str) -> Option<ServerImage> {
+        None
     }
 
-    async fn connect(
-        &self,
-        setup: &Setup,
-        servers: &[Running],
-        clock: Clock,
-        patience: Duration,
-    ) -> Result<Box<dyn Session>, BackendError> {
-        let version = concat!("hubmark ", env!("CARGO_PKG_VERSION"));
-        connect(&INFO, version.to_owned(), setup, servers, clock, patience).await
+    fn recorded_version(&self, _context: &RepetitionContext, _settings: &KafkaSettings) -> String {
+        concat!("hubmark ", env!("CARGO_PKG_VERSION")).to_owned()
     }
 }

@@ -1,8 +1,8 @@
-//! The recipe from which a hub builds Kafka's image, embedded in this program.
+//! The recipe from which a hub builds Kafka's image, embedded in hubmark.
 
 use std::collections::BTreeMap;
 
-use crate::server::{Image, Recipe};
+use crate::server::{ImageRecipe, ServerImage};
 
 macro_rules! file {
     ($name:literal) => {
@@ -14,8 +14,9 @@ macro_rules! file {
     };
 }
 
-/// One image for the broker and for ZooKeeper: its first argument says which of the two it runs.
-static RECIPE: Recipe = Recipe {
+/// The recipe of one image for the broker and for ZooKeeper: its first argument selects which of
+/// the two runs.
+static RECIPE: ImageRecipe = ImageRecipe {
     name: "kafka",
     files: &[
         file!("Dockerfile"),
@@ -32,9 +33,9 @@ static RECIPE: Recipe = Recipe {
     ],
 };
 
-/// The image of Kafka `version`, built from this program's own recipe.
-pub(super) fn of_version(version: &str) -> Image {
-    Image::Recipe {
+/// Returns the image of Kafka `version`, built from hubmark's recipe.
+pub(super) fn recipe_image(version: &str) -> ServerImage {
+    ServerImage::Recipe {
         recipe: &RECIPE,
         arguments: BTreeMap::from([("KAFKA_VERSION".to_owned(), version.to_owned())]),
         tag: format!("hubmark/kafka:{version}"),
@@ -47,6 +48,6 @@ mod tests {
 
     #[test]
     fn every_file_of_the_recipe_is_embedded() {
-        RECIPE.assert_whole();
+        RECIPE.assert_complete();
     }
 }

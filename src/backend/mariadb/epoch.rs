@@ -1,38 +1,43 @@
-//! Proof that old transactions are gone. Pure.
+//! Proof that old transactions have ended; does no I/O.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::clock::Micros;
 
-/// Proof that old transactions are gone, from looking at the active ones now and then.
+/// Proof that old transactions have ended, from repeated lists of the active ones.
 ///
-/// An **epoch** begins by noting which transactions are active; it ends when none of these is any
-/// more. Whoever was handed an id [`Epoch::SETTLED`] before the epoch began was active at its
-/// beginning or had ended; at its end it has certainly ended.
+/// An **epoch** begins with the list of active transactions; it ends when none of them is active
+/// any more. A transaction that was assigned an id [`TransactionEpoch::LISTING_DELAY`] before the
+/// epoch began was listed at its beginning or had ended by then; at the epoch's end it has
+/// certainly ended.
 #[derive(Debug)]
-pub struct Epoch<T> {
+pub struct TransactionEpoch<T> {
     before: Micros,
     active: BTreeSet<T>,
 }
 
-impl<T: Ord> Epoch<T> {
-    /// Time between the hand-out of an id and the moment at which its transaction is certainly
-    /// listed as active. The server does both within one statement, microseconds apart, and the
-    /// list may be a tenth of a second old; this is generous, since the statement's thread may be
-    /// kept from running meanwhile.
-    pub const SETTLED: Duration = Duration::from_secs(5);
+impl<T: Ord> TransactionEpoch<T> {
+    /// Longest time from the assignment of an id until its transaction is certainly listed as
+    /// active.
+    ///
+    /// The server does both within one statement, microseconds apart, and the list may be a tenth
+    /// of a second old; this value is generous, since the statement's thread may be kept from
+    /// running meanwhile.
+    pub const LISTING_DELAY: Duration = Duration::from_secs(5);
 
-    /// An epoch that begins at `now`, when these transactions are active.
+    /// Begins an epoch at `now` with the active transactions.
     pub fn begin(now: Micros, active: impl IntoIterator<Item = T>) -> Self {
-        let settled = i64::try_from(Self::SETTLED.as_micros()).unwrap_or(i64::MAX);
-        Self { before: Micros(now.0.saturating_sub(settled)), active: active.into_iter().collect() }
+        let delay = i64::try_from(Self::LISTING_DELAY.as_micros()).unwrap_or(i64::MAX);
+        Self { before: Micros(now.0.saturating_sub(delay)), active: active.into_iter().collect() }
     }
 
-    /// These transactions are active now. When the epoch is over: the instant before which nobody
-    /// who was handed an id can still be active.
+    /// Updates the epoch with the active transactions.
+    ///
+    /// When the epoch ends, returns the instant before which no id was assigned to a transaction
+    /// that is still active.
     pub fn observe(&mut self, active: impl IntoIterator<Item = T>) -> Option<Micros> {
         let now: BTreeSet<T> = active.into_iter().collect();
-        self.active.retain(|one| now.contains(one));
+        self.active.retain(|transaction| now.contains(transaction));
         self.active.is_empty().then_some(self.before)
     }
 }
@@ -47,10 +52,10 @@ mod tests {
 
     #[test]
     fn an_epoch_ends_with_the_last_of_its_transactions() {
-        let mut epoch = Epoch::begin(second(9), ["a", "b"]);
+        let mut epoch = TransactionEpoch::begin(second(9), ["a", "b"]);
         assert_eq!(epoch.observe(["a", "b", "c"]), None);
         assert_eq!(epoch.observe(["a", "c"]), None);
         assert_eq!(epoch.observe(["c"]), Some(second(4)));
-        assert_eq!(Epoch::<u8>::begin(second(9), []).observe([1]), Some(second(4)));
+        assert_eq!(TransactionEpoch::<u8>::begin(second(9), []).observe([1]), Some(second(4)));
     }
 }

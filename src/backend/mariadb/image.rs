@@ -1,11 +1,11 @@
-//! The server's image: a recipe that is embedded in this program and built on the hub.
+//! The recipe from which a hub builds the server's image, embedded in hubmark.
 
 use std::collections::BTreeMap;
 
-use crate::server::{Image, Recipe};
+use crate::server::{ImageRecipe, ServerImage};
 
 /// The files of `assets/images/mariadb`.
-pub static RECIPE: Recipe = Recipe {
+static RECIPE: ImageRecipe = ImageRecipe {
     name: "mariadb",
     files: &[
         ("Dockerfile", include_bytes!("../../../assets/images/mariadb/Dockerfile")),
@@ -14,9 +14,9 @@ pub static RECIPE: Recipe = Recipe {
     ],
 };
 
-/// The image of a version that the recipe builds.
-pub fn recipe(version: &str) -> Image {
-    Image::Recipe {
+/// Returns the image of MariaDB `version`, built from hubmark's recipe.
+pub fn recipe_image(version: &str) -> ServerImage {
+    ServerImage::Recipe {
         recipe: &RECIPE,
         arguments: BTreeMap::new(),
         tag: format!("hubmark/mariadb:{version}"),
@@ -29,6 +29,6 @@ mod tests {
 
     #[test]
     fn every_file_of_the_recipe_is_embedded() {
-        RECIPE.assert_whole();
+        RECIPE.assert_complete();
     }
 }

@@ -1,28 +1,33 @@
-//! How the server is started: in a container of our recipe or of any official image, or as a
-//! child process from `PATH`.
+//! Starting the server: in a container of the recipe or of any official image, or as a child
+//! process from `PATH`.
 
 use std::path::PathBuf;
 
 use super::{
-    PORT, ROLE, image,
+    image,
+    info::{PORT, ROLE},
     login::{DATABASE, USER},
-    settings::Settings,
+    settings::MariaDbSettings,
 };
 use crate::{
-    backend::Setup,
-    server::{ContainerSpec, Image, Launch, ProcessSpec, ServerSpec},
+    backend::RepetitionContext,
+    server::{ContainerSpec, LaunchSpec, ProcessSpec, ServerImage, ServerSpec},
 };
 
-/// The one server in a container.
+/// Returns the server in a container.
 ///
-/// The variables are those of the official image; before 10.4.19 it knew them by their older
-/// names only, so each is given by both.
-pub fn container(setup: &Setup, settings: &Settings, version: &str) -> ServerSpec {
+/// The variables are those of the official image; before 10.4.19 it knew only their older names, so
+/// each is given under both.
+pub fn container(
+    context: &RepetitionContext,
+    settings: &MariaDbSettings,
+    version: &str,
+) -> ServerSpec {
     let accounts = [
-        ("ROOT_PASSWORD", setup.password.as_str()),
+        ("ROOT_PASSWORD", context.password.as_str()),
         ("DATABASE", DATABASE),
         ("USER", USER),
-        ("PASSWORD", setup.password.as_str()),
+        ("PASSWORD", context.password.as_str()),
     ];
     let environment = accounts
         .iter()
@@ -30,20 +35,24 @@ pub fn container(setup: &Setup, settings: &Settings, version: &str) -> ServerSpe
             ["MARIADB", "MYSQL"].map(|family| (format!("{family}_{name}"), (*value).to_owned()))
         })
         .collect();
-    spec(Launch::Container(ContainerSpec {
+    server_spec(LaunchSpec::Container(ContainerSpec {
         entry_point: None,
-        image: settings.image.clone().map_or_else(|| image::recipe(version), Image::Named),
+        image: settings
+            .image
+            .clone()
+            .map_or_else(|| image::recipe_image(version), ServerImage::Named),
         environment,
-        arguments: settings.arguments(setup),
+        arguments: settings.arguments(context),
         data_dir: Some("/var/lib/mysql".into()),
     }))
 }
 
-/// The one server as a child process.
+/// Returns the server as a child process.
 ///
-/// The password is in a file that only its owner can read: arguments are in every process list.
-pub fn process(setup: &Setup, settings: &Settings) -> ServerSpec {
-    let mut before: Vec<String> = [
+/// The password is in a file that only its owner can read: arguments are visible in every process
+/// list.
+pub fn process(context: &RepetitionContext, settings: &MariaDbSettings) -> ServerSpec {
+    let mut setup_command: Vec<String> = [
         "mariadb-install-db",
         "--no-defaults",
         "--datadir={dir}/data",
@@ -53,6 +62,8 @@ pub fn process(setup: &Setup, settings: &Settings) -> ServerSpec {
     ]
     .map(Into::into)
     .into();
+    // The pages of a data folder have the size with which it was made.
+    setup_command.extend(settings.page_size().map(|size| format!("--innodb-page-size={size}")));
     let mut arguments: Vec<String> = [
         "--no-defaults",
         "--datadir={dir}/data",
@@ -65,26 +76,26 @@ pub fn process(setup: &Setup, settings: &Settings) -> ServerSpec {
     .map(Into::into)
     .into();
     if nix::unistd::geteuid().is_root() {
-        // The server refuses to run as root unless it is told to; nobody else may say it.
-        before.push("--user=root".into());
+        // The server runs as root only with this argument, and only root may give it.
+        setup_command.push("--user=root".into());
         arguments.push("--user=root".into());
     }
-    arguments.extend(settings.arguments(setup));
-    spec(Launch::Process(ProcessSpec {
+    arguments.extend(settings.arguments(context));
+    server_spec(LaunchSpec::Process(ProcessSpec {
         program: PathBuf::from("mariadbd"),
-        before: Some(before),
+        setup_command: Some(setup_command),
         arguments,
-        files: vec![("accounts.sql".into(), accounts(&setup.password))],
+        files: vec![("accounts.sql".into(), accounts_sql(&context.password))],
         environment: Vec::new(),
     }))
 }
 
-fn spec(launch: Launch) -> ServerSpec {
+fn server_spec(launch: LaunchSpec) -> ServerSpec {
     ServerSpec { role: ROLE.into(), launch, ports: vec![PORT] }
 }
 
-/// SQL that makes database and user; the server runs it before it lets anybody in.
-fn accounts(password: &str) -> String {
+/// Returns the SQL that creates database and user; the server runs it before it accepts logins.
+fn accounts_sql(password: &str) -> String {
     let quoted = password.replace('\\', "\\\\").replace('\'', "''");
     [
         format!("CREATE DATABASE IF NOT EXISTS {DATABASE};"),
@@ -101,40 +112,43 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::backend::mariadb::test_setup;
+    use crate::backend::fixture::repetition_context;
 
     #[test]
-    fn a_container_serves_our_recipe_and_any_official_image() {
-        let mut setup = test_setup(100, 100);
-        let of = |setup: &Setup| container(setup, &Settings::read(setup).0, "10.11");
-        let Launch::Container(ours) = of(&setup).launch else { panic!("no container") };
+    fn a_container_runs_the_recipe_or_any_official_image() {
+        let mut context = repetition_context("mariadb", 100, 100);
+        let of = |context: &RepetitionContext| {
+            container(context, &MariaDbSettings::read(context).0, "10.11")
+        };
+        let LaunchSpec::Container(ours) = of(&context).launch else { panic!("no container") };
         assert_eq!(ours.image.reference(), "hubmark/mariadb:10.11");
-        setup.settings.insert("image".into(), json!("mariadb:10.4.17"));
-        let Launch::Container(official) = of(&setup).launch else { panic!("no container") };
-        assert_eq!(official.image, Image::Named("mariadb:10.4.17".into()));
+        context.settings.insert("image".into(), json!("mariadb:10.4.17"));
+        let LaunchSpec::Container(official) = of(&context).launch else { panic!("no container") };
+        assert_eq!(official.image, ServerImage::Named("mariadb:10.4.17".into()));
         assert_eq!(official.environment, ours.environment);
         for name in ["MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD", "MARIADB_PASSWORD"] {
-            assert!(ours.environment.contains(&(name.into(), setup.password.clone())), "{name}");
+            assert!(ours.environment.contains(&(name.into(), context.password.clone())), "{name}");
         }
     }
 
     #[test]
     fn the_password_is_never_an_argument() {
-        let setup = test_setup(100, 100);
-        let settings = Settings::read(&setup).0;
-        let Launch::Container(container) = container(&setup, &settings, "10.11").launch else {
+        let context = repetition_context("mariadb", 100, 100);
+        let settings = MariaDbSettings::read(&context).0;
+        let LaunchSpec::Container(container) = container(&context, &settings, "10.11").launch
+        else {
             panic!("no container")
         };
-        let Launch::Process(process) = process(&setup, &settings).launch else {
+        let LaunchSpec::Process(process) = process(&context, &settings).launch else {
             panic!("no process")
         };
-        let all = [container.arguments, process.arguments, process.before.unwrap()].concat();
-        assert!(all.iter().all(|argument| !argument.contains(&setup.password)));
-        assert!(process.files[0].1.contains(&setup.password));
+        let all = [container.arguments, process.arguments, process.setup_command.unwrap()].concat();
+        assert!(all.iter().all(|argument| !argument.contains(&context.password)));
+        assert!(process.files[0].1.contains(&context.password));
     }
 
     #[test]
     fn a_password_cannot_break_out_of_its_quotes() {
-        assert!(accounts(r"a'\b").contains(r"IDENTIFIED BY 'a''\\b'"));
+        assert!(accounts_sql(r"a'\b").contains(r"IDENTIFIED BY 'a''\\b'"));
     }
 }

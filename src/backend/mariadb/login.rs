@@ -1,132 +1,186 @@
-//! Logging in: where the server is, who we are, where our table is, and what its refusals mean.
+//! Login to the server: address, user, location of the table, and the server's refusals.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use mysql_async::{Conn, Error, Opts, OptsBuilder};
-use tokio::time::timeout;
+use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, PoolConstraints, PoolOpts};
+use tokio::time;
 
-use super::ROLE;
-use crate::backend::{BackendError, external::own_name};
+use super::{info::ROLE, session_variables, user_sessions::UserSessions};
+use crate::backend::{BackendError, external::unique_name};
 
-/// The user that this program logs in as, on a server of its own.
+/// User name on a server that hubmark starts.
 pub const USER: &str = "hubmark";
-/// The database that holds the table, there.
+/// Database name on a server that hubmark starts.
 pub const DATABASE: &str = "hubmark";
-/// The table of messages, wherever it has a database to itself.
+/// Table name in a database of hubmark's.
 pub const TABLE: &str = "messages";
 
-/// Longest wait for one login. A paused server accepts connections and then says nothing.
-pub const LOGIN: Duration = Duration::from_secs(10);
-/// Longest wait for a statement of the session: large tables take a while to drop and count.
-pub const STATEMENT: Duration = Duration::from_mins(2);
+/// Longest wait for one login: a paused server accepts connections and never answers.
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a statement of the session: large tables take a while to drop and to count.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Codes by which a server refuses a user: access denied (to the server, to the database, without
-/// a password), host not allowed, host blocked, account locked.
-const REFUSALS: &[u16] = &[1044, 1045, 1698, 1130, 1129, 4151];
+/// Error codes for a refused login: access denied (to the server, to the database, without a
+/// password), host not allowed, host blocked, account locked, password expired (two codes), plugin
+/// of the account unknown or not supported.
+const LOGIN_ERROR_CODES: &[u16] = &[1044, 1045, 1698, 1130, 1129, 4151, 1820, 1862, 1524, 1275];
+/// Error code of a refused account or password.
+const ACCESS_DENIED_CODE: u16 = 1045;
+/// Error code of a server that accepts encrypted connections only.
+const ENCRYPTION_REQUIRED_CODE: u16 = 3159;
 
-/// Between the words of a name on a server of others.
-pub const MARK: char = '_';
+/// Separator between the parts of a name on an external server.
+pub const NAME_SEPARATOR: char = '_';
 
-/// The table of messages, and the database that holds it.
+/// The table of messages and its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Home {
+pub struct TableLocation {
     /// The database.
     pub database: String,
-    /// Whether the database is made for the table, and goes with it.
-    pub makes_database: bool,
+    /// Whether hubmark creates the database for the table, and removes both.
+    pub creates_database: bool,
     /// The table.
     pub table: String,
-    /// Whether the server is this program's own.
-    pub own: bool,
+    /// Whether hubmark started the server.
+    pub managed: bool,
 }
 
-impl Home {
-    /// On a server of our own.
-    fn own() -> Self {
+impl TableLocation {
+    /// Returns the location on a server that hubmark started.
+    fn managed() -> Self {
         Self {
             database: DATABASE.to_owned(),
-            makes_database: false,
+            creates_database: false,
             table: TABLE.to_owned(),
-            own: true,
+            managed: true,
         }
     }
 
-    /// On a server of others: in a database of theirs, or in one that is made for it.
+    /// Returns a location on an external server: in `database`, or in a database that hubmark
+    /// creates.
     pub fn external(database: Option<&str>) -> Self {
         match database {
             Some(database) => Self {
                 database: database.to_owned(),
-                makes_database: false,
-                table: own_name(MARK),
-                own: false,
+                creates_database: false,
+                table: unique_name(NAME_SEPARATOR),
+                managed: false,
             },
             None => Self {
-                database: own_name(MARK),
-                makes_database: true,
+                database: unique_name(NAME_SEPARATOR),
+                creates_database: true,
                 table: TABLE.to_owned(),
-                own: false,
+                managed: false,
             },
         }
     }
 }
 
-/// Address, user and password. Printing it does not show the password.
+/// Address, user and password; `Debug` output omits the password.
 #[derive(Clone)]
-pub struct Login {
+pub struct MariaDbLogin {
     address: SocketAddr,
     user: Arc<str>,
     password: String,
-    home: Arc<Home>,
-    /// `max_allowed_packet` of the server, once it is known.
-    packet: Option<usize>,
+    location: Arc<TableLocation>,
+    /// The server's `max_allowed_packet` in bytes, once known.
+    max_packet: Option<usize>,
+    /// Time without a statement after which the server ends a session.
+    idle_timeout: Duration,
+    closed_sessions: UserSessions,
 }
 
-impl fmt::Debug for Login {
+impl fmt::Debug for MariaDbLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("MariaDbLogin").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
-impl Login {
-    /// A login at `address`, on a server of our own.
+impl MariaDbLogin {
+    /// Creates a login at `address`, on a server that hubmark started.
     pub fn new(address: SocketAddr, password: String) -> Self {
-        Self { address, user: USER.into(), password, home: Arc::new(Home::own()), packet: None }
+        Self {
+            address,
+            user: USER.into(),
+            password,
+            location: Arc::new(TableLocation::managed()),
+            max_packet: None,
+            idle_timeout: Duration::MAX,
+            closed_sessions: UserSessions::default(),
+        }
     }
 
-    /// A login of `user` at `address`, on a server of others.
-    pub fn external(address: SocketAddr, user: &str, password: String, home: Home) -> Self {
-        Self { address, user: user.into(), password, home: Arc::new(home), packet: None }
+    /// Creates a login of `user` at `address`, on an external server.
+    pub fn external(
+        address: SocketAddr,
+        user: &str,
+        password: String,
+        location: TableLocation,
+    ) -> Self {
+        Self {
+            address,
+            user: user.into(),
+            password,
+            location: Arc::new(location),
+            max_packet: None,
+            idle_timeout: Duration::MAX,
+            closed_sessions: UserSessions::default(),
+        }
     }
 
-    /// Where our table is.
-    pub fn home(&self) -> &Home {
-        &self.home
+    /// Returns the location of the table.
+    pub fn location(&self) -> &TableLocation {
+        &self.location
     }
 
-    /// The table as statements name it.
+    /// Returns the table's quoted name for SQL statements.
     pub fn table(&self) -> String {
-        let Home { database, table, .. } = &*self.home;
+        let TableLocation { database, table, .. } = &*self.location;
         format!("`{database}`.`{table}`")
     }
 
-    /// The same with the server's largest packet known, which saves each login a question.
-    pub fn with_packet(self, bytes: usize) -> Self {
-        Self { packet: Some(bytes), ..self }
+    /// Sets the server's largest packet, in bytes, which saves each login a query, and the time
+    /// without a statement after which it ends a session.
+    pub fn with_limits(self, max_packet: usize, idle_timeout: Duration) -> Self {
+        Self { max_packet: Some(max_packet), idle_timeout, ..self }
     }
 
-    /// The largest packet that the server takes.
-    pub fn packet(&self) -> usize {
-        self.packet.unwrap_or(16 << 20)
+    /// Returns the time without a statement after which the server ends a session.
+    pub const fn idle_timeout(&self) -> Duration {
+        self.idle_timeout
     }
 
-    /// Options of a connection. Always over TCP: a socket would be another way than the devices'.
-    pub fn opts(&self) -> Opts {
-        let database = self.home.own.then_some(self.home.database.as_str());
+    /// Returns the server's address.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the sessions of the users whose connections were closed.
+    pub const fn closed_sessions(&self) -> &UserSessions {
+        &self.closed_sessions
+    }
+
+    /// Returns the largest packet, in bytes, that the server accepts.
+    pub fn max_packet(&self) -> usize {
+        self.max_packet.unwrap_or(16 << 20)
+    }
+
+    /// Returns the options of a connection, always over TCP: the devices do not use a Unix socket
+    /// either.
+    pub fn options(&self) -> Opts {
+        let database = self.location.managed.then_some(self.location.database.as_str());
         self.builder(&self.user).db_name(database).into()
     }
 
-    /// Options of a connection as the server's administrator.
-    pub fn admin(&self) -> Opts {
+    /// Returns the options of a user's connection, with a pool that holds only this connection.
+    pub fn user_options(&self) -> Opts {
+        let alone = PoolConstraints::new(0, 1).unwrap_or_default();
+        let pool = PoolOpts::default().with_constraints(alone).with_reset_connection(false);
+        OptsBuilder::from_opts(self.options()).pool_opts(pool).into()
+    }
+
+    /// Returns the options of a connection as the server's administrator.
+    pub fn admin_options(&self) -> Opts {
         self.builder("root").into()
     }
 
@@ -139,48 +193,58 @@ impl Login {
             .pass(Some(self.password.clone()))
             .prefer_socket(false)
             .tcp_nodelay(true)
-            .max_allowed_packet(self.packet)
-            // Known, so that no login asks for it; only pools use it.
-            .wait_timeout(Some(28_800))
+            .max_allowed_packet(self.max_packet)
+            // Set, so that no login queries it. Only pools use it; 0 lets their connections never
+            // expire.
+            .wait_timeout(Some(0))
+            .setup(session_variables::setup_statements())
     }
 
-    /// A new connection.
+    /// Opens a connection that belongs to no user.
     pub async fn connect(&self) -> Result<Conn, BackendError> {
-        self.patiently("logging in", LOGIN, Conn::new(self.opts())).await
+        let opened = Conn::new(self.options());
+        let connection = self.run_with_timeout("logging in", LOGIN_TIMEOUT, opened).await?;
+        self.closed_sessions.remove(connection.id());
+        Ok(connection)
     }
 
-    /// Runs `work`, but no longer than `patience`, and turns its errors into the operator's words.
-    pub async fn patiently<T>(
+    /// Runs `work` for at most `timeout`, and converts its errors for the operator.
+    pub async fn run_with_timeout<T>(
         &self,
         what: &str,
-        patience: Duration,
+        timeout: Duration,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, BackendError> {
-        match timeout(patience, work).await {
+        match time::timeout(timeout, work).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.explain(what, &error)),
-            Err(_) => Err(self.operation(
+            Ok(Err(error)) => Err(self.backend_error(what, &error)),
+            Err(_) => Err(self.operation_error(
                 what,
-                format!("no answer within {patience:.0?}: is the server paused or unreachable?"),
+                format!("no answer within {timeout:.0?}: is the server paused or unreachable?"),
             )),
         }
     }
 
-    /// An error of the client library for the operator.
-    pub fn explain(&self, what: &str, error: &Error) -> BackendError {
-        if refuses_login(error) {
+    /// Converts an error of the client library for the operator.
+    pub fn backend_error(&self, what: &str, error: &Error) -> BackendError {
+        if is_encryption_required(error) {
+            let advice = "hubmark connects without TLS: set require_secure_transport = OFF on the \
+                          server for the measurement, or give another address of it";
+            return self.operation_error(what, format!("{}\n  {advice}", error_text(error)));
+        }
+        if is_login_refused(error) {
             return BackendError::Refused {
                 server: ROLE.into(),
                 address: self.address.to_string(),
                 user: self.user.to_string(),
-                reason: words(error),
+                reason: error_text(error) + encryption_hint(error),
             };
         }
-        self.operation(what, words(error))
+        self.operation_error(what, error_text(error))
     }
 
-    /// A failed operation.
-    pub fn operation(&self, what: &str, reason: String) -> BackendError {
+    /// Returns the error for a failed operation.
+    pub fn operation_error(&self, what: &str, reason: String) -> BackendError {
         BackendError::Operation {
             what: what.into(),
             server: format!("{ROLE} at {}", self.address),
@@ -189,28 +253,56 @@ impl Login {
     }
 }
 
-/// Whether the server does not know the user, or wants another password.
-pub fn refuses_login(error: &Error) -> bool {
-    matches!(error, Error::Server(server) if REFUSALS.contains(&server.code))
+/// Whether the server refused the user or the password.
+pub fn is_login_refused(error: &Error) -> bool {
+    matches!(error, Error::Server(server) if LOGIN_ERROR_CODES.contains(&server.code))
 }
 
-/// Codes by which a server forbids a statement to somebody whom it let in: no right to the database,
-/// to the table, to what was asked.
-const FORBIDDEN: &[u16] = &[1044, 1142, 1227, 1370];
-
-/// Whether the account may not do what was asked.
-pub fn forbids(error: &Error) -> bool {
-    matches!(error, Error::Server(server) if FORBIDDEN.contains(&server.code))
-}
-
-/// Codes of errors that a full disk causes: disk full, table full.
-const FULL: &[u16] = &[1021, 1114];
-
-/// The error's own words, without the client library's wrapping.
-pub fn words(error: &Error) -> String {
+/// MariaDB answers a connection without encryption, where it is required, like a wrong password.
+fn encryption_hint(error: &Error) -> &'static str {
     match error {
-        Error::Server(server) if FULL.contains(&server.code) => {
-            format!("{server}: its disk or its table space is full, make room on the hub")
+        Error::Server(server) if server.code == ACCESS_DENIED_CODE => {
+            " (a server or an account that requires encryption answers the same: \
+             require_secure_transport, REQUIRE SSL; hubmark connects without TLS)"
+        }
+        _ => "",
+    }
+}
+
+fn is_encryption_required(error: &Error) -> bool {
+    matches!(error, Error::Server(server) if server.code == ENCRYPTION_REQUIRED_CODE)
+}
+
+/// Whether no further attempt to log in can succeed.
+pub fn is_login_final(error: &Error) -> bool {
+    let unknown_plugin = matches!(
+        error,
+        Error::Driver(
+            DriverError::UnknownAuthPlugin { .. }
+                | DriverError::MysqlOldPasswordDisabled
+                | DriverError::CleartextPluginDisabled
+        )
+    );
+    unknown_plugin || is_encryption_required(error) || is_login_refused(error)
+}
+
+/// Error codes for a missing privilege after login: on the database, on the table, for the
+/// statement.
+const PERMISSION_ERROR_CODES: &[u16] = &[1044, 1142, 1227, 1370];
+
+/// Whether the account lacks the privilege for the statement.
+pub fn is_forbidden(error: &Error) -> bool {
+    matches!(error, Error::Server(server) if PERMISSION_ERROR_CODES.contains(&server.code))
+}
+
+/// Error codes of a full disk: disk full, table full.
+const DISK_FULL_CODES: &[u16] = &[1021, 1114];
+
+/// Returns the error's text, without the client library's wrapping.
+pub fn error_text(error: &Error) -> String {
+    match error {
+        Error::Server(server) if DISK_FULL_CODES.contains(&server.code) => {
+            format!("{server}: its disk or its tablespace is full, make room on the hub")
         }
         Error::Server(server) => server.to_string(),
         Error::Driver(driver) => driver.to_string(),
@@ -225,8 +317,8 @@ mod tests {
 
     use super::*;
 
-    fn login() -> Login {
-        Login::new(([10, 0, 0, 7], 3306).into(), "secret-word".into())
+    fn login() -> MariaDbLogin {
+        MariaDbLogin::new(([10, 0, 0, 7], 3306).into(), "secret-word".into())
     }
 
     fn server(code: u16) -> Error {
@@ -234,10 +326,10 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_password_is_told_apart_from_other_failures() {
-        let refused = login().explain("logging in", &server(1045));
+    fn a_refused_password_is_distinguished_from_other_failures() {
+        let refused = login().backend_error("logging in", &server(1045));
         assert!(matches!(refused, BackendError::Refused { .. }), "{refused}");
-        let other = login().explain("counting", &server(1146));
+        let other = login().backend_error("counting", &server(1146));
         assert_eq!(
             other.to_string(),
             "counting failed on mariadb at 10.0.0.7:3306: ERROR 1146 (HY000): so it is"
@@ -245,8 +337,18 @@ mod tests {
     }
 
     #[test]
-    fn the_password_is_in_no_words_of_ours() {
-        let said = format!("{:?} {}", login(), login().explain("logging in", &server(1045)));
-        assert!(!said.contains("secret-word"));
+    fn a_server_that_requires_encryption_is_not_waited_for() {
+        let required = server(3159);
+        assert!(is_login_final(&required) && is_login_final(&server(1820)));
+        assert!(!is_login_final(&server(1040)), "a connection may become free");
+        let text = login().backend_error("logging in", &required).to_string();
+        assert!(text.contains("require_secure_transport = OFF"), "{text}");
+    }
+
+    #[test]
+    fn errors_and_debug_output_omit_the_password() {
+        let output =
+            format!("{:?} {}", login(), login().backend_error("logging in", &server(1045)));
+        assert!(!output.contains("secret-word"));
     }
 }

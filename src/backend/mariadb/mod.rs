@@ -1,58 +1,60 @@
-//! MariaDB: each user a connection with a prepared `INSERT`, the consumer a polling `SELECT`, as
-//! the study had it, but for rows that commit out of order: none of them is lost (see [`gaps`]).
+//! MariaDB: each user is a connection with a prepared `INSERT`, the consumer polls with `SELECT`,
+//! as in the study; but rows that commit out of order are not lost (see `gaps`).
 //!
-//! | file | what is in it |
+//! | file | content |
 //! |---|---|
-//! | [`settings`] | the profile's table, and the server's arguments |
-//! | [`launch`], [`image`] | how the server is started |
-//! | [`login`] | connections and what refusals mean |
-//! | [`session`] | ready or not, the table, facts, counts |
-//! | [`fit`] | whether a server that is not ours can take a load |
-//! | [`fleet`] | the users |
-//! | [`consumer`], [`select`] | the reader |
-//! | [`gaps`], [`epoch`] | which rows may still come, and when that is known to be over |
-//! | [`recent`] | which rows a server that died has forgotten |
+//! | `info`, `setting_keys` | the backend's description and its keys in a profile |
+//! | `settings` | the profile's table and the server's arguments |
+//! | `launch`, `image` | how the server is started |
+//! | `login` | connections, and the server's refusals |
+//! | `session_variables` | variables that hubmark sets on each connection and reads back |
+//! | `readiness` | waiting for a server that starts |
+//! | `session`, `facts` | the table, counts, settings in force |
+//! | `user_sessions` | the users' sessions on the server |
+//! | `compatibility` | whether a server can take a load, and what it adds to the load |
+//! | `fleet` | the users |
+//! | `backoff` | pauses between attempts to reconnect |
+//! | `consumer`, `page_reader` | the consumer |
+//! | `gaps`, `epoch` | skipped rows, and the proof that they will never arrive |
+//! | `recent` | rows that a server lost when it died |
 
+mod backoff;
+mod compatibility;
 mod consumer;
 mod epoch;
-mod fit;
+mod facts;
 mod fleet;
 mod gaps;
 mod image;
+mod info;
 mod launch;
 mod login;
+mod page_reader;
+mod readiness;
 mod recent;
-mod select;
 mod session;
+mod session_variables;
+mod setting_keys;
 mod settings;
+mod user_sessions;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
-use self::settings::Settings;
 use super::{
-    Backend, BackendError, BackendInfo, ClientNeeds, ServerFacts, Session, Setup, external as given,
+    Backend, BackendError, BackendInfo, ClientNeeds, RepetitionContext, ServerFacts, Session,
+    external as external_servers,
 };
 use crate::{
     clock::Clock,
-    server::{HubKind, Image, Running, ServerSpec},
+    server::{HubKind, RunningServer, ServerImage, ServerSpec},
     units::Bytes,
 };
-
-const TITLE: &str = "MariaDB";
-const ROLE: &str = "mariadb";
-const PORT: u16 = 3306;
-const VERSIONS: &[&str] = &["10.11"];
-
-static INFO: BackendInfo = BackendInfo {
-    name: "mariadb",
-    title: TITLE,
-    caution: None,
-    versions: VERSIONS,
-    oldest: None,
-    hubs: &[HubKind::Docker, HubKind::Local, HubKind::External],
-    settings: settings::KEYS,
+use {
+    info::{INFO, PORT, ROLE, TITLE, VERSIONS},
+    settings::MariaDbSettings,
 };
 
 /// The MariaDB backend.
@@ -65,142 +67,118 @@ impl Backend for MariaDb {
         &INFO
     }
 
-    fn check(&self, setup: &Setup) -> Vec<BackendError> {
-        Settings::read(setup).1
+    fn check(&self, context: &RepetitionContext) -> Vec<BackendError> {
+        MariaDbSettings::read(context).1
     }
 
-    fn servers(&self, setup: &Setup) -> Result<Vec<ServerSpec>, BackendError> {
-        let (settings, problems) = Settings::read(setup);
+    fn servers(&self, context: &RepetitionContext) -> Result<Vec<ServerSpec>, BackendError> {
+        let (settings, problems) = MariaDbSettings::read(context);
         if let Some(problem) = problems.into_iter().next() {
             return Err(problem);
         }
-        let server = match setup.hub {
-            HubKind::Docker => launch::container(setup, &settings, version(setup, &settings)?),
-            HubKind::Local => launch::process(setup, &settings),
+        let server = match context.hub {
+            HubKind::Docker => {
+                launch::container(context, &settings, version_to_start(context, &settings)?)
+            }
+            HubKind::Local => launch::process(context, &settings),
             HubKind::External => {
-                let named = given::server(TITLE, setup)?.unwrap_or_default();
-                given::spec(TITLE, ROLE, &named, PORT)?
+                let named =
+                    external_servers::configured_server(TITLE, context)?.unwrap_or_default();
+                external_servers::server_spec(TITLE, ROLE, &named, PORT)?
             }
         };
         Ok(vec![server])
     }
 
-    fn recipe(&self, version: &str) -> Option<Image> {
-        INFO.builds(version).then(|| image::recipe(version))
+    fn recipe(&self, version: &str) -> Option<ServerImage> {
+        INFO.builds(version).then(|| image::recipe_image(version))
     }
 
-    fn misfits(&self, setup: &Setup, facts: &ServerFacts) -> Vec<BackendError> {
-        fit::misfits(setup, facts)
+    fn incompatibilities(
+        &self,
+        context: &RepetitionContext,
+        facts: &ServerFacts,
+    ) -> Vec<BackendError> {
+        compatibility::incompatibilities(context, facts)
     }
 
-    fn needs(&self, users: u32) -> ClientNeeds {
-        // A connection each; beside them the consumer, short-lived questions, the runtimes' own.
+    fn cautions(&self, context: &RepetitionContext, facts: &ServerFacts) -> Vec<String> {
+        compatibility::cautions(context, facts)
+    }
+
+    fn client_needs(&self, _settings: &Map<String, Value>, users: u32) -> ClientNeeds {
+        // One connection per user; besides, the consumer, short-lived queries and the runtimes.
         ClientNeeds {
             descriptors: u64::from(users) + 24,
-            threads: 2 + fleet::most_threads() as u64,
-            // 12 KiB each were measured, and twice that is allowed for.
+            threads: 2 + fleet::max_threads() as u64,
+            // 12 KiB per user were measured; twice that is allowed for.
             memory: Bytes(u64::from(users) * (24 << 10)),
         }
     }
 
     async fn connect(
         &self,
-        setup: &Setup,
-        servers: &[Running],
+        context: &RepetitionContext,
+        servers: &[RunningServer],
         clock: Clock,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Box<dyn Session>, BackendError> {
-        let Some(server) = servers.first() else {
-            return Err(BackendError::Operation {
-                what: "connecting".into(),
-                server: ROLE.into(),
-                reason: "no server was started".into(),
-            });
-        };
-        let (settings, _) = Settings::read(setup);
+        let server = servers.first().ok_or_else(|| BackendError::no_server(ROLE))?;
+        let (settings, _) = MariaDbSettings::read(context);
         let session =
-            session::open(setup, settings, server.endpoint(PORT), clock, patience).await?;
+            session::connect(context, settings, server.endpoint(PORT), clock, timeout).await?;
         Ok(Box::new(session))
     }
 }
 
-/// The version of our own recipe to start: the asked one, or the default.
-fn version<'a>(setup: &'a Setup, settings: &Settings) -> Result<&'a str, BackendError> {
-    let asked = setup.point.backend.version.as_deref().unwrap_or(VERSIONS[0]);
-    if settings.image.is_some() || VERSIONS.contains(&asked) {
-        return Ok(asked);
+/// Returns the version of the recipe to start, by default the first of [`VERSIONS`].
+fn version_to_start<'a>(
+    context: &'a RepetitionContext,
+    settings: &MariaDbSettings,
+) -> Result<&'a str, BackendError> {
+    let requested = context.point.backend.version.as_deref().unwrap_or(VERSIONS[0]);
+    if settings.image.is_some() || VERSIONS.contains(&requested) {
+        return Ok(requested);
     }
-    Err(BackendError::Setting {
-        backend: TITLE.into(),
-        key: "version".into(),
-        value: asked.into(),
-        reason: format!(
-            "recipes exist for {}; for others name an image, for example image = \"mariadb:{asked}\"",
-            VERSIONS.join(", ")
-        ),
-    })
-}
-
-/// A repetition of the latency workload, for tests of this folder.
-#[cfg(test)]
-fn test_setup(users: u32, payload: u64) -> Setup {
-    use crate::{
-        plan::{
-            Arrival, BackendChoice, Durability, LatencyWorkload, PayloadSource, Point, Workload,
-        },
-        server::Limits,
-        units::Bytes,
-    };
-    Setup {
-        point: Point {
-            backend: BackendChoice { name: "mariadb".into(), version: None },
-            workload: Workload::Latency(LatencyWorkload {
-                users,
-                payload: Bytes(payload),
-                payload_source: PayloadSource::Seeded,
-                messages: 1,
-                arrival: Arrival::Constant { mean: Duration::from_secs(1) },
-                warmup: Duration::ZERO,
-                drain: Duration::from_secs(1),
-            }),
-            durability: Durability::Default,
-        },
-        settings: serde_json::Map::new(),
-        hub: HubKind::Docker,
-        limits: Limits::default(),
-        password: "correct horse battery".into(),
-    }
+    let reason = format!(
+        "hubmark has recipes for {}; for another version name an image, for example image = \"mariadb:{requested}\"",
+        VERSIONS.join(", ")
+    );
+    Err(BackendError::setting(TITLE, "version", requested, reason))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Launch;
+    use crate::{backend::fixture::repetition_context, server::LaunchSpec};
 
     #[test]
     fn each_hub_gets_its_kind_of_server() {
-        let mut setup = test_setup(10, 100);
-        let docker = MariaDb.servers(&setup).unwrap();
-        assert!(matches!(docker[0].launch, Launch::Container(_)));
+        let mut context = repetition_context("mariadb", 10, 100);
+        let docker = MariaDb.servers(&context).unwrap();
+        assert!(matches!(docker[0].launch, LaunchSpec::Container(_)));
         assert_eq!((docker.len(), docker[0].ports[0]), (1, 3306));
-        setup.hub = HubKind::Local;
-        let local = MariaDb.servers(&setup).unwrap();
-        assert!(matches!(local[0].launch, Launch::Process(_)));
+        context.hub = HubKind::Local;
+        let local = MariaDb.servers(&context).unwrap();
+        assert!(matches!(local[0].launch, LaunchSpec::Process(_)));
     }
 
     #[test]
     fn a_version_without_a_recipe_needs_an_image() {
-        let mut setup = test_setup(10, 100);
-        setup.point.backend.version = Some("10.4.17".into());
-        let refused = MariaDb.servers(&setup).unwrap_err().to_string();
+        let mut context = repetition_context("mariadb", 10, 100);
+        context.point.backend.version = Some("10.4.17".into());
+        let refused = MariaDb.servers(&context).unwrap_err().to_string();
         assert!(refused.contains("image = \"mariadb:10.4.17\""), "{refused}");
-        setup.settings.insert("image".into(), "mariadb:10.4.17".into());
-        assert!(MariaDb.servers(&setup).is_ok());
+        context.settings.insert("image".into(), "mariadb:10.4.17".into());
+        assert!(MariaDb.servers(&context).is_ok());
     }
 
     #[test]
     fn a_user_takes_a_descriptor() {
-        let (few, many) = (MariaDb.needs(10), MariaDb.needs(1_010));
+        let (few, many) = {
+            let none = Map::new();
+            (MariaDb.client_needs(&none, 10), MariaDb.client_needs(&none, 1_010))
+        };
         assert_eq!(many.descriptors - few.descriptors, 1_000);
         assert_eq!(many.threads, few.threads);
     }

@@ -1,4 +1,4 @@
-//! A server that answers: its table, what it says of itself, how many rows it holds.
+//! A session on a server: the table, its users and its consumer, row counts.
 
 use std::{
     net::SocketAddr,
@@ -7,153 +7,162 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mysql_async::{Conn, Error, prelude::Queryable};
-use tokio::time::{sleep, timeout};
+use mysql_async::prelude::Queryable;
+use parking_lot::Mutex;
+use tokio::time::sleep;
 
 use super::{
-    ROLE, TITLE,
-    consumer::Reader,
-    fleet::{self, Users},
-    login::{Home, LOGIN, Login, MARK, STATEMENT, USER, forbids, refuses_login, words},
-    settings::Settings,
+    consumer::MariaDbConsumer,
+    facts,
+    fleet::{self, FleetConfig},
+    info::TITLE,
+    login::{
+        MariaDbLogin, NAME_SEPARATOR, STATEMENT_TIMEOUT, TableLocation, USER, error_text,
+        is_forbidden,
+    },
+    readiness,
+    settings::MariaDbSettings,
+    user_sessions::UserSessions,
 };
 use crate::{
     backend::{
-        BackendError, Bundling, Consumer, Fleet, Reports, ServerFacts, Session, Setup,
-        external as given,
+        BackendError, Batching, Consumer, Fleet, RepetitionContext, SendOutcomes, ServerFacts,
+        Session, external as external_servers,
     },
     clock::Clock,
 };
 
-/// Pause between two attempts to reach a server that starts.
-const ATTEMPTS: Duration = Duration::from_millis(20);
-/// A server that accepts a connection and says nothing is asked again after this.
-const ATTEMPT: Duration = Duration::from_secs(2);
-/// Longest payload that fits into a row as `VARBINARY`; beyond it a blob type holds it.
+/// Longest payload, in bytes, that fits into a row as `VARBINARY`; a longer one needs a blob type.
 const LONGEST_VARBINARY: u64 = 65_000;
-/// Longest payload of a `MEDIUMBLOB`.
+/// Longest payload, in bytes, of a `MEDIUMBLOB`.
 const LONGEST_MEDIUMBLOB: u64 = (1 << 24) - 1;
 
-/// Variables that matter for durability and speed.
-const VARIABLES: &[&str] = &[
-    "aria_group_commit",
-    "autocommit",
-    "binlog_format",
-    "innodb_autoinc_lock_mode",
-    "innodb_buffer_pool_size",
-    "innodb_doublewrite",
-    "innodb_flush_log_at_trx_commit",
-    "innodb_flush_method",
-    "innodb_log_file_size",
-    "innodb_version",
-    "key_buffer_size",
-    "log_bin",
-    "max_allowed_packet",
-    "max_connections",
-    "max_prepared_stmt_count",
-    "sync_binlog",
-    "thread_handling",
-    "tx_isolation",
-    "version_comment",
-    "version_compile_machine",
-];
+/// How long a count waits for the users' last transactions.
+const LAST_TRANSACTIONS_TIMEOUT: Duration = Duration::from_secs(45);
+/// What a count waits for, in error messages.
+const LAST_TRANSACTIONS: &str = "waiting for the users' last transactions";
+/// How long a count waits for sessions that execute nothing: the server has then noticed that their
+/// connections were closed, and has read what they had sent.
+const IDLE_SESSIONS_TIMEOUT: Duration = Duration::from_secs(1);
+/// All sessions but the one that asks.
+const OTHER_SESSIONS: &str =
+    "SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID()";
+/// Sessions that execute a statement that may write. A session whose connection was cut stays listed for
+/// hours and executes nothing; after a restart of the server the consumer may have the number of a closed
+/// session, and only reads.
+const WRITING_SESSIONS: &str = "SELECT id FROM information_schema.processlist \
+     WHERE id <> CONNECTION_ID() AND command NOT IN ('Sleep', 'Daemon') \
+     AND (info IS NULL OR info NOT LIKE 'SELECT%')";
+/// Interval at which a count looks whether the users' last transactions have ended.
+const LAST_TRANSACTIONS_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A session on one server.
 pub struct MariaDbSession {
-    login: Login,
-    settings: Settings,
+    login: MariaDbLogin,
+    settings: MariaDbSettings,
     payload: u64,
     clock: Clock,
+    /// The server's warnings when it made the table.
+    table_warnings: Mutex<Vec<String>>,
 }
 
-/// Waits until the server at `address` lets us in and answers a query.
-pub async fn open(
-    setup: &Setup,
-    settings: Settings,
+/// Waits until the server at `address` accepts the login and answers a query, then opens a session.
+pub async fn connect(
+    context: &RepetitionContext,
+    settings: MariaDbSettings,
     address: SocketAddr,
     clock: Clock,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<MariaDbSession, BackendError> {
-    let external = given::server(TITLE, setup)?;
-    let password = setup.password.clone();
+    let external = external_servers::configured_server(TITLE, context)?;
+    let password = context.password.clone();
     let login = match &external {
-        None => Login::new(address, password),
+        None => MariaDbLogin::new(address, password),
         Some(server) => {
-            let home = Home::external(settings.database.as_deref());
-            Login::external(address, server.user.as_deref().unwrap_or(USER), password, home)
+            let location = TableLocation::external(settings.database.as_deref());
+            MariaDbLogin::external(
+                address,
+                server.user.as_deref().unwrap_or(USER),
+                password,
+                location,
+            )
         }
     };
-    let started = Instant::now();
-    let packet = loop {
-        let last = match timeout(ATTEMPT, largest_packet(&login)).await {
-            Ok(Ok(bytes)) => break bytes,
-            Ok(Err(error)) if refuses_login(&error) => {
-                return Err(login.explain("logging in", &error));
-            }
-            Ok(Err(error)) => words(&error),
-            Err(_) => format!("it accepted the connection and said nothing for {ATTEMPT:.0?}"),
-        };
-        if started.elapsed() >= patience {
-            return Err(BackendError::NotReady {
-                server: ROLE.into(),
-                address: address.to_string(),
-                waited: patience,
-                last,
-            });
-        }
-        sleep(ATTEMPTS).await;
-    };
-    let login = login.with_packet(packet);
-    if external.is_none() {
-        allow_process(&login).await;
-    }
-    Ok(MariaDbSession { login, settings, payload: setup.point.workload.payload().0, clock })
-}
-
-async fn largest_packet(login: &Login) -> Result<usize, Error> {
-    let mut connection = Conn::new(login.opts()).await?;
-    let bytes = connection.query_first("SELECT @@global.max_allowed_packet").await?;
-    connection.disconnect().await?;
-    Ok(bytes.unwrap_or(16 << 20))
-}
-
-/// Lets our user see which transactions are active: the consumer's proof that a skipped id will
-/// never come. Images make the user without it. Where we may not grant it the consumer waits
-/// longer instead, so a failure is no error.
-async fn allow_process(login: &Login) {
-    let granted = timeout(LOGIN, async {
-        let mut admin = Conn::new(login.admin()).await?;
-        admin.query_drop(format!("GRANT PROCESS ON *.* TO {USER}@'%'")).await?;
-        admin.disconnect().await
-    });
-    match granted.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(reason = words(&error), "PROCESS not granted"),
-        Err(_) => tracing::debug!("PROCESS not granted in time"),
-    }
+    let login = readiness::wait_until_ready(login, timeout).await?;
+    let payload = context.point.workload.payload().0;
+    Ok(MariaDbSession { login, settings, payload, clock, table_warnings: Mutex::default() })
 }
 
 impl MariaDbSession {
-    /// One statement after the other over a fresh connection.
-    async fn execute(&self, what: &str, statements: &[String]) -> Result<(), BackendError> {
+    /// Executes statements one after the other over a new connection; returns the server's warnings
+    /// about the last one.
+    async fn execute(
+        &self,
+        what: &str,
+        statements: &[String],
+    ) -> Result<Vec<String>, BackendError> {
         let mut connection = self.login.connect().await?;
-        let asked = self.login.patiently(what, STATEMENT, async {
+        let executed = self.login.run_with_timeout(what, STATEMENT_TIMEOUT, async {
             for statement in statements {
                 match connection.query_drop(statement).await {
-                    Err(error) if forbids(&error) => return Ok(Err(words(&error))),
+                    Err(error) if is_forbidden(&error) => return Ok(Err(error_text(&error))),
                     other => other?,
                 }
             }
-            connection.disconnect().await.map(Ok)
+            let mut warnings: Vec<(String, u32, String)> = Vec::new();
+            if connection.get_warnings() > 0 {
+                warnings = connection.query("SHOW WARNINGS").await?;
+            }
+            connection.disconnect().await?;
+            Ok(Ok(warnings.into_iter().map(|(_, _, text)| text).collect()))
         });
-        asked.await?.map_err(|reason| {
-            let advice = "grant the account the right to make databases whose names begin with \
-                          hubmark_, or all rights in one that is named by the key database";
-            self.login.operation(what, format!("{reason}\n  {advice}"))
+        executed.await?.map_err(|reason| {
+            let advice = "grant the account the right to create databases whose names begin with \
+                          hubmark_, or all rights in a database named by the key `database`";
+            self.login.operation_error(what, format!("{reason}\n  {advice}"))
         })
     }
 
-    fn create_table(&self) -> String {
+    /// Waits until the server executes no statement of a user that was disconnected.
+    ///
+    /// A session is listed until its statement has ended, and its transaction with it. Without the
+    /// privilege `PROCESS` the list holds the sessions of the own account, which are enough.
+    async fn await_last_transactions(&self) -> Result<(), BackendError> {
+        let users = self.login.closed_sessions();
+        if users.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.login.connect().await?;
+        let started = Instant::now();
+        loop {
+            let sessions = if started.elapsed() < IDLE_SESSIONS_TIMEOUT {
+                OTHER_SESSIONS
+            } else {
+                WRITING_SESSIONS
+            };
+            let listed: Vec<u32> = self
+                .login
+                .run_with_timeout(LAST_TRANSACTIONS, STATEMENT_TIMEOUT, connection.query(sessions))
+                .await?;
+            let left = users.retain_listed(&listed);
+            if left == 0 {
+                break;
+            }
+            if started.elapsed() >= LAST_TRANSACTIONS_TIMEOUT {
+                let reason = format!(
+                    "the server still executes the statements of {left} closed connections after \
+                     {LAST_TRANSACTIONS_TIMEOUT:.0?}: a count would not be final"
+                );
+                return Err(self.login.operation_error(LAST_TRANSACTIONS, reason));
+            }
+            sleep(LAST_TRANSACTIONS_POLL_INTERVAL).await;
+        }
+        // An error means that the server has closed it already.
+        let _ = connection.disconnect().await;
+        Ok(())
+    }
+
+    fn create_table_sql(&self) -> String {
         let payload = match self.payload {
             bytes if bytes <= LONGEST_VARBINARY => format!("VARBINARY({})", bytes.max(1)),
             bytes if bytes <= LONGEST_MEDIUMBLOB => "MEDIUMBLOB".to_owned(),
@@ -175,57 +184,32 @@ impl MariaDbSession {
 #[async_trait]
 impl Session for MariaDbSession {
     async fn facts(&self) -> Result<ServerFacts, BackendError> {
-        let further = self.settings.server.iter().map(|(name, _)| name.replace('-', "_"));
-        let names: Vec<String> = VARIABLES
-            .iter()
-            .map(|name| (*name).to_owned())
-            .chain(further)
-            .map(|name| format!("'{name}'"))
-            .collect();
-        let query = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})", names.join(","));
-        let Home { database, table, .. } = self.login.home();
-        let table = format!(
-            "SELECT engine, row_format FROM information_schema.tables \
-             WHERE table_schema = '{database}' AND table_name = '{table}'"
-        );
-        let mut connection = self.login.connect().await?;
-        let (version, mut settings, table) = self
-            .login
-            .patiently("reading settings", STATEMENT, async {
-                let version: Option<String> = connection.query_first("SELECT VERSION()").await?;
-                let settings: Vec<(String, String)> = connection.query(query).await?;
-                let table: Option<(Option<String>, Option<String>)> =
-                    connection.query_first(table).await?;
-                connection.disconnect().await?;
-                Ok((version.unwrap_or_default(), settings, table))
-            })
-            .await?;
-        let (engine, row_format) = table.unwrap_or_default();
-        settings.extend(engine.map(|engine| ("table_engine".to_owned(), engine)));
-        settings.extend(row_format.map(|format| ("table_row_format".to_owned(), format)));
-        Ok(ServerFacts { version, settings, client: client_facts(&self.settings) })
+        let warnings = self.table_warnings.lock().clone();
+        facts::read(&self.login, &self.settings, warnings).await
     }
 
     async fn reset(&self) -> Result<(), BackendError> {
-        let home = self.login.home();
+        let location = self.login.location();
         let mut statements = Vec::new();
-        if home.makes_database {
-            statements.push(format!("CREATE DATABASE IF NOT EXISTS `{}`", home.database));
+        if location.creates_database {
+            statements.push(format!("CREATE DATABASE IF NOT EXISTS `{}`", location.database));
         }
         statements.push(format!("DROP TABLE IF EXISTS {}", self.login.table()));
-        statements.push(self.create_table());
-        self.execute("creating the table anew", &statements).await
+        statements.push(self.create_table_sql());
+        let warnings = self.execute("creating the table anew", &statements).await?;
+        *self.table_warnings.lock() = warnings;
+        Ok(())
     }
 
-    async fn sweep(&self) -> Result<Vec<String>, BackendError> {
-        if self.login.home().own {
+    async fn remove_leftovers(&self) -> Result<Vec<String>, BackendError> {
+        if self.login.location().managed {
             return Ok(Vec::new());
         }
         let mut connection = self.login.connect().await?;
         let what = "looking for leftovers of dead runs";
         let (databases, tables): (Vec<String>, Vec<(String, String)>) = self
             .login
-            .patiently(what, STATEMENT, async {
+            .run_with_timeout(what, STATEMENT_TIMEOUT, async {
                 let databases =
                     connection.query("SELECT schema_name FROM information_schema.schemata").await?;
                 let tables = "SELECT table_schema, table_name FROM information_schema.tables";
@@ -234,105 +218,99 @@ impl Session for MariaDbSession {
                 Ok((databases, tables))
             })
             .await?;
-        let databases = databases.into_iter().filter(|name| given::is_leftover(name, MARK));
-        let tables = tables.into_iter().filter(|(_, name)| given::is_leftover(name, MARK));
-        let dead: Vec<_> = databases
+        let databases = databases
+            .into_iter()
+            .filter(|name| external_servers::is_leftover(name, NAME_SEPARATOR));
+        let tables = tables
+            .into_iter()
+            .filter(|(_, name)| external_servers::is_leftover(name, NAME_SEPARATOR));
+        let leftovers: Vec<_> = databases
             .map(|name| format!("DATABASE `{name}`"))
             .chain(tables.map(|(database, name)| format!("TABLE `{database}`.`{name}`")))
             .collect();
-        let drop: Vec<_> = dead.iter().map(|what| format!("DROP {what}")).collect();
+        let drop: Vec<_> = leftovers.iter().map(|what| format!("DROP {what}")).collect();
         self.execute("removing leftovers of dead runs", &drop).await?;
-        Ok(dead)
+        Ok(leftovers)
     }
 
-    async fn leave(&self) -> Result<(), BackendError> {
-        let home = self.login.home();
-        if home.own {
+    async fn cleanup(&self) -> Result<(), BackendError> {
+        let location = self.login.location();
+        if location.managed {
             return Ok(());
         }
-        let statement = if home.makes_database {
-            format!("DROP DATABASE IF EXISTS `{}`", home.database)
+        let statement = if location.creates_database {
+            format!("DROP DATABASE IF EXISTS `{}`", location.database)
         } else {
             format!("DROP TABLE IF EXISTS {}", self.login.table())
         };
-        let by_hand = format!("removing what was made there (by hand: {statement})");
-        self.execute(&by_hand, &[statement]).await
+        let by_hand = format!("removing hubmark's table or database (by hand: {statement})");
+        self.execute(&by_hand, &[statement]).await.map(drop)
     }
 
-    async fn fleet(
+    async fn open_fleet(
         &self,
         users: u32,
-        bundling: Bundling,
-        reports: Arc<dyn Reports>,
+        batching: Batching,
+        outcomes: Arc<dyn SendOutcomes>,
     ) -> Result<Box<dyn Fleet>, BackendError> {
-        let order = Users {
+        let config = FleetConfig {
             login: self.login.clone(),
-            count: users,
-            bundling,
-            batch: self.settings.batch,
+            users,
+            batching,
+            batch_rows: self.settings.batch_rows,
             transactional: self.settings.transactional(),
             clock: self.clock,
+            sessions: UserSessions::default(),
         };
-        Ok(Box::new(fleet::assemble(order, reports).await?))
+        Ok(Box::new(fleet::connect(config, outcomes).await?))
     }
 
-    async fn consumer(&self, bundling: Bundling) -> Result<Box<dyn Consumer>, BackendError> {
-        let reader =
-            Reader::connect(self.login.clone(), bundling, &self.settings, self.payload, self.clock);
+    async fn open_consumer(&self, batching: Batching) -> Result<Box<dyn Consumer>, BackendError> {
+        let reader = MariaDbConsumer::connect(
+            self.login.clone(),
+            batching,
+            &self.settings,
+            self.payload,
+            self.clock,
+        );
         Ok(Box::new(reader.await?))
     }
 
-    async fn count(&self) -> Result<u64, BackendError> {
+    /// Counts the rows once the users' last transactions have ended: the server goes on executing
+    /// statements of connections that are closed.
+    async fn count_messages(&self) -> Result<u64, BackendError> {
+        self.await_last_transactions().await?;
         let mut connection = self.login.connect().await?;
         let rows: Option<u64> = self
             .login
-            .patiently("counting rows", STATEMENT, async {
+            .run_with_timeout("counting rows", STATEMENT_TIMEOUT, async {
                 let query = format!("SELECT COUNT(*) FROM {}", self.login.table());
                 let rows = connection.query_first(query).await?;
                 connection.disconnect().await?;
                 Ok(rows)
             })
             .await?;
-        rows.ok_or_else(|| self.login.operation("counting rows", "the answer was empty".into()))
+        rows.ok_or_else(|| {
+            self.login.operation_error("counting rows", "the answer was empty".into())
+        })
     }
-}
-
-fn client_facts(settings: &Settings) -> Vec<(String, String)> {
-    vec![
-        (
-            "library".into(),
-            format!("mysql_async {}", library_version().unwrap_or("of unknown version")),
-        ),
-        ("poll".into(), format!("{:?}", settings.poll)),
-        ("batch".into(), format!("{} rows", settings.batch)),
-        ("tcp_nodelay".into(), "on".into()),
-    ]
-}
-
-/// The client library's version, from the lock file that this program was built by.
-fn library_version() -> Option<&'static str> {
-    include_str!("../../../Cargo.lock")
-        .split("[[package]]")
-        .find(|package| package.contains("name = \"mysql_async\""))?
-        .lines()
-        .find_map(|line| line.strip_prefix("version = "))
-        .map(|version| version.trim_matches('"'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::mariadb::test_setup;
+    use crate::backend::fixture::repetition_context;
 
     fn table(payload: u64) -> String {
-        let setup = test_setup(1, payload);
+        let context = repetition_context("mariadb", 1, payload);
         MariaDbSession {
-            login: Login::new(([127, 0, 0, 1], 1).into(), String::new()),
-            settings: Settings::read(&setup).0,
+            login: MariaDbLogin::new(([127, 0, 0, 1], 1).into(), String::new()),
+            settings: MariaDbSettings::read(&context).0,
             payload,
             clock: Clock::start(),
+            table_warnings: Mutex::default(),
         }
-        .create_table()
+        .create_table_sql()
     }
 
     #[test]
@@ -344,19 +322,15 @@ mod tests {
         assert!(table(100).ends_with("ENGINE=InnoDB ROW_FORMAT=Default"));
     }
 
-    #[test]
-    fn the_library_in_use_is_named() {
-        assert!(library_version().is_some_and(|version| version.starts_with("0.")));
-    }
-
     #[tokio::test]
     async fn a_server_that_never_answers_is_not_ready() {
-        // A port that was free a moment ago: nobody listens.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let setup = test_setup(1, 100);
-        let settings = Settings::read(&setup).0;
-        let patience = Duration::from_millis(50);
-        let error = open(&setup, settings, port, Clock::start(), patience).await.err().unwrap();
+        // A port that was free a moment ago: no process listens on it.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let context = repetition_context("mariadb", 1, 100);
+        let settings = MariaDbSettings::read(&context).0;
+        let timeout = Duration::from_millis(50);
+        let error =
+            connect(&context, settings, address, Clock::start(), timeout).await.err().unwrap();
         assert!(matches!(error, BackendError::NotReady { .. }), "{error}");
     }
 }

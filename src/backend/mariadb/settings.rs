@@ -1,87 +1,21 @@
-//! The backend's table of a profile, and the arguments that `mariadbd` gets from it.
+//! The backend's table of a profile, and the arguments of `mariadbd` that follow from it.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::TITLE;
+use super::info::TITLE;
 use crate::{
-    backend::{BackendError, SettingKey, SettingKind, Setup, external as given},
+    backend::{BackendError, RepetitionContext, external as external_servers},
     plan::Durability,
-    profile::external,
     server::HubKind,
 };
 
-/// The keys, for profiles, screens and documents.
-pub const KEYS: &[SettingKey] = &[
-    SettingKey {
-        name: "image",
-        kind: SettingKind::Text,
-        default: "",
-        help: "any other server image instead of our own recipe, for example mariadb:10.4.17",
-    },
-    SettingKey {
-        name: "engine",
-        kind: SettingKind::Choice(&["InnoDB", "Aria", "MyISAM"]),
-        default: "InnoDB",
-        help: "storage engine of the table; only InnoDB can promise durability `disk`",
-    },
-    SettingKey {
-        name: "row_format",
-        kind: SettingKind::Choice(&[
-            "Default",
-            "Dynamic",
-            "Compact",
-            "Redundant",
-            "Compressed",
-            "Page",
-            "Fixed",
-        ]),
-        default: "Default",
-        help: "row format of the table; Default is the engine's own (InnoDB: Dynamic, Aria: Page)",
-    },
-    SettingKey {
-        name: "poll",
-        kind: SettingKind::Duration,
-        default: "1 ms",
-        help: "how often the consumer asks for new rows",
-    },
-    SettingKey {
-        name: "buffer_pool",
-        kind: SettingKind::Bytes,
-        default: "",
-        help: "InnoDB's buffer pool; without it the server's default (128 MiB)",
-    },
-    SettingKey {
-        name: "batch",
-        kind: SettingKind::Integer(1, 100_000),
-        default: "2000",
-        help: "rows of one bulk insert, and of one read, in the throughput workload",
-    },
-    SettingKey {
-        name: "server",
-        kind: SettingKind::Table,
-        default: "",
-        help: "further variables of mariadbd, for example { innodb_io_capacity = 200 }",
-    },
-    external::ADDRESS,
-    external::USER,
-    external::PASSWORD_ENV,
-    external::PASSWORD_FILE,
-    SettingKey {
-        name: "database",
-        kind: SettingKind::Text,
-        default: "",
-        help: "external hub: the database in which a table of hubmark's own is made and removed; without it, a database is",
-    },
-    external::CONTAINER,
-    external::PROCESS,
-];
-/// Settings of a server that this program starts.
-const SHAPING: &[&str] = &["image", "buffer_pool", "server"];
+/// Keys that apply only to a server that hubmark starts.
+const SERVER_ONLY_KEYS: &[&str] = &["image", "buffer_pool", "server"];
 
-/// Variables that this program decides: where the server lives, who may enter, what it promises.
-const OWN: &[(&str, &str)] = &[
+/// Server variables that hubmark decides, each with the reason: location, access, durability.
+const RESERVED_VARIABLES: &[(&str, &str)] = &[
     ("innodb_flush_log_at_trx_commit", "the profile's `durability` decides it"),
     ("sync_binlog", "the profile's `durability` decides it"),
     ("innodb_buffer_pool_size", "set `buffer_pool` instead"),
@@ -91,107 +25,133 @@ const OWN: &[(&str, &str)] = &[
     ("socket", "the hub chooses it"),
     ("datadir", "the hub chooses it"),
     ("bind_address", "the hub chooses it"),
-    ("init_file", "it makes the user that hubmark logs in as"),
+    ("init_file", "it creates the user that hubmark logs in as"),
     ("skip_networking", "the server must be reached over the network"),
     ("skip_grant_tables", "hubmark always logs in with user and password"),
+    ("require_secure_transport", "hubmark connects without TLS"),
+    ("read_only", "the users must be able to write"),
     ("user", "the hub chooses it"),
     ("pid_file", "the hub chooses it"),
 ];
 
-/// Connections beside the users': consumer, counts, facts, and a few of the operator's own.
+/// Connections besides the users': consumer, counts, facts, and a few for the operator.
 const SPARE_CONNECTIONS: u64 = 50;
-/// The server's own default of `max_prepared_stmt_count`.
-const DEFAULT_STATEMENTS: u64 = 16_382;
-/// The server's own default of `max_allowed_packet`.
-const DEFAULT_PACKET: u64 = 16 << 20;
+/// The server's default of `max_prepared_stmt_count`.
+const DEFAULT_MAX_STATEMENTS: u64 = 16_382;
+/// The server's default of `max_allowed_packet`, in bytes.
+const DEFAULT_MAX_PACKET: u64 = 16 << 20;
 
-/// The table, read.
+/// The backend's table of a profile, parsed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Another image than the recipe's.
+pub struct MariaDbSettings {
+    /// Image to run instead of the recipe's.
     pub image: Option<String>,
     /// Storage engine.
     pub engine: String,
     /// Row format; `Default` leaves it to the engine.
     pub row_format: String,
     /// Interval of the consumer's polls.
-    pub poll: Duration,
+    pub poll_interval: Duration,
     /// InnoDB's buffer pool in bytes.
     pub buffer_pool: Option<u64>,
     /// Rows of one bulk insert or read.
-    pub batch: usize,
-    /// Further variables of the server.
+    pub batch_rows: usize,
+    /// Additional server variables.
     pub server: Vec<(String, String)>,
-    /// The database for the table, on a server of others.
+    /// The database for the table, on an external server.
     pub database: Option<String>,
 }
 
-impl Settings {
-    /// Reads the table and says everything that is wrong with it.
-    pub fn read(setup: &Setup) -> (Self, Vec<BackendError>) {
+impl MariaDbSettings {
+    /// Parses the table; returns it with all its problems.
+    pub fn read(context: &RepetitionContext) -> (Self, Vec<BackendError>) {
         let mut problems = Vec::new();
         let text =
-            |key: &str| setup.settings.get(key).and_then(Value::as_str).filter(|s| !s.is_empty());
-        let number = |key: &str| setup.settings.get(key).and_then(Value::as_u64);
-        let seconds = setup.settings.get("poll").and_then(Value::as_f64).unwrap_or(0.001);
+            |key: &str| context.settings.get(key).and_then(Value::as_str).filter(|s| !s.is_empty());
+        let number = |key: &str| context.settings.get(key).and_then(Value::as_u64);
+        let seconds = context.settings.get("poll").and_then(Value::as_f64).unwrap_or(0.001);
         let poll = Duration::try_from_secs_f64(seconds).unwrap_or_else(|error| {
-            problems.push(problem("poll", &seconds.to_string(), &error.to_string()));
+            problems.push(BackendError::setting(TITLE, "poll", seconds, error));
             Duration::from_millis(1)
         });
         let settings = Self {
             image: text("image").map(str::to_owned),
             engine: text("engine").unwrap_or("InnoDB").to_owned(),
             row_format: text("row_format").unwrap_or("Default").to_owned(),
-            poll,
+            poll_interval: poll,
             buffer_pool: number("buffer_pool"),
-            batch: number("batch").and_then(|n| usize::try_from(n).ok()).unwrap_or(2_000).max(1),
-            server: variables(setup, &mut problems),
+            batch_rows: number("batch")
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(2_000)
+                .max(1),
+            server: server_variables(context, &mut problems),
             database: text("database").map(str::to_owned),
         };
-        settings.judge_database(setup.hub, &mut problems);
-        problems.extend(given::shaping(TITLE, setup, SHAPING));
-        settings.judge_image(&mut problems);
-        settings.judge_table(setup.durability(), &mut problems);
+        settings.check_database(context.hub, &mut problems);
+        problems.extend(external_servers::server_only_settings(TITLE, context, SERVER_ONLY_KEYS));
+        settings.check_image(&mut problems);
+        settings.check_page_size(context.hub, &mut problems);
+        settings.check_table(context.durability(), &mut problems);
         (settings, problems)
     }
 
-    /// Whether a failed statement leaves nothing behind, and rows become visible with a commit.
+    /// Whether the engine has transactions: a failed statement has no effect, and rows become
+    /// visible with a commit.
     pub fn transactional(&self) -> bool {
         self.engine == "InnoDB"
     }
 
-    fn judge_database(&self, hub: HubKind, problems: &mut Vec<BackendError>) {
+    fn check_database(&self, hub: HubKind, problems: &mut Vec<BackendError>) {
         let Some(database) = &self.database else { return };
         if hub != HubKind::External {
-            let reason = "on a server of its own hubmark has a database of its own";
-            problems.push(problem("database", database, reason));
+            let reason =
+                "it applies to external servers only: elsewhere hubmark creates its own database";
+            problems.push(BackendError::setting(TITLE, "database", database, reason));
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-$".contains(c);
-        if database.len() > 64 || !database.chars().all(plain) {
-            let reason = "it must be letters, digits, '_', '-' or '$'";
-            problems.push(problem("database", database, reason));
+        let is_valid = |c: char| c.is_ascii_alphanumeric() || "_-$".contains(c);
+        if database.len() > 64 || !database.chars().all(is_valid) {
+            let reason = "the name may have at most 64 letters, digits, '_', '-' or '$'";
+            problems.push(BackendError::setting(TITLE, "database", database, reason));
         }
     }
 
-    /// A server that speaks the same protocol and is another one: its numbers would stand under the
-    /// wrong name, and bulk inserts and the consumer's proof of loss are those of this backend's own.
-    fn judge_image(&self, problems: &mut Vec<BackendError>) {
+    /// Refuses images of MySQL and Percona, which speak the same protocol.
+    ///
+    /// Their numbers would be recorded under the wrong name, and bulk inserts and the consumer's
+    /// proof of loss are specific to MariaDB.
+    fn check_image(&self, problems: &mut Vec<BackendError>) {
         let Some(image) = &self.image else { return };
         let last = image.rsplit('/').next().unwrap_or(image);
         let name = last.split([':', '@']).next().unwrap_or(last);
         if ["mysql", "mysql-server", "percona", "percona-server"].contains(&name) {
-            let reason = "it is MySQL, and this backend measures MariaDB; take an image of MariaDB";
-            problems.push(problem("image", image, reason));
+            let reason = "it is MySQL, and this backend measures MariaDB: use an image of MariaDB";
+            problems.push(BackendError::setting(TITLE, "image", image, reason));
         }
     }
 
-    fn judge_table(&self, durability: Durability, problems: &mut Vec<BackendError>) {
+    /// Refuses another page size than that of the data folder in the recipe's image: the server would
+    /// not start. An official image, and the local hub, make the folder anew.
+    fn check_page_size(&self, hub: HubKind, problems: &mut Vec<BackendError>) {
+        let Some(size) = self.page_size() else { return };
+        let default = size.eq_ignore_ascii_case("16k") || size == "16384";
+        if hub == HubKind::Docker && self.image.is_none() && !default {
+            let reason = "the data folder in the image of hubmark's recipe has pages of 16 KiB, and \
+                          the server would not start: name an official image, for example \
+                          image = \"mariadb:10.11\", which makes its folder when it starts";
+            problems.push(BackendError::setting(TITLE, "server.innodb_page_size", size, reason));
+        }
+    }
+
+    /// Returns InnoDB's page size, if the profile sets it.
+    pub fn page_size(&self) -> Option<&str> {
+        let own = |(name, _): &&(String, String)| normalized(name) == "innodb_page_size";
+        self.server.iter().find(own).map(|(_, value)| value.as_str())
+    }
+
+    fn check_table(&self, durability: Durability, problems: &mut Vec<BackendError>) {
         if durability == Durability::Disk && !self.transactional() {
-            problems.push(problem(
-                "engine",
-                &self.engine,
-                "it cannot promise that an acknowledged row is on the disk; take InnoDB or another durability",
-            ));
+            let reason = "it cannot guarantee that an acknowledged row is on the disk: use InnoDB or another durability";
+            problems.push(BackendError::setting(TITLE, "engine", &self.engine, reason));
         }
         let formats: &[&str] = match self.engine.as_str() {
             "Aria" => &["Default", "Page", "Dynamic", "Fixed"],
@@ -199,40 +159,37 @@ impl Settings {
             _ => &["Default", "Dynamic", "Compact", "Redundant", "Compressed"],
         };
         if !formats.contains(&self.row_format.as_str()) {
-            problems.push(problem(
-                "row_format",
-                &self.row_format,
-                &format!("{} has {}", self.engine, formats.join(", ")),
-            ));
+            let reason = format!("{} supports {}", self.engine, formats.join(", "));
+            problems.push(BackendError::setting(TITLE, "row_format", &self.row_format, reason));
         }
     }
 
-    /// The arguments of `mariadbd` for this repetition.
+    /// Returns the arguments of `mariadbd` for this repetition.
     ///
-    /// Durability `default` passes nothing: the server's own defaults hold
+    /// Durability `default` passes nothing: the server's defaults apply
     /// (`innodb_flush_log_at_trx_commit=1`, no binary log). `memory` is
-    /// `innodb_flush_log_at_trx_commit=2`: at the acknowledgement the log was handed to the
-    /// operating system and survives the server's death, not the machine's — the same promise as
-    /// an acknowledged message in Kafka's log without `flush.messages`. (0 would promise less
-    /// still: the log stays in the server's own buffer for up to a second.) `disk` is `=1`, and
+    /// `innodb_flush_log_at_trx_commit=2`: at the acknowledgement the log was passed to the
+    /// operating system and survives the server's death, not the machine's: the same guarantee as
+    /// an acknowledged message in Kafka's log without `flush.messages`. (0 would guarantee even
+    /// less: the log stays in the server's own buffer for up to a second.) `disk` is `=1`, and
     /// `sync_binlog=1` for an operator who turns the binary log on.
-    pub fn arguments(&self, setup: &Setup) -> Vec<String> {
-        let users = u64::from(setup.point.workload.users());
+    pub fn arguments(&self, context: &RepetitionContext) -> Vec<String> {
+        let users = u64::from(context.point.workload.users());
         let mut variables =
             vec![("max-connections".to_owned(), (users + SPARE_CONNECTIONS).to_string())];
         let mut set = |name: &str, value: String| variables.push((name.to_owned(), value));
-        if users + SPARE_CONNECTIONS > DEFAULT_STATEMENTS {
+        if users + SPARE_CONNECTIONS > DEFAULT_MAX_STATEMENTS {
             set("max-prepared-stmt-count", (2 * users).to_string());
         }
-        let packet = setup.point.workload.payload().0.saturating_add(1 << 20);
-        if packet > DEFAULT_PACKET {
-            // The server wants a multiple of 1024.
+        let packet = context.point.workload.payload().0.saturating_add(1 << 20);
+        if packet > DEFAULT_MAX_PACKET {
+            // The server requires a multiple of 1024.
             set("max-allowed-packet", (packet.div_ceil(1024) * 1024).to_string());
         }
         if let Some(bytes) = self.buffer_pool {
             set("innodb-buffer-pool-size", bytes.to_string());
         }
-        match setup.durability() {
+        match context.durability() {
             Durability::Default => {}
             Durability::Memory => set("innodb-flush-log-at-trx-commit", "2".into()),
             Durability::Disk => {
@@ -241,53 +198,51 @@ impl Settings {
             }
         }
         let own = variables.iter().map(|(name, value)| format!("--{name}={value}"));
-        let further = self.server.iter().map(|(name, value)| format!("--{name}={value}"));
-        std::iter::once("--skip-name-resolve".to_owned()).chain(own).chain(further).collect()
+        let additional = self.server.iter().map(|(name, value)| format!("--{name}={value}"));
+        std::iter::once("--skip-name-resolve".to_owned()).chain(own).chain(additional).collect()
     }
 }
 
-/// The table `server`, each value as the command line takes it.
-fn variables(setup: &Setup, problems: &mut Vec<BackendError>) -> Vec<(String, String)> {
-    let Some(table) = setup.settings.get("server").and_then(Value::as_object) else {
+/// Returns a variable's name as the server reports it.
+pub fn normalized(name: &str) -> String {
+    name.replace('-', "_").to_lowercase()
+}
+
+/// Returns the table `server`, each value as on the command line.
+fn server_variables(
+    context: &RepetitionContext,
+    problems: &mut Vec<BackendError>,
+) -> Vec<(String, String)> {
+    let Some(table) = context.settings.get("server").and_then(Value::as_object) else {
         return Vec::new();
     };
     let mut variables = Vec::new();
     for (name, value) in table {
-        let key = format!("server.{name}");
-        let plain = name.replace('-', "_").to_lowercase();
-        let owned = OWN.iter().find(|(own, _)| *own == plain);
+        let plain = normalized(name);
+        // `skip_name=OFF` and `loose_name` are other forms of the same variable.
+        let plain = plain.strip_prefix("loose_").unwrap_or(&plain);
+        let reserved = RESERVED_VARIABLES.iter().find(|(reserved, _)| *reserved == plain);
         let written = match value {
             Value::Bool(on) => Some(if *on { "ON" } else { "OFF" }.to_owned()),
             Value::Number(number) => Some(number.to_string()),
             Value::String(text) => Some(text.clone()),
             _ => None,
         };
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
-        match (owned, written) {
-            (Some((_, why)), _) => problems.push(problem(&key, &value.to_string(), why)),
-            (_, None) => {
-                problems.push(problem(
-                    &key,
-                    &value.to_string(),
-                    "it must be text, a number or a boolean",
-                ));
+        let is_valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.';
+        let reason = match (reserved, written) {
+            (Some((_, reason)), _) => reason,
+            (_, None) => "the value must be text, a number or a boolean",
+            _ if name.is_empty() || !name.chars().all(is_valid) || name.starts_with('-') => {
+                "this is not a valid variable name"
             }
-            _ if name.is_empty() || !name.chars().all(word) || name.starts_with('-') => {
-                problems.push(problem(&key, &value.to_string(), "no variable has such a name"));
+            (None, Some(written)) => {
+                variables.push((name.clone(), written));
+                continue;
             }
-            (None, Some(written)) => variables.push((name.clone(), written)),
-        }
+        };
+        problems.push(BackendError::setting(TITLE, &format!("server.{name}"), value, reason));
     }
     variables
-}
-
-fn problem(key: &str, value: &str, reason: &str) -> BackendError {
-    BackendError::Setting {
-        backend: TITLE.into(),
-        key: key.into(),
-        value: value.into(),
-        reason: reason.into(),
-    }
 }
 
 #[cfg(test)]
@@ -295,60 +250,57 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::backend::mariadb::test_setup;
+    use crate::backend::fixture::repetition_context;
 
-    fn setup(settings: &Value) -> Setup {
-        let mut setup = test_setup(10, 100);
-        setup.settings = settings.as_object().unwrap().clone();
-        setup
+    fn context(settings: &Value) -> RepetitionContext {
+        let mut context = repetition_context("mariadb", 10, 100);
+        context.settings = settings.as_object().unwrap().clone();
+        context
     }
 
     #[test]
     fn an_empty_table_means_the_documented_defaults() {
-        let (settings, problems) = Settings::read(&setup(&json!({})));
+        let (settings, problems) = MariaDbSettings::read(&context(&json!({})));
         assert!(problems.is_empty());
         assert_eq!(settings.engine, "InnoDB");
-        assert_eq!(settings.poll, Duration::from_millis(1));
-        assert_eq!(settings.batch, 2_000);
+        assert_eq!(settings.poll_interval, Duration::from_millis(1));
+        assert_eq!(settings.batch_rows, 2_000);
         assert_eq!(settings.image, None);
-        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
-            if let SettingKind::Choice(words) = key.kind {
-                assert!(words.contains(&key.default), "{}", key.name);
-            }
-        }
     }
 
     #[test]
     fn durability_becomes_arguments() {
-        let mut setup = setup(
+        let mut context = context(
             &json!({ "buffer_pool": 1_048_576, "server": { "innodb_io_capacity": 200, "log_bin": true } }),
         );
-        let of = |setup: &Setup| Settings::read(setup).0.arguments(setup);
-        let default = of(&setup);
+        let of = |context: &RepetitionContext| MariaDbSettings::read(context).0.arguments(context);
+        let default = of(&context);
         assert!(default.contains(&"--max-connections=60".to_owned()));
         assert!(default.contains(&"--innodb-buffer-pool-size=1048576".to_owned()));
         assert!(default.contains(&"--log_bin=ON".to_owned()));
         assert!(!default.iter().any(|a| a.contains("flush-log")));
-        setup.point.durability = Durability::Memory;
-        assert!(of(&setup).contains(&"--innodb-flush-log-at-trx-commit=2".to_owned()));
-        setup.point.durability = Durability::Disk;
-        assert!(of(&setup).contains(&"--innodb-flush-log-at-trx-commit=1".to_owned()));
-        assert!(of(&setup).contains(&"--sync-binlog=1".to_owned()));
+        context.point.durability = Durability::Memory;
+        assert!(of(&context).contains(&"--innodb-flush-log-at-trx-commit=2".to_owned()));
+        context.point.durability = Durability::Disk;
+        assert!(of(&context).contains(&"--innodb-flush-log-at-trx-commit=1".to_owned()));
+        assert!(of(&context).contains(&"--sync-binlog=1".to_owned()));
     }
 
     #[test]
     fn large_messages_and_many_users_raise_the_servers_limits() {
-        let few = test_setup(10, 100);
-        assert!(!Settings::read(&few).0.arguments(&few).iter().any(|a| a.contains("packet")));
-        let large = test_setup(20_000, 20_000_000);
-        let arguments = Settings::read(&large).0.arguments(&large);
+        let few = repetition_context("mariadb", 10, 100);
+        assert!(
+            !MariaDbSettings::read(&few).0.arguments(&few).iter().any(|a| a.contains("packet"))
+        );
+        let large = repetition_context("mariadb", 20_000, 20_000_000);
+        let arguments = MariaDbSettings::read(&large).0.arguments(&large);
         assert!(arguments.contains(&"--max-prepared-stmt-count=40000".to_owned()));
         assert!(arguments.contains(&"--max-allowed-packet=21049344".to_owned()));
     }
 
     #[test]
     fn mysql_is_not_measured_under_the_name_of_mariadb() {
-        let mut setup = test_setup(10, 100);
+        let mut context = repetition_context("mariadb", 10, 100);
         for (image, refused) in [
             ("mysql:8.4", true),
             ("docker.io/library/mysql", true),
@@ -356,25 +308,44 @@ mod tests {
             ("mariadb:10.4.17", false),
             ("box:5000/mysql/mariadb@sha256:00", false),
         ] {
-            setup.settings.insert("image".into(), image.into());
-            assert_eq!(!Settings::read(&setup).1.is_empty(), refused, "{image}");
+            context.settings.insert("image".into(), image.into());
+            assert_eq!(!MariaDbSettings::read(&context).1.is_empty(), refused, "{image}");
         }
     }
 
     #[test]
-    fn everything_wrong_is_said_at_once() {
-        let mut setup = setup(&json!({
+    fn a_server_that_could_not_be_used_is_refused_before_it_starts() {
+        let mut context = context(&json!({ "server": {
+            "require-secure-transport": true, "loose_read_only": 1, "innodb_page_size": "8k",
+        } }));
+        let refused = |context: &RepetitionContext| {
+            let problems = MariaDbSettings::read(context).1;
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let found = refused(&context);
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert!(found.iter().any(|text| text.contains("pages of 16 KiB")), "{found:#?}");
+        context.settings.insert("image".into(), "mariadb:10.11".into());
+        assert_eq!(refused(&context).len(), 2, "an official image makes its own folder");
+        context.settings.insert("server".into(), json!({ "innodb_page_size": 16_384 }));
+        context.settings.remove("image");
+        assert_eq!(refused(&context), [""; 0]);
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once() {
+        let mut context = context(&json!({
             "engine": "MyISAM", "row_format": "Compressed", "poll": -1.0,
             "server": { "sync-binlog": 0, "max_connections": 3, "a b": 1, "x": [] },
         }));
-        setup.point.durability = Durability::Disk;
-        let (_, problems) = Settings::read(&setup);
+        context.point.durability = Durability::Disk;
+        let (_, problems) = MariaDbSettings::read(&context);
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(text.len(), 7, "{text:#?}");
-        for word in
+        for key in
             ["poll", "engine", "row_format", "sync-binlog", "max_connections", "a b", "server.x"]
         {
-            assert!(text.iter().any(|line| line.contains(word)), "{word}: {text:#?}");
+            assert!(text.iter().any(|line| line.contains(key)), "{key}: {text:#?}");
         }
     }
 }

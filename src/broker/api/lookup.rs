@@ -1,4 +1,4 @@
-//! Small questions: which offset, which coordinator, which producer number.
+//! Small lookups: offsets, coordinator, producer IDs.
 
 use kafka_protocol::{
     messages::{
@@ -10,20 +10,22 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::Refusal;
-use crate::broker::store::{Partition, Store};
+use crate::broker::{
+    error_code::ErrorCode,
+    store::{Partition, TopicStore},
+};
 
-/// Asks for the end of a log.
-const LATEST: i64 = -1;
-/// Asks for its start.
-const EARLIEST: i64 = -2;
+/// Timestamp that asks for the end of a log.
+const LATEST_TIMESTAMP: i64 = -1;
+/// Timestamp that asks for the start of a log.
+const EARLIEST_TIMESTAMP: i64 = -2;
 
-/// Offsets by time.
-pub fn offsets(store: &Store, request: ListOffsetsRequest) -> ListOffsetsResponse {
+/// Answers `ListOffsets`: offsets by timestamp.
+pub fn list_offsets(store: &TopicStore, request: ListOffsetsRequest) -> ListOffsetsResponse {
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|asked| {
-            let partition = store.partition(&topic.name, asked.partition_index);
-            offset(partition.as_deref(), asked)
+        let partitions = topic.partitions.iter().map(|requested| {
+            let partition = store.partition(&topic.name, requested.partition_index);
+            list_offset(partition.as_deref(), requested)
         });
         let partitions = partitions.collect();
         ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions)
@@ -31,22 +33,22 @@ pub fn offsets(store: &Store, request: ListOffsetsRequest) -> ListOffsetsRespons
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
 
-fn offset(
+fn list_offset(
     partition: Option<&Partition>,
-    asked: &ListOffsetsPartition,
+    requested: &ListOffsetsPartition,
 ) -> ListOffsetsPartitionResponse {
     let response = ListOffsetsPartitionResponse::default()
-        .with_partition_index(asked.partition_index)
+        .with_partition_index(requested.partition_index)
         .with_timestamp(-1)
         .with_offset(-1);
     let Some(partition) = partition else {
-        return response.with_error_code(Refusal::UnknownTopicOrPartition.code());
+        return response.with_error_code(ErrorCode::UnknownTopicOrPartition.code());
     };
     let log = partition.log();
-    let found = match asked.timestamp {
-        LATEST => Some((log.end(), -1)),
-        EARLIEST => Some((log.start(), -1)),
-        time => log.at_time(time),
+    let found = match requested.timestamp {
+        LATEST_TIMESTAMP => Some((log.end(), -1)),
+        EARLIEST_TIMESTAMP => Some((log.start(), -1)),
+        time => log.find_by_time(time),
     };
     match found {
         Some((offset, timestamp)) => {
@@ -56,12 +58,14 @@ fn offset(
     }
 }
 
-/// There are no consumer groups. The request is spoken all the same: client libraries take its
-/// absence for a server older than compression.
-pub fn coordinator(request: &FindCoordinatorRequest) -> FindCoordinatorResponse {
+/// Answers `FindCoordinator` with an error: there are no consumer groups.
+///
+/// The request is supported all the same, because client libraries take its absence as the sign of
+/// a server too old for compression.
+pub fn find_coordinator(request: &FindCoordinatorRequest) -> FindCoordinatorResponse {
     tracing::debug!(key = %request.key, "the built-in broker has no consumer groups");
     FindCoordinatorResponse::default()
-        .with_error_code(Refusal::CoordinatorNotAvailable.code())
+        .with_error_code(ErrorCode::CoordinatorNotAvailable.code())
         .with_error_message(Some(StrBytes::from_static_str(
             "the built-in broker has no consumer groups",
         )))
@@ -69,14 +73,17 @@ pub fn coordinator(request: &FindCoordinatorRequest) -> FindCoordinatorResponse 
         .with_port(-1)
 }
 
-/// A number for an idempotent producer; transactions are not spoken.
-pub fn producer(store: &Store, request: &InitProducerIdRequest) -> InitProducerIdResponse {
+/// Answers `InitProducerId` with a new producer ID; transactions are not supported.
+pub fn init_producer_id(
+    store: &TopicStore,
+    request: &InitProducerIdRequest,
+) -> InitProducerIdResponse {
     if request.transactional_id.is_some() {
         return InitProducerIdResponse::default()
-            .with_error_code(Refusal::TransactionalIdAuthorizationFailed.code())
+            .with_error_code(ErrorCode::TransactionalIdAuthorizationFailed.code())
             .with_producer_id(ProducerId(-1));
     }
     InitProducerIdResponse::default()
-        .with_producer_id(ProducerId(store.new_producer()))
+        .with_producer_id(ProducerId(store.next_producer_id()))
         .with_producer_epoch(0)
 }

@@ -1,4 +1,4 @@
-//! Requests and their answers: one function for each kind, chosen by its key.
+//! Requests and responses: one function for each kind of request, chosen by its API key.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,22 +14,19 @@ use kafka_protocol::{
 };
 use tokio::sync::Notify;
 
-use super::Shared;
+use super::{context::BrokerContext, error_code::ErrorCode};
 
 mod fetch;
 mod lookup;
 mod produce;
 mod topics;
 
-pub use kafka_protocol::error::ResponseError as Refusal;
-pub use produce::refusal;
+/// Bytes of the shortest request: key, version, correlation ID.
+pub const MIN_REQUEST_SIZE: usize = 8;
 
-/// Bytes of the shortest request: key, version, correlation.
-pub const LEAST_REQUEST: usize = 8;
-
-/// What is spoken, in which versions. Below those that name topics by identifiers, which this
-/// broker does not give.
-const SPOKEN: &[(ApiKey, i16, i16)] = &[
+/// Supported requests with their lowest and highest version; lower than the versions that identify
+/// topics by ID, which this broker does not assign.
+const SUPPORTED_VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::Produce, 3, 11),
     (ApiKey::Fetch, 4, 12),
     (ApiKey::ListOffsets, 1, 7),
@@ -42,135 +39,140 @@ const SPOKEN: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeConfigs, 1, 4),
 ];
 
-/// What an answer depends on beside the request.
-pub struct Context<'a> {
-    /// The broker.
-    pub shared: &'a Shared,
-    /// The address by which this client came.
+/// What a response depends on beside the request.
+pub struct RequestContext<'a> {
+    /// The broker's state.
+    pub shared: &'a BrokerContext,
+    /// The broker's address as this client reached it.
     pub address: SocketAddr,
-    /// Notified when something arrives that this connection waits for.
+    /// Notified when data arrives that this connection waits for.
     pub waiter: Arc<Notify>,
 }
 
 /// Why a connection is closed instead of answered.
 #[derive(Debug, thiserror::Error)]
-pub enum Nonsense {
-    /// A request that this broker does not know, or not in that version.
-    #[error("request {key} in version {version} is not spoken here")]
-    Unknown {
-        /// The request's key.
+pub enum ProtocolError {
+    /// The request, or its version, is not supported.
+    #[error("request {key} in version {version} is not supported")]
+    Unsupported {
+        /// The request's API key.
         key: i16,
-        /// Its version.
+        /// The requested version.
         version: i16,
     },
-    /// Bytes that do not follow the protocol.
+    /// The bytes do not follow the protocol.
     #[error("{0}")]
     Malformed(String),
 }
 
-/// Appends the answer to `request` to `output`; nothing when it asks for none.
-pub async fn answer(
-    context: &mut Context<'_>,
+/// Answers `request` by appending the response to `output`; nothing for a request without response.
+pub async fn handle_request(
+    context: &mut RequestContext<'_>,
     mut request: Bytes,
     output: &mut BytesMut,
-) -> Result<(), Nonsense> {
+) -> Result<(), ProtocolError> {
     let header = decode_request_header_from_buffer(&mut request).map_err(malformed)?;
     let version = header.request_api_version;
-    let nonsense = Nonsense::Unknown { key: header.request_api_key, version };
-    let Ok(key) = ApiKey::try_from(header.request_api_key) else { return Err(nonsense) };
-    if !speaks(key, version) {
-        // How a client learns that it must ask in an older version.
+    let unsupported = ProtocolError::Unsupported { key: header.request_api_key, version };
+    let Ok(key) = ApiKey::try_from(header.request_api_key) else { return Err(unsupported) };
+    if !supports(key, version) {
+        // This response tells a client to use an older version.
         return match key {
-            ApiKey::ApiVersions => {
-                put(output, &header, 0, &versions(Some(Refusal::UnsupportedVersion)))
-            }
-            _ => Err(nonsense),
+            ApiKey::ApiVersions => encode_response(
+                output,
+                &header,
+                0,
+                &api_versions(Some(ErrorCode::UnsupportedVersion)),
+            ),
+            _ => Err(unsupported),
         };
     }
-    let mut reply = Reply { header: &header, version, output };
+    let mut reply = ResponseWriter { header: &header, version, output };
     let shared = context.shared;
     match key {
         ApiKey::Produce => {
-            let request: ProduceRequest = read(&mut request, version)?;
+            let request: ProduceRequest = decode_request(&mut request, version)?;
             let acknowledged = request.acks != 0;
             let response = produce::produce(shared, request);
-            if acknowledged { reply.with(&response) } else { Ok(()) }
+            if acknowledged { reply.write(&response) } else { Ok(()) }
         }
         ApiKey::Fetch => {
-            let request: FetchRequest = read(&mut request, version)?;
-            reply.with(&fetch::fetch(shared, &context.waiter, &request).await)
+            let request: FetchRequest = decode_request(&mut request, version)?;
+            reply.write(&fetch::fetch(shared, &context.waiter, &request).await)
         }
         ApiKey::ListOffsets => {
-            let request: ListOffsetsRequest = read(&mut request, version)?;
-            reply.with(&lookup::offsets(&shared.store, request))
+            let request: ListOffsetsRequest = decode_request(&mut request, version)?;
+            reply.write(&lookup::list_offsets(&shared.store, request))
         }
         ApiKey::Metadata => {
-            let request: MetadataRequest = read(&mut request, version)?;
-            reply.with(&topics::metadata(&shared.store, context.address, request, version))
+            let request: MetadataRequest = decode_request(&mut request, version)?;
+            reply.write(&topics::metadata(&shared.store, context.address, request, version))
         }
         ApiKey::FindCoordinator => {
-            let request: FindCoordinatorRequest = read(&mut request, version)?;
-            reply.with(&lookup::coordinator(&request))
+            let request: FindCoordinatorRequest = decode_request(&mut request, version)?;
+            reply.write(&lookup::find_coordinator(&request))
         }
-        ApiKey::ApiVersions => reply.with(&versions(None)),
+        ApiKey::ApiVersions => reply.write(&api_versions(None)),
         ApiKey::CreateTopics => {
-            let request: CreateTopicsRequest = read(&mut request, version)?;
-            reply.with(&topics::create(&shared.store, request))
+            let request: CreateTopicsRequest = decode_request(&mut request, version)?;
+            reply.write(&topics::create(&shared.store, request))
         }
         ApiKey::DeleteTopics => {
-            let request: DeleteTopicsRequest = read(&mut request, version)?;
-            reply.with(&topics::delete(&shared.store, request))
+            let request: DeleteTopicsRequest = decode_request(&mut request, version)?;
+            reply.write(&topics::delete(&shared.store, request))
         }
         ApiKey::InitProducerId => {
-            let request: InitProducerIdRequest = read(&mut request, version)?;
-            reply.with(&lookup::producer(&shared.store, &request))
+            let request: InitProducerIdRequest = decode_request(&mut request, version)?;
+            reply.write(&lookup::init_producer_id(&shared.store, &request))
         }
         ApiKey::DescribeConfigs => {
-            let request: DescribeConfigsRequest = read(&mut request, version)?;
-            reply.with(&topics::settings(&shared.store, request))
+            let request: DescribeConfigsRequest = decode_request(&mut request, version)?;
+            reply.write(&topics::describe_configs(&shared.store, request))
         }
-        _ => Err(nonsense),
+        _ => Err(unsupported),
     }
 }
 
-fn speaks(key: ApiKey, version: i16) -> bool {
-    SPOKEN.iter().any(|(spoken, min, max)| *spoken == key && (*min..=*max).contains(&version))
+fn supports(key: ApiKey, version: i16) -> bool {
+    SUPPORTED_VERSIONS
+        .iter()
+        .any(|(supported, min, max)| *supported == key && (*min..=*max).contains(&version))
 }
 
-fn versions(refusal: Option<Refusal>) -> ApiVersionsResponse {
-    let spoken = SPOKEN.iter().map(|(key, min, max)| {
+fn api_versions(error: Option<ErrorCode>) -> ApiVersionsResponse {
+    let supported = SUPPORTED_VERSIONS.iter().map(|(key, min, max)| {
         ApiVersion::default()
             .with_api_key(*key as i16)
             .with_min_version(*min)
             .with_max_version(*max)
     });
     ApiVersionsResponse::default()
-        .with_error_code(refusal.map_or(0, |refusal| refusal.code()))
-        .with_api_keys(spoken.collect())
+        .with_error_code(error.map_or(0, |error| error.code()))
+        .with_api_keys(supported.collect())
 }
 
-fn read<R: Decodable>(request: &mut Bytes, version: i16) -> Result<R, Nonsense> {
+fn decode_request<R: Decodable>(request: &mut Bytes, version: i16) -> Result<R, ProtocolError> {
     R::decode(request, version).map_err(malformed)
 }
 
-struct Reply<'a> {
+struct ResponseWriter<'a> {
     header: &'a RequestHeader,
     version: i16,
     output: &'a mut BytesMut,
 }
 
-impl Reply<'_> {
-    fn with<R: Encodable + HeaderVersion>(&mut self, response: &R) -> Result<(), Nonsense> {
-        put(self.output, self.header, self.version, response)
+impl ResponseWriter<'_> {
+    fn write<R: Encodable + HeaderVersion>(&mut self, response: &R) -> Result<(), ProtocolError> {
+        encode_response(self.output, self.header, self.version, response)
     }
 }
 
-fn put<R: Encodable + HeaderVersion>(
+fn encode_response<R: Encodable + HeaderVersion>(
     output: &mut BytesMut,
     header: &RequestHeader,
     version: i16,
     response: &R,
-) -> Result<(), Nonsense> {
+) -> Result<(), ProtocolError> {
     ResponseHeader::default()
         .with_correlation_id(header.correlation_id)
         .encode(output, R::header_version(version))
@@ -179,6 +181,6 @@ fn put<R: Encodable + HeaderVersion>(
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
-fn malformed(error: impl ToString) -> Nonsense {
-    Nonsense::Malformed(error.to_string())
+fn malformed(error: impl ToString) -> ProtocolError {
+    ProtocolError::Malformed(error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Produce: batches are appended as they came, or given to the one who lies.
+//! Produce: appends batches unchanged, or passes them to the fault injector.
 
 use std::sync::Arc;
 
@@ -9,20 +9,19 @@ use kafka_protocol::messages::{
     produce_response::{PartitionProduceResponse, TopicProduceResponse},
 };
 
-use super::Refusal;
 use crate::broker::{
-    Shared,
-    batch::{Head, Malformed},
-    log::OutOfSequence,
-    store::{NotAppended, Partition},
+    batch::{BatchHeader, MalformedBatch},
+    context::BrokerContext,
+    error_code::{ErrorCode, error_code},
+    store::Partition,
 };
 
-/// Appends what a producer sent, and says at which offsets.
-pub fn produce(shared: &Shared, request: ProduceRequest) -> ProduceResponse {
+/// Appends a producer's batches, and answers with their offsets.
+pub fn produce(shared: &BrokerContext, request: ProduceRequest) -> ProduceResponse {
     let topics = request.topic_data.into_iter().map(|topic| {
         let partitions = topic.partition_data.into_iter().map(|data| {
             let partition = shared.store.partition(&topic.name, data.index);
-            answer(shared, partition, data)
+            produce_to_partition(shared, partition, data)
         });
         let partitions = partitions.collect();
         TopicProduceResponse::default().with_name(topic.name).with_partition_responses(partitions)
@@ -30,42 +29,37 @@ pub fn produce(shared: &Shared, request: ProduceRequest) -> ProduceResponse {
     ProduceResponse::default().with_responses(topics.collect())
 }
 
-fn answer(
-    shared: &Shared,
+fn produce_to_partition(
+    shared: &BrokerContext,
     partition: Option<Arc<Partition>>,
     data: PartitionProduceData,
 ) -> PartitionProduceResponse {
     let response = PartitionProduceResponse::default().with_index(data.index);
     let appended = partition
-        .ok_or(Refusal::UnknownTopicOrPartition)
+        .ok_or(ErrorCode::UnknownTopicOrPartition)
         .and_then(|partition| append(shared, &partition, data.records.unwrap_or_default()));
     match appended {
         Ok(base) => response.with_base_offset(base).with_log_append_time_ms(-1),
-        Err(refusal) => response
-            .with_base_offset(-1)
-            .with_log_append_time_ms(-1)
-            .with_error_code(refusal.code()),
+        Err(error) => {
+            response.with_base_offset(-1).with_log_append_time_ms(-1).with_error_code(error.code())
+        }
     }
 }
 
-fn append(shared: &Shared, partition: &Arc<Partition>, records: Bytes) -> Result<i64, Refusal> {
-    let heads = Head::read_all(&records).map_err(|malformed| match malformed {
-        Malformed::Broken => Refusal::InvalidRecord,
-        Malformed::OldFormat => Refusal::UnsupportedForMessageFormat,
+fn append(
+    shared: &BrokerContext,
+    partition: &Arc<Partition>,
+    records: Bytes,
+) -> Result<i64, ErrorCode> {
+    let headers = BatchHeader::read_all(&records).map_err(|malformed| match malformed {
+        MalformedBatch::Broken => ErrorCode::InvalidRecord,
+        MalformedBatch::OldFormat => ErrorCode::UnsupportedForMessageFormat,
     })?;
-    if let Some(liar) = &shared.liar {
-        return liar.produce(partition, &heads, records);
+    if let Some(injector) = &shared.injector {
+        return injector.produce(partition, &headers, records);
     }
-    partition.follow(&heads).and_then(|()| partition.append(&heads, &records)).map_err(refusal)
-}
-
-/// The answer to a producer whose batches were not appended.
-pub fn refusal(reason: NotAppended) -> Refusal {
-    match reason {
-        // Not one of the codes after which a client tries again: memory does not come back by
-        // waiting, and a silent retry would look like a slow server.
-        NotAppended::Full => Refusal::PolicyViolation,
-        NotAppended::OutOfSequence(OutOfSequence::Duplicate) => Refusal::DuplicateSequenceNumber,
-        NotAppended::OutOfSequence(OutOfSequence::Gap) => Refusal::OutOfOrderSequenceNumber,
-    }
+    partition
+        .check_sequences(&headers)
+        .and_then(|()| partition.append(&headers, &records))
+        .map_err(error_code)
 }

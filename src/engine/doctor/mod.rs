@@ -1,142 +1,131 @@
-//! The doctor: what is ready for a run, what is missing, and what to do about it.
+//! Doctor: checks the hub, this machine and a plan before a run, with advice for each problem.
 //!
-//! [`examine`] asks; [`hub`], [`here`] and [`wants`] judge, and are pure. A check is a value, so
-//! that the command line and the screen show the same.
+//! [`examine`] contacts the hub; [`hub`], [`host`], [`local_machine`], [`settings`] and [`plan_requirements`]
+//! judge. A check is
+//! a value, so that the command line and the screen show the same.
 
-mod external;
-mod here;
+mod check;
+mod external_servers;
+mod host;
 mod hub;
-mod wants;
+mod local_machine;
+mod plan_requirements;
+mod settings;
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use rand::RngExt;
+use tokio_util::sync::CancellationToken;
 
-pub use here::Here;
+pub use check::{Check, CheckStatus, worst_status};
+pub use local_machine::LocalMachine;
 
 use crate::{
-    hub::docker::{DockerHub, ImageState},
+    hub::{
+        Hub, HubError,
+        docker::{DockerHub, Examination, ExaminationStep},
+    },
     plan::{HubRequest, Plan},
     server::HubKind,
 };
 
-/// The run that only asks has no containers.
-const NO_RUN: &str = "none";
-
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Finding {
-    /// Nothing to do.
-    Ok,
-    /// A run is possible; a figure may be missing or doubtful.
-    Warn,
-    /// A run will fail.
-    Fail,
-}
-
-impl Finding {
-    /// The word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// What was looked at: `engine`, `memory cgroup`, …
-    pub subject: String,
-    /// How it came out.
-    pub finding: Finding,
-    /// What was seen.
-    pub seen: String,
-    /// What to do; `None` when there is nothing to do.
-    pub advice: Option<String>,
-}
-
-impl Check {
-    fn ok(subject: &str, seen: impl Into<String>) -> Self {
-        Self { subject: subject.into(), finding: Finding::Ok, seen: seen.into(), advice: None }
-    }
-
-    fn warn(subject: &str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
-        let advice = Some(advice.into());
-        Self { subject: subject.into(), finding: Finding::Warn, seen: seen.into(), advice }
-    }
-
-    fn fail(subject: &str, seen: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { finding: Finding::Fail, ..Self::warn(subject, seen, advice) }
-    }
-
-    /// An error's first line is what was seen, the others are what to do.
-    fn error(subject: &str, error: &dyn std::error::Error) -> Self {
-        let text = error.to_string();
-        let (seen, advice) = text.split_once('\n').unwrap_or((&text, ""));
-        let advice = advice.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-        let advice = Some(advice).filter(|advice| !advice.is_empty());
-        Self { subject: subject.into(), finding: Finding::Fail, seen: seen.into(), advice }
-    }
-}
-
-/// The worst of several findings; `Ok` of none.
-pub fn worst(checks: &[Check]) -> Finding {
-    checks.iter().map(|check| check.finding).max().unwrap_or(Finding::Ok)
-}
-
-/// What the doctor is asked.
+/// Request to the doctor.
 #[derive(Debug, Clone)]
-pub struct Question {
-    /// The hub.
+pub struct DoctorRequest {
+    /// Hub to check.
     pub hub: HubRequest,
-    /// The plan that shall run there, if one is meant.
+    /// Plan to run on the hub, if any.
     pub plan: Option<Plan>,
-    /// Folders that must take files, with what they are for.
+    /// Folders that must be writable, with their purposes.
     pub folders: Vec<(String, PathBuf)>,
 }
 
-/// Looks at the hub, at this machine, and at what the plan wants of both. Changes nothing; on a hub
-/// elsewhere a helper from an image of ours reads the machine for a second, where there is one.
-/// Every question to an engine has a limit of time.
-pub async fn examine(question: &Question) -> Vec<Check> {
-    let plan = question.plan.as_ref();
-    let mut checks = Vec::new();
-    match (question.hub.kind, plan) {
-        (HubKind::Docker, _) => match DockerHub::reach(&question.hub, NO_RUN).await {
-            Ok(hub) => checks.extend(engine(&hub, question).await),
-            Err(error) => checks.push(Check::error("engine", &error)),
-        },
-        (HubKind::External, Some(plan)) => checks.extend(external::checks(plan).await),
+/// Checks the hub, this machine, and the requirements of the plan on both, without changing
+/// anything; passes each check to `report` as soon as it is known. On another machine, a helper container
+/// reads the host for a second if one of hubmark's images exists there.
+///
+/// Every request to an engine has a timeout, and after the first that fails the engine is asked no more.
+/// When `cancel` is cancelled, what was started on the hub is removed before this returns.
+pub async fn examine(
+    request: &DoctorRequest,
+    cancel: &CancellationToken,
+    report: &mut dyn FnMut(Check),
+) {
+    let plan = request.plan.as_ref();
+    match (request.hub.kind, plan) {
+        (HubKind::Docker, _) => check_engine(request, cancel, report).await,
+        (HubKind::External, Some(plan)) => {
+            external_servers::check(plan, report).await;
+        }
         (HubKind::External, None) | (HubKind::Local, _) => {}
     }
-    checks.extend(here::checks(&Here::read(), plan));
-    checks.extend(question.folders.iter().map(|(what, folder)| here::folder(what, folder)));
-    checks
+    if cancel.is_cancelled() {
+        return;
+    }
+    plan.into_iter().flat_map(settings::checks).for_each(&mut *report);
+    local_machine::checks(&LocalMachine::read(), plan).into_iter().for_each(&mut *report);
+    for (what, folder) in &request.folders {
+        report(local_machine::check_folder(what, folder));
+    }
 }
 
-async fn engine(hub: &DockerHub, question: &Question) -> Vec<Check> {
-    let found = match hub.examine().await {
-        Ok(found) => found,
-        Err(error) => return vec![Check::error("engine", &error)],
+/// Connects to the engine and checks it; removes what an interrupted check has started.
+async fn check_engine(
+    request: &DoctorRequest,
+    cancel: &CancellationToken,
+    report: &mut dyn FnMut(Check),
+) {
+    // Its own identity, so that the end of this doctor does not remove the containers of another one.
+    let run = format!("doctor-{}-{:08x}", std::process::id(), rand::rng().random::<u32>());
+    let hub = tokio::select! {
+        hub = DockerHub::connect(&request.hub, Some(&run)) => hub,
+        () = cancel.cancelled() => return,
     };
-    let place = crate::hub::Hub::place(hub);
-    let mut checks = hub::checks(&place, &found);
-    let Some(plan) = &question.plan else { return checks };
-    checks.extend(wants::limits(&question.hub.limits, &found));
-    match super::images(plan) {
+    let hub = match hub {
+        Ok(hub) => hub,
+        Err(error) => return report(Check::error("engine", &error)),
+    };
+    let checked = tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        checked = engine_checks(&hub, request, report) => Some(checked),
+    };
+    match checked {
+        Some(Ok(())) => {}
+        Some(Err(error)) => report(hub::lost_connection(&error)),
+        None => {
+            // Without the engine, its container ends by itself.
+            let _ = tokio::time::timeout(request.hub.timeouts().query, hub.shutdown()).await;
+        }
+    }
+}
+
+/// Checks a connected engine, its host, and the requirements of the plan.
+async fn engine_checks(
+    hub: &DockerHub,
+    request: &DoctorRequest,
+    report: &mut dyn FnMut(Check),
+) -> Result<(), HubError> {
+    let options = request.hub.command_options();
+    let location = hub.location();
+    let mut report_step = |step: ExaminationStep, found: &Examination| {
+        hub::checks(step, &location, found, &options).into_iter().for_each(&mut *report);
+    };
+    let mut found = hub.examine(&mut report_step).await?;
+    hub.examine_host(&mut found, &mut report_step).await?;
+    let Some(plan) = &request.plan else { return Ok(()) };
+    plan_requirements::limit_checks(&request.hub.limits, &found).into_iter().for_each(&mut *report);
+    match super::required_images(plan) {
         Ok(images) => {
             for image in images {
-                let state: Result<ImageState, _> = hub.image_state(&image).await;
-                checks.push(wants::image(&image, state.as_ref(), &plan.profile));
+                let state = hub.image_state(&image).await?;
+                let build = format!("hubmark images build {}{options}", plan.profile);
+                report(plan_requirements::image_check(&image, state, &build));
             }
         }
-        Err(error) => checks.push(Check::fail("images", error.to_string(), "change the profile")),
+        Err(error) => report(Check::fail("images", error.to_string(), "change the profile")),
     }
-    checks
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,189 +1,185 @@
-//! A backend and a hub that do to every message exactly what a test wrote down, and whose clock
-//! says what the test wants it to say: so that durations can be compared to the microsecond.
+//! Mock backend that treats every message exactly as a test scripts it, with scripted times, so that
+//! durations can be compared to the microsecond.
 
 use std::{
-    collections::VecDeque,
-    net::Ipv4Addr,
+    any::Any,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc,
         atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use parking_lot::{Mutex, MutexGuard};
 
-use super::super::{
-    attendant::Watch,
-    control::Control,
-    fitness::Build,
-    repetition::{self, Done, Shared},
+use super::{
+    mock_hub::MockHub,
+    mock_queue::{MessageQueue, QueuedMessage},
 };
 use crate::{
     backend::{
-        Backend, BackendError, BackendInfo, Bundling, ClientNeeds, Consumer, Fleet, Inbox, Receipt,
-        Reports, SendError, ServerFacts, Session, Setup,
+        Backend, BackendError, BackendInfo, Batching, ClientNeeds, Consumer, Fleet, Handover,
+        MessageSink, RepetitionContext, SendError, SendOutcomes, SendReceipt, ServerFacts, Session,
     },
     clock::{Clock, Micros},
+    engine::{
+        control::Control,
+        judge::host_spec::{HostMonitoring, HostSpec},
+        measure::{host_monitor::MonitoredHost, recorder::Recorder},
+        run::repetition::{self, RepetitionOutcome, RunContext},
+    },
     event,
-    hub::{Hub, HubError, Sampled},
+    hub::Hub,
     plan::{
-        BackendChoice, Durability, Fault, FaultKind, HubRequest, Order, Plan, Point, Step, Workload,
+        BackendChoice, CapacityGoal, Durability, Fault, HubRequest, Plan, Point, RepetitionOrder,
+        ScheduledRepetition, Threshold, Workload,
     },
-    server::{
-        BlockSource, HubFacts, HubKind, Launch, Life, Limits, ProcessSpec, Reading, Running,
-        ServerSpec,
-    },
-    stamp::{Stamp, User},
+    server::{HubKind, LaunchSpec, ProcessSpec, ResourceLimits, RunningServer, ServerSpec},
+    stamp::{Stamp, UserId},
     units::Bytes,
 };
 
-/// Microseconds after its sending at which every message is acknowledged.
-pub const ACK: i64 = 500;
-/// Microseconds after its sending at which a message arrives, unless told otherwise.
-pub const DELIVERY: i64 = 1_000;
+/// Microseconds from sending to acknowledgement of every message.
+pub const ACK_MICROS: i64 = 500;
+/// Microseconds from sending to arrival of a message by default.
+pub const DELIVERY_MICROS: i64 = 1_000;
 
-/// What is said to the producer of a message.
+/// Scripted answer to the producer of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum ScriptedAnswer {
     Acked,
     Refused,
     Unknown,
     Silence,
     /// Stored and acknowledged when the connections are closed.
     AtClose,
-    /// The client library did not even take it.
+    /// The client library did not accept the message.
     NotTaken,
 }
 
-/// When the consumer gets to see a message.
+/// Scripted time at which the consumer receives a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum ScriptedArrival {
     AtOnce,
     After(Duration),
-    /// When the drain is over.
+    /// After the drain, when stored messages are counted.
     WhenCounted,
     Never,
 }
 
-/// What happens to one message.
+/// Scripted treatment of one message.
 #[derive(Debug, Clone, Copy)]
-pub struct Fate {
-    pub answer: Answer,
-    pub seen: Seen,
+pub struct MessageScript {
+    pub answer: ScriptedAnswer,
+    pub arrival: ScriptedArrival,
     /// Microseconds from sending to arrival by the consumer's clock.
     pub delivery: i64,
     pub arrivals: usize,
     pub intact: bool,
 }
 
-/// Acknowledged, and arrived once.
-pub const FINE: Fate = Fate {
-    answer: Answer::Acked,
-    seen: Seen::AtOnce,
-    delivery: DELIVERY,
+/// Acknowledged, and arrives once.
+pub const ARRIVES_ONCE: MessageScript = MessageScript {
+    answer: ScriptedAnswer::Acked,
+    arrival: ScriptedArrival::AtOnce,
+    delivery: DELIVERY_MICROS,
     arrivals: 1,
     intact: true,
 };
 
-/// A backend that treats messages as written down.
+/// A backend that treats messages as scripted.
 #[derive(Clone)]
-pub struct Mock {
-    /// The fate of the message with this number, counted over all users from 0.
-    pub fate: fn(u64) -> Fate,
-    /// From this message on, for so long, the client's queues are full.
+pub struct MockBackend {
+    /// Returns the script of the message with this number, counted over all users from 0.
+    pub script: fn(u64) -> MessageScript,
+    /// First message and duration of a stall in which the client's queues are full.
     pub stall: Option<(u64, Duration)>,
-    /// Messages that the server forgets when it is asked to count.
-    pub forgotten: u64,
-    /// A fault by plan. The server that it strikes ends once more when it is asked to count.
+    /// Number of arrivals after which the consumer stalls, and for how long.
+    pub reader_stall: Option<(u64, Duration)>,
+    /// Number of stored messages that the server leaves out of its count.
+    pub uncounted: u64,
+    /// Whether the server leaves them out of its first count alone.
+    pub counts_late: bool,
+    /// Planned fault. Its server exits once more when stored messages are counted.
     pub fault: Option<Fault>,
-    pub health: Arc<Health>,
+    /// Objectives of a search of which every repetition is one.
+    pub objectives: Vec<Threshold>,
+    /// Starts of the server, counted from 0, after which it ends when it is first used.
+    pub dies: fn(u32) -> bool,
+    /// Whether the hub's host is read.
+    pub monitoring: HostMonitoring,
+    pub server: Arc<MockServerState>,
 }
 
-/// How the one server is that a fault strikes.
+/// State of the one server.
 #[derive(Default)]
-pub struct Health {
-    starts: AtomicU32,
-    ended: AtomicBool,
+pub struct MockServerState {
+    /// Starts so far, and those that the hub refuses, counted from 0.
+    pub started: AtomicU32,
+    pub refused: Option<fn(u32) -> bool>,
+    /// Starts after a planned fault.
+    pub starts: AtomicU32,
+    pub ended: AtomicBool,
 }
 
-impl Default for Mock {
+impl Default for MockBackend {
     fn default() -> Self {
-        Self { fate: |_| FINE, stall: None, forgotten: 0, fault: None, health: Arc::default() }
-    }
-}
-
-/// A message on its way to the consumer.
-struct Letter {
-    stamp: Stamp,
-    payload: Vec<u8>,
-    at: Micros,
-    bulk: bool,
-    seen: Seen,
-    since: Instant,
-}
-
-#[derive(Default)]
-struct Post {
-    letters: VecDeque<Letter>,
-    stored: u64,
-    counted: bool,
-}
-
-impl Post {
-    /// The letters that may be seen now.
-    fn take(&mut self) -> Vec<Letter> {
-        let counted = self.counted;
-        let ready = |letter: &Letter| match letter.seen {
-            Seen::AtOnce => true,
-            Seen::After(time) => letter.since.elapsed() >= time,
-            Seen::WhenCounted => counted,
-            Seen::Never => false,
-        };
-        let (now, later) = self.letters.drain(..).partition(ready);
-        self.letters = later;
-        now.into()
+        Self {
+            script: |_| ARRIVES_ONCE,
+            stall: None,
+            reader_stall: None,
+            uncounted: 0,
+            counts_late: false,
+            fault: None,
+            objectives: Vec::new(),
+            dies: |_| false,
+            monitoring: HostMonitoring::Active,
+            server: Arc::default(),
+        }
     }
 }
 
 #[derive(Clone)]
-struct Office {
-    mock: Mock,
+struct MockSession {
+    backend: MockBackend,
     clock: Clock,
-    post: Arc<Mutex<Post>>,
+    queue: Arc<Mutex<MessageQueue>>,
 }
 
-impl Office {
-    fn post(&self) -> MutexGuard<'_, Post> {
-        self.post.lock().unwrap()
+impl MockSession {
+    fn lock_queue(&self) -> MutexGuard<'_, MessageQueue> {
+        self.queue.lock()
     }
 }
+
+/// Name of the mock in plans: one of the registry, in which a run looks up the images of its servers.
+const NAME: &str = "builtin";
 
 static INFO: BackendInfo = BackendInfo {
-    name: "mock",
+    name: NAME,
     title: "mock",
     caution: None,
     versions: &[],
-    oldest: None,
+    oldest_release: None,
     hubs: &[HubKind::Local],
     settings: &[],
 };
 
 #[async_trait]
-impl Backend for Mock {
+impl Backend for MockBackend {
     fn info(&self) -> &'static BackendInfo {
         &INFO
     }
 
-    fn check(&self, _setup: &Setup) -> Vec<BackendError> {
+    fn check(&self, _context: &RepetitionContext) -> Vec<BackendError> {
         Vec::new()
     }
 
-    fn servers(&self, _setup: &Setup) -> Result<Vec<ServerSpec>, BackendError> {
-        let launch = Launch::Process(ProcessSpec {
+    fn servers(&self, _context: &RepetitionContext) -> Result<Vec<ServerSpec>, BackendError> {
+        let launch = LaunchSpec::Process(ProcessSpec {
             program: "mock".into(),
-            before: None,
+            setup_command: None,
             arguments: Vec::new(),
             files: Vec::new(),
             environment: Vec::new(),
@@ -191,95 +187,117 @@ impl Backend for Mock {
         Ok(vec![ServerSpec { role: "mock".into(), launch, ports: vec![1] }])
     }
 
-    fn needs(&self, _users: u32) -> ClientNeeds {
+    fn client_needs(
+        &self,
+        _settings: &serde_json::Map<String, serde_json::Value>,
+        _users: u32,
+    ) -> ClientNeeds {
         ClientNeeds { descriptors: 0, threads: 0, memory: Bytes(0) }
     }
 
     async fn connect(
         &self,
-        _setup: &Setup,
-        _servers: &[Running],
+        _context: &RepetitionContext,
+        _servers: &[RunningServer],
         clock: Clock,
-        _patience: Duration,
+        _timeout: Duration,
     ) -> Result<Box<dyn Session>, BackendError> {
-        Ok(Box::new(Office { mock: self.clone(), clock, post: Arc::default() }))
+        if (self.dies)(self.server.started.load(SeqCst) - 1) {
+            self.server.ended.store(true, SeqCst);
+            std::future::pending::<()>().await;
+        }
+        Ok(Box::new(MockSession { backend: self.clone(), clock, queue: Arc::default() }))
     }
 }
 
 #[async_trait]
-impl Session for Office {
+impl Session for MockSession {
     async fn facts(&self) -> Result<ServerFacts, BackendError> {
         Ok(ServerFacts::default())
     }
 
     async fn reset(&self) -> Result<(), BackendError> {
-        *self.post() = Post::default();
+        *self.lock_queue() = MessageQueue::default();
         Ok(())
     }
 
-    async fn fleet(
+    async fn open_fleet(
         &self,
         users: u32,
-        bundling: Bundling,
-        reports: Arc<dyn Reports>,
+        batching: Batching,
+        outcomes: Arc<dyn SendOutcomes>,
     ) -> Result<Box<dyn Fleet>, BackendError> {
-        reports.connected(users);
-        let office = self.clone();
+        outcomes.connected(users);
+        let session = self.clone();
         Ok(Box::new(MockFleet {
-            office,
-            bundling,
-            reports,
+            session,
+            batching,
+            outcomes,
             number: 0,
             full_until: None,
-            held: Vec::new(),
+            ack_at_close: Vec::new(),
         }))
     }
 
-    async fn consumer(&self, _bundling: Bundling) -> Result<Box<dyn Consumer>, BackendError> {
+    async fn open_consumer(&self, _batching: Batching) -> Result<Box<dyn Consumer>, BackendError> {
         Ok(Box::new(self.clone()))
     }
 
-    async fn count(&self) -> Result<u64, BackendError> {
-        let again = std::mem::replace(&mut self.post().counted, true);
-        let health = &self.mock.health;
-        if !again && self.mock.fault.is_some() {
-            health.ended.store(true, SeqCst);
+    async fn count_messages(&self) -> Result<u64, BackendError> {
+        let again = std::mem::replace(&mut self.lock_queue().counted, true);
+        let state = &self.backend.server;
+        if !again && self.backend.fault.is_some() {
+            state.ended.store(true, SeqCst);
         }
-        if health.ended.load(SeqCst) {
+        if state.ended.load(SeqCst) {
             return Err(BackendError::Operation {
                 what: "counting".into(),
                 server: "mock".into(),
                 reason: "it does not run".into(),
             });
         }
-        // What was held back until now is on its way before the consumer is told to end.
-        while self.post().letters.iter().any(|letter| letter.seen == Seen::WhenCounted) {
+        // Messages held back until now must be delivered before the consumer is stopped.
+        while self
+            .lock_queue()
+            .messages
+            .iter()
+            .any(|message| message.arrival == ScriptedArrival::WhenCounted)
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Ok(self.post().stored - self.mock.forgotten)
+        let uncounted = if again && self.backend.counts_late { 0 } else { self.backend.uncounted };
+        Ok(self.lock_queue().stored - uncounted)
     }
 }
 
 struct MockFleet {
-    office: Office,
-    bundling: Bundling,
-    reports: Arc<dyn Reports>,
+    session: MockSession,
+    batching: Batching,
+    outcomes: Arc<dyn SendOutcomes>,
     number: u64,
     full_until: Option<Instant>,
-    held: Vec<Receipt>,
+    ack_at_close: Vec<SendReceipt>,
 }
 
 impl Drop for MockFleet {
     fn drop(&mut self) {
-        self.office.post().stored += self.held.len() as u64;
-        self.reports.acked(&self.held);
+        self.session.lock_queue().stored += self.ack_at_close.len() as u64;
+        self.outcomes.acked(&self.ack_at_close);
+    }
+}
+
+impl MockFleet {
+    /// Send time of a message as recorded, so that scripted durations are exact.
+    fn sent_time(&self, stamp: Stamp) -> Micros {
+        let recorder = (&*self.outcomes as &dyn Any).downcast_ref::<Recorder>();
+        recorder.and_then(|recorder| recorder.times_of(stamp)).unwrap().sent
     }
 }
 
 impl Fleet for MockFleet {
-    fn send(&mut self, _user: User, stamp: Stamp, message: &[u8]) -> Result<(), SendError> {
-        if let Some((from, length)) = self.office.mock.stall
+    fn send(&mut self, _user: UserId, stamp: Stamp, message: &[u8]) -> Result<Handover, SendError> {
+        if let Some((from, length)) = self.session.backend.stall
             && self.number == from
         {
             let until = *self.full_until.get_or_insert_with(|| Instant::now() + length);
@@ -287,182 +305,127 @@ impl Fleet for MockFleet {
                 return Err(SendError::Full);
             }
         }
-        let fate = (self.office.mock.fate)(self.number);
+        let script = (self.session.backend.script)(self.number);
         self.number += 1;
-        // In bulk the stamp is a number, not a time.
-        let sent = match self.bundling {
-            Bundling::Single => stamp.sent(),
-            Bundling::Bulk => self.office.clock.now(),
+        let sent = match self.batching {
+            Batching::Single => self.sent_time(stamp),
+            Batching::Bulk => self.session.clock.now(),
         };
-        let receipt = Receipt { stamp, at: Micros(sent.0 + ACK) };
-        match fate.answer {
-            Answer::NotTaken => return Err(SendError::Refused("not taken".into())),
-            Answer::Acked => self.reports.acked(&[receipt]),
-            Answer::Refused => self.reports.refused(receipt, "refused"),
-            Answer::Unknown => self.reports.unknown(receipt, "unknown"),
-            Answer::Silence => {}
-            Answer::AtClose => self.held.push(receipt),
+        let at = Micros(sent.0 + ACK_MICROS);
+        let receipt = SendReceipt { stamp, at, not_before: at };
+        match script.answer {
+            ScriptedAnswer::NotTaken => return Err(SendError::Refused("not taken".into())),
+            ScriptedAnswer::Acked => self.outcomes.acked(&[receipt]),
+            ScriptedAnswer::Refused => self.outcomes.refused(receipt, "refused"),
+            ScriptedAnswer::Unknown => self.outcomes.unknown(receipt, "unknown"),
+            ScriptedAnswer::Silence => {}
+            ScriptedAnswer::AtClose => self.ack_at_close.push(receipt),
         }
         let mut payload = message[Stamp::LEN..].to_vec();
-        payload[0] ^= u8::from(!fate.intact);
-        let mut post = self.office.post();
-        let is_stored = !matches!(fate.answer, Answer::Refused | Answer::AtClose);
-        post.stored += u64::from(is_stored) * fate.arrivals as u64;
-        for _ in 0..fate.arrivals {
-            let at = Micros(sent.0 + fate.delivery);
+        payload[0] ^= u8::from(!script.intact);
+        let mut queue = self.session.lock_queue();
+        let is_stored = !matches!(script.answer, ScriptedAnswer::Refused | ScriptedAnswer::AtClose);
+        queue.stored += u64::from(is_stored) * script.arrivals as u64;
+        for _ in 0..script.arrivals {
+            let at = Micros(sent.0 + script.delivery);
             let payload = payload.clone();
             let since = Instant::now();
-            let bulk = self.bundling == Bundling::Bulk;
-            post.letters.push_back(Letter { stamp, payload, at, bulk, seen: fate.seen, since });
+            let bulk = self.batching == Batching::Bulk;
+            queue.messages.push_back(QueuedMessage {
+                stamp,
+                payload,
+                at,
+                batched: bulk,
+                arrival: script.arrival,
+                queued_at: since,
+            });
         }
-        Ok(())
+        Ok(Handover::Taken)
     }
 
     fn flush(&mut self) {}
 }
 
-impl Consumer for Office {
-    fn run(self: Box<Self>, inbox: &mut dyn Inbox) -> Result<(), BackendError> {
-        while !inbox.stopped() {
-            let letters = self.post().take();
-            for letter in letters {
-                // What was loaded before is read now.
-                let now = if letter.bulk { self.clock.now() } else { letter.at };
-                inbox.arrived(letter.at.max(now), letter.stamp, &letter.payload);
+impl Consumer for MockSession {
+    fn run(self: Box<Self>, sink: &mut dyn MessageSink) -> Result<(), BackendError> {
+        let mut arrived = 0;
+        while !sink.is_stopped() {
+            let messages = self.lock_queue().take_visible();
+            for message in messages {
+                arrived += 1;
+                if let Some((number, length)) = self.backend.reader_stall
+                    && arrived == number
+                {
+                    std::thread::sleep(length);
+                }
+                // Preloaded messages are read now.
+                let now = if message.batched { self.clock.now() } else { message.at };
+                sink.arrived(message.at.max(now), message.stamp, &message.payload);
             }
-            inbox.flush();
+            sink.flush();
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
 }
 
-/// A hub whose servers cost nothing, and never die but by plan.
-struct Nowhere {
-    health: Arc<Health>,
-    watched: Mutex<Vec<mpsc::Sender<Sampled>>>,
-}
-
-#[async_trait]
-impl Hub for Nowhere {
-    fn kind(&self) -> HubKind {
-        HubKind::Local
-    }
-    fn place(&self) -> String {
-        "nowhere".into()
-    }
-    async fn facts(&self) -> Result<HubFacts, HubError> {
-        Ok(HubFacts::default())
-    }
-    async fn start(
-        &self,
-        spec: &ServerSpec,
-        _limits: &Limits,
-        _earlier: &[Running],
-    ) -> Result<Running, HubError> {
-        Ok(Running {
-            role: spec.role.clone(),
-            id: "1".into(),
-            address: Ipv4Addr::LOCALHOST.into(),
-            ports: [(1, 1)].into(),
-            image: "mock".into(),
-            digest: None,
-            data_dir: None,
-            dir: None,
-        })
-    }
-    fn watch(&self, _server: &Running, _clock: Clock) -> mpsc::Receiver<Sampled> {
-        let (sender, receiver) = mpsc::channel(1);
-        self.watched.lock().unwrap().push(sender);
-        receiver
-    }
-    async fn read(&self, _server: &Running) -> Result<Reading, HubError> {
-        Ok(Reading::default())
-    }
-    async fn data_size(&self, _server: &Running) -> Option<Bytes> {
-        None
-    }
-    async fn disk_written(&self, _server: &Running) -> Option<Bytes> {
-        None
-    }
-    fn block_source(&self, _server: &Running) -> BlockSource {
-        BlockSource::Process
-    }
-    async fn life(&self, _server: &Running) -> Life {
-        if self.health.ended.load(SeqCst) {
-            Life::Ended { code: Some(1), out_of_memory: false }
-        } else {
-            Life::Running
-        }
-    }
-    async fn inflict(&self, _: &Running, _: &FaultKind, _: &Limits) -> Result<(), HubError> {
-        Ok(())
-    }
-    async fn relieve(&self, _: &Running, _: &FaultKind, _: &Limits) -> Result<(), HubError> {
-        self.health.starts.fetch_add(1, SeqCst);
-        self.health.ended.store(false, SeqCst);
-        Ok(())
-    }
-    async fn log(&self, _server: &Running, _lines: usize) -> Vec<String> {
-        Vec::new()
-    }
-    async fn remove(&self, _server: &Running) -> Result<(), HubError> {
-        Ok(())
-    }
-    async fn abandon(&self) -> Result<(), HubError> {
-        Ok(())
-    }
-    async fn sweep(&self) -> Result<Vec<String>, HubError> {
-        Ok(Vec::new())
-    }
-}
-
-/// The seed of every plan here.
+/// Seed of every plan in these tests.
 pub const SEED: u64 = 11;
 
-/// Plays one repetition of `workload` on `mock`.
-pub async fn play(workload: Workload, mock: Mock, control: &Control) -> Done {
-    let backend = BackendChoice { name: "mock".into(), version: None };
+/// Returns a plan of one repetition of `workload` on `mock`.
+pub fn mock_plan(workload: Workload, mock: &MockBackend) -> Plan {
+    let backend = BackendChoice { name: NAME.into(), version: None };
     let point = Point { backend, workload, durability: Durability::Default };
-    let step = Step { point: 0, repetition: 0 };
-    let plan = Plan {
+    let objectives = mock.objectives.clone();
+    Plan {
         profile: "mock".into(),
         seed: SEED,
-        order: Order::Blocked,
+        order: RepetitionOrder::Blocked,
         repetitions: 1,
         retries: 0,
         baseline: Duration::ZERO,
         server_warmup: Duration::ZERO,
         cooldown: None,
         hub: HubRequest::local(),
-        points: vec![point.clone()],
-        schedule: vec![step],
-        capacity: None,
+        points: vec![point],
+        schedule: vec![ScheduledRepetition { point: 0, repetition: 0 }],
+        capacity: (!objectives.is_empty()).then(|| CapacityGoal::new(objectives)),
         footprint: false,
         settings: [].into(),
         thresholds: Vec::new(),
         faults: mock.fault.iter().cloned().collect(),
-    };
-    let setup = Setup {
+    }
+}
+
+/// Runs one repetition of `workload` on `mock`.
+pub async fn run_repetition(
+    workload: Workload,
+    mock: MockBackend,
+    control: &Control,
+) -> RepetitionOutcome {
+    let plan = mock_plan(workload, &mock);
+    let (step, point) = (plan.schedule[0], plan.points[0].clone());
+    let context = RepetitionContext {
         point,
         settings: serde_json::Map::new(),
         hub: HubKind::Local,
-        limits: Limits::default(),
+        limits: ResourceLimits::default(),
         password: String::new(),
     };
-    let hub: Arc<dyn Hub> =
-        Arc::new(Nowhere { health: Arc::clone(&mock.health), watched: Mutex::default() });
-    let (teller, _events) = event::channel();
-    let build = Build::default();
-    let watch = Watch { attendant: None, build: &build };
-    let shared = Shared {
+    let hub: Arc<dyn Hub> = Arc::new(MockHub::new(Arc::clone(&mock.server)));
+    let (events, _events) = event::channel();
+    let build = HostSpec { monitoring: mock.monitoring.clone(), ..HostSpec::default() };
+    let watch = MonitoredHost { monitor: None, spec: &build };
+    let environment = RunContext {
         plan: &plan,
         hub: &hub,
-        teller: &teller,
+        events: &events,
         control,
         cores: 2.0,
-        on_hub: true,
-        watch,
+        counts_writes: true,
+        hub_is_local: true,
+        self_test: None,
+        host: watch,
     };
-    repetition::execute(&shared, &mock, &setup, step, 0).await
+    repetition::execute(&environment, &mock, &context, step, 0).await
 }

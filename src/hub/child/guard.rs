@@ -1,9 +1,10 @@
-//! The guard: how a server of somebody else's making is kept from outliving us.
+//! The guard: ties a server's process to the life of this program.
 //!
 //! The hub starts every child as `hubmark guard --parent PID -- PROGRAM ARGUMENTS`. The guard asks
-//! the kernel to kill it when its parent dies, and becomes the program: same process, no layer in
-//! between that would cost or count anything. The request survives the change of program, but not
-//! a program that changes its user or group: what gets away then is found by the next sweep.
+//! the kernel to kill it when its parent dies, and then replaces itself with the program (`exec`):
+//! the process stays the same, and no intermediate process costs or counts anything. The kernel's
+//! setting survives `exec`, but not a program that changes its user or group: such a process is
+//! found by the next removal of leftovers.
 
 use std::{
     convert::Infallible, ffi::OsString, io, os::unix::process::CommandExt, process::Command,
@@ -19,33 +20,33 @@ use nix::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
-    /// Nothing was asked for.
+    /// The command line contains no program.
     #[error("no program to start")]
     NoCommand,
-    /// The kernel refused to tie this process to its parent.
+    /// The kernel refused the parent-death signal.
     #[error("cannot tie the program to its parent: {0}")]
-    Tie(Errno),
-    /// The parent died before this process could be tied to it.
-    #[error("the parent {0} is gone")]
-    Orphan(i32),
+    ParentDeathSignal(Errno),
+    /// The parent died before the parent-death signal was set.
+    #[error("the parent process {0} has ended")]
+    ParentDied(i32),
     /// The program cannot be executed.
     #[error("cannot execute {program:?}: {source}")]
     Execute {
         /// The program.
         program: OsString,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Becomes `command`, tied to the life of the process `parent` (in fact to that of the thread in
-/// it that started this process). Returns only when that fails.
+/// Replaces this process with `command`, killed by the kernel when the process `parent` dies
+/// (strictly, when the thread of `parent` that started this process ends). Returns only on failure.
 pub fn run(parent: i32, command: &[OsString]) -> Result<Infallible, GuardError> {
     let (program, arguments) = command.split_first().ok_or(GuardError::NoCommand)?;
-    set_pdeathsig(Signal::SIGKILL).map_err(GuardError::Tie)?;
-    // A parent that died before the line above will send no signal.
+    set_pdeathsig(Signal::SIGKILL).map_err(GuardError::ParentDeathSignal)?;
+    // A parent that died before the line above sends no signal.
     if getppid().as_raw() != parent {
-        return Err(GuardError::Orphan(parent));
+        return Err(GuardError::ParentDied(parent));
     }
     let source = Command::new(program).args(arguments).exec();
     Err(GuardError::Execute { program: program.clone(), source })

@@ -1,4 +1,4 @@
-//! Where a program is.
+//! Files of programs: the search by name, and this program's own file.
 
 use std::{
     env, fs,
@@ -8,11 +8,11 @@ use std::{
 
 use crate::hub::HubError;
 
-/// Servers are installed here, and an ordinary user's `PATH` often leaves these folders out.
+/// Folders with servers that an ordinary user's `PATH` often omits.
 const SERVER_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// The file to execute for `program`: itself when it has a slash, otherwise the first of that name
-/// on `PATH` or in the folders of servers.
+/// The file to execute for `program`: the path itself if it contains a slash, otherwise the first
+/// match on `PATH` or in the servers' folders.
 pub fn find(program: &Path) -> Result<PathBuf, HubError> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(SERVER_FOLDERS.iter().map(PathBuf::from));
@@ -20,6 +20,14 @@ pub fn find(program: &Path) -> Result<PathBuf, HubError> {
         program: program.display().to_string(),
         advice: "it is not on PATH; install the package that brings it, or choose the docker hub"
             .into(),
+    })
+}
+
+/// The executable of this program, which starts the guard and the built-in broker.
+pub fn own_program() -> Result<PathBuf, HubError> {
+    env::current_exe().map_err(|error| HubError::Operation {
+        what: "finding hubmark's executable".into(),
+        reason: error.to_string(),
     })
 }
 
@@ -49,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_executed_is_no_program() {
+    fn a_file_without_execute_permission_is_no_program() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("server");
         fs::write(&file, "#!/bin/sh\n").unwrap();

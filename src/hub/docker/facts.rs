@@ -1,42 +1,34 @@
-//! What an engine says of itself and of the machine under it.
+//! Extracts facts about an engine and its machine from the engine's answers.
 
 use bollard::models::{SystemInfo, SystemVersion};
 
-use super::{
-    Engine,
-    call::{ASK, failed, within},
-};
-use crate::{hub::HubError, server::HubFacts, units::Bytes};
+use crate::{server::HubFacts, units::Bytes};
 
-/// What an operator of Podman should know.
-const PODMAN_LACKS: &str = "the engine is Podman: it counts block I/O otherwise than Docker and may \
-                            refuse limits that Docker grants; use Docker Engine where they matter";
+/// Warning for operators of Podman.
+pub const PODMAN_CAUTION: &str = "the engine is Podman: it counts block I/O differently from Docker \
+                              and may refuse limits that Docker grants; use Docker Engine where \
+                              they matter";
 
-impl Engine {
-    /// Asks the engine what it is.
-    pub(super) async fn facts(&self) -> Result<HubFacts, HubError> {
-        let what = || failed("asking the engine what it is");
-        let info = within(ASK, self.client.info()).await.map_err(what())?;
-        let version = within(ASK, self.client.version()).await.map_err(what())?;
-        Ok(self.facts_of(info, &version))
-    }
-
-    /// What its answers say, and what is known of the way to it.
-    pub(super) fn facts_of(&self, info: SystemInfo, version: &SystemVersion) -> HubFacts {
-        let api = self.client.client_version();
-        let podman = is_podman(version).then(|| PODMAN_LACKS.to_owned());
-        HubFacts {
-            api: Some(format!("{}.{}", api.major_version, api.minor_version)),
-            shared_with_client: self.address.is_local(),
-            cautions: self.address.caution().into_iter().chain(podman).collect(),
-            ..facts_of(info, version)
-        }
-    }
+/// Returns the warning about figures that are missing while the kernel's memory controller is off.
+pub fn memory_cgroup_caution(facts: &HubFacts) -> Option<String> {
+    let uncounted = if facts.counts_writes() {
+        "the servers' memory is not counted"
+    } else {
+        "neither the servers' memory nor the bytes that they write to the disk are counted (what the \
+         whole hub writes is)"
+    };
+    (facts.memory_cgroup == Some(false)).then(|| {
+        format!(
+            "the hub's memory cgroup is off: {uncounted}; add cgroup_enable=memory cgroup_memory=1 \
+             to its /boot/firmware/cmdline.txt and reboot it"
+        )
+    })
 }
 
-/// Whether addresses of containers can be reached from this machine: not where the engine runs in
-/// a network of its own, rootless or in a virtual machine. Podman does not say among its options
-/// that it is rootless: then `owner`, whose its socket is, tells.
+/// Whether containers can be reached at their addresses from this machine.
+///
+/// They cannot where the engine runs in a separate network: rootless or in a virtual machine.
+/// Podman does not list "rootless" among its options: there the socket's `owner` decides.
 pub fn has_reachable_bridge(info: &SystemInfo, podman: bool, owner: Option<u32>) -> bool {
     let rootless = info.security_options.iter().flatten().any(|option| option.contains("rootless"))
         || (podman && owner.is_some_and(|owner| owner != 0));
@@ -45,13 +37,14 @@ pub fn has_reachable_bridge(info: &SystemInfo, podman: bool, owner: Option<u32>)
     !rootless && !virtual_machine
 }
 
-/// Whether the engine that answers is Podman.
+/// Whether the engine is Podman.
 pub fn is_podman(version: &SystemVersion) -> bool {
     let mut components = version.components.iter().flatten();
     components.next().is_some_and(|component| component.name.starts_with("Podman"))
 }
 
-fn facts_of(info: SystemInfo, version: &SystemVersion) -> HubFacts {
+/// Returns the facts in the engine's answers.
+pub fn parse_facts(info: SystemInfo, version: &SystemVersion) -> HubFacts {
     let engine = if is_podman(version) { "podman" } else { "docker" };
     let positive =
         |value: Option<i64>| value.and_then(|v| u64::try_from(v).ok()).filter(|&v| v > 0);
@@ -87,6 +80,23 @@ mod tests {
     }
 
     #[test]
+    fn figures_that_the_kernel_does_not_count_are_named_before_the_run() {
+        let caution = |cgroup: &str, memory| {
+            let facts = HubFacts {
+                cgroup: Some(cgroup.into()),
+                memory_cgroup: Some(memory),
+                ..HubFacts::default()
+            };
+            memory_cgroup_caution(&facts)
+        };
+        assert_eq!(caution("2", true), None);
+        let writes = caution("2", false).unwrap();
+        assert!(writes.contains("nor the bytes that they write"), "{writes}");
+        assert!(writes.contains("cgroup_enable=memory"), "{writes}");
+        assert!(!caution("1", false).unwrap().contains("write"), "version 1 counts them apart");
+    }
+
+    #[test]
     fn facts_are_taken_from_the_engine_and_missing_ones_stay_missing() {
         let info = serde_json::from_value(serde_json::json!({
             "Driver": "overlay2", "MemoryLimit": true, "CgroupVersion": "1", "NCPU": 2,
@@ -94,12 +104,12 @@ mod tests {
             "OperatingSystem": "Debian GNU/Linux 12 (bookworm)", "ServerVersion": "20.10.24+dfsg1"
         }))
         .unwrap();
-        let facts = facts_of(info, &SystemVersion::default());
+        let facts = parse_facts(info, &SystemVersion::default());
         assert_eq!(facts.engine.as_deref(), Some("docker 20.10.24+dfsg1"));
         assert_eq!((facts.cores, facts.memory), (Some(2), Some(Bytes(25_276_100_608))));
         assert_eq!((facts.cgroup.as_deref(), facts.memory_cgroup), (Some("1"), Some(true)));
         assert_eq!((facts.architecture.as_deref(), facts.model), (Some("aarch64"), None));
-        let nothing = facts_of(SystemInfo::default(), &SystemVersion::default());
+        let nothing = parse_facts(SystemInfo::default(), &SystemVersion::default());
         assert_eq!((nothing.cores, nothing.engine, nothing.memory_cgroup), (None, None, None));
     }
 }

@@ -1,61 +1,27 @@
-//! The docker hub: each server in a clean container of a Docker engine.
+//! The Docker hub: each server in a clean container of a Docker engine.
 //!
-//! - `choose`: which engine is meant; `known`: which others can be named; [`connect`]: addresses,
-//!   and what is wrong when none answers.
-//! - `ssh`, `tls`: the ways to an engine of another machine; `wire` carries its calls.
-//! - `image`, `recipe`, `progress`: images built from embedded recipes, or pulled.
-//! - `container`, `request`, `refusal`, `placeholder`: one clean container, asked for, started and
-//!   addressed, or cleared away.
-//! - `state`: how a container fares, what it said, its removal.
-//! - `network`: a network of the run's own, in which no address is ever given twice.
-//! - `link`, `prove`, `tools`, `inside`: limits that a container alone does not have, and whether
-//!   all of them hold.
-//! - `way`, `path`: measurements of the way to a container, and what it costs by itself.
-//! - `stats`, `cgroup`, `disk`, `data`: what a server costs, from the engine and from the kernel.
-//! - `engine`: the engine that was reached; `facts`: what it says of itself.
-//! - `examine`: what decides whether an engine can be measured.
-//! - `fault`: what is done to a container in the middle of a load, by plan.
-//! - `helper`: a container that reads a hub which is not this machine.
-//! - `foreign`: a container that is not ours, looked at only.
-//! - `leftovers`: whose container one is ([`crate::owner`]), and which are leftovers of dead runs.
+//! - [`reach`] connects to an engine; [`engine`] is the connected engine.
+//! - [`facts`] parses the engine's description of itself; [`examine`] checks whether it is ready.
+//! - [`image`] builds, pulls, lists and removes server images.
+//! - [`container`] starts and removes containers, and injects faults into them.
+//! - [`limits`] limits the rate of links, and verifies all limits.
+//! - [`observe`] reads resources and measures the network path; [`control_group`] locates the
+//!   kernel's files of a container.
 //!
-//! Every call has a limit of time ([`call`]), so that a hanging engine never hangs a run.
+//! Every call has a time limit ([`api_call`]), so that a hanging engine never hangs a run.
 
-mod call;
-mod cgroup;
-mod choose;
-mod connect;
+mod api_call;
 mod container;
-mod data;
-mod disk;
+mod control_group;
 mod engine;
 mod examine;
 mod facts;
 #[cfg(test)]
-mod fake;
-mod fault;
-mod foreign;
-mod helper;
+mod fake_engine;
 mod image;
-mod inside;
-mod known;
-mod leftovers;
-mod link;
-mod network;
-mod path;
-mod placeholder;
-mod progress;
-mod prove;
-mod recipe;
-mod refusal;
-mod request;
-mod ssh;
-mod state;
-mod stats;
-mod tls;
-mod tools;
-mod way;
-mod wire;
+mod limits;
+mod observe;
+mod reach;
 
 use std::sync::Arc;
 
@@ -63,63 +29,78 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    call::{failed, words},
-    engine::{Engine, Reach, Way},
-};
-pub use self::{
-    connect::Address,
-    examine::{ClockOffset, Examination, ImageState},
-    foreign::Foreign,
-    image::OwnImage,
-    known::{Known, known},
-    tools::tools,
-};
 use super::{
-    Hub, HubError, Sampled,
-    vitals::{self, Attendance},
+    Hub, HubError, TimedReading,
+    host::{self, HostReader},
 };
 use crate::{
     clock::Clock,
-    event::ImageStep,
+    event::ImageProgress,
     measure::PathCost,
-    owner,
     plan::{FaultKind, HubRequest},
     server::{
-        BlockSource, HubFacts, HubKind, Image, Life, LimitInForce, Limits, Reading, Running,
-        ServerSpec,
+        BlockSource, HubFacts, HubKind, LimitVerification, ResourceLimits, RunningServer,
+        ServerImage, ServerReading, ServerSpec, ServerState,
     },
     units::Bytes,
 };
+use {
+    api_call::{error_text, operation_error},
+    engine::DockerEngine,
+};
+pub use {
+    container::{external::ExternalContainer, start_failure::APPARMOR_ADVICE},
+    examine::{ClockOffset, Examination, ExaminationStep, HostReading, ImageState},
+    image::{store::OwnImage, tools::tools_image},
+    reach::{
+        connect::EngineAddress,
+        known_engines::{KnownEngine, connection_caution, known_engines},
+    },
+};
 
-/// A Docker engine as a hub. Cheap to clone: clones share the connection.
+/// A Docker engine as a hub; clones share the connection.
 #[derive(Debug, Clone)]
 pub struct DockerHub {
-    engine: Arc<Engine>,
+    engine: Arc<DockerEngine>,
 }
 
 impl DockerHub {
-    /// Reaches the engine at `engine`, or the usual one; see [`DockerHub::reach`].
-    pub async fn open(engine: Option<&str>, run: &str) -> Result<Self, HubError> {
-        Self::reach(&HubRequest::docker(engine.map(str::to_owned)), run).await
+    /// Connects to the engine at `engine`, or to the default one; see [`DockerHub::connect`].
+    pub async fn open(engine: Option<&str>, run: Option<&str>) -> Result<Self, HubError> {
+        Self::connect(&HubRequest::docker(engine.map(str::to_owned)), run).await
     }
 
-    /// Reaches the engine that is asked for, or the one that Docker's own tools would take.
+    /// Connects to the requested engine, or to the one that Docker's own tools would take.
     ///
-    /// `run` is the identity of the run, which every container carries as a label.
-    pub async fn reach(request: &HubRequest, run: &str) -> Result<Self, HubError> {
-        let engine = Engine::reach(request, run).await?;
+    /// `run` is the identity of the run, which every container carries as a label; `None` for
+    /// maintenance outside a run.
+    pub async fn connect(request: &HubRequest, run: Option<&str>) -> Result<Self, HubError> {
+        let engine = DockerEngine::connect(request, run).await?;
         Ok(Self { engine: Arc::new(engine) })
     }
 
-    /// Every image on the hub that was built from a recipe of this program, newest first.
+    /// Reads the host as [`Hub::monitor_host`]; a reader in a container ends by itself after `seconds`.
+    async fn monitor_host_for(
+        &self,
+        image: Option<&ServerImage>,
+        seconds: Option<u32>,
+    ) -> Result<Option<HostReader>, HubError> {
+        if self.engine.address.is_local() && !self.engine.port_access.is_published() {
+            let here = host::files::SystemFiles::Folder("/".into());
+            return Ok(Some(host::read_local(here, self.engine.data_root.clone()).await));
+        }
+        let Some(image) = image else { return Ok(None) };
+        Arc::clone(&self.engine).monitor_host(image.reference(), seconds).await.map(Some)
+    }
+
+    /// Lists every image on the hub that was built from a recipe of this program, newest first.
     pub async fn images(&self) -> Result<Vec<OwnImage>, HubError> {
         self.engine.own_images().await
     }
 
-    /// A running container that is not ours, by its name or identity.
-    pub async fn foreign(&self, name: &str) -> Result<Foreign, HubError> {
-        self.engine.foreign(name).await
+    /// Finds a running container that this program did not start, by its name or identity.
+    pub async fn find_container(&self, name: &str) -> Result<ExternalContainer, HubError> {
+        self.engine.find_container(name).await
     }
 
     /// Removes an image that was built from a recipe of this program; refuses any other.
@@ -134,7 +115,7 @@ impl Hub for DockerHub {
         HubKind::Docker
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         self.engine.address.to_string()
     }
 
@@ -142,129 +123,140 @@ impl Hub for DockerHub {
         self.engine.facts().await
     }
 
-    async fn others(&self) -> Vec<String> {
-        match self.engine.others().await {
+    async fn explain_closed_port(&self, server: &RunningServer) -> Option<String> {
+        self.engine.explain_closed_port(server).await
+    }
+
+    async fn other_runs(&self) -> Vec<String> {
+        match self.engine.other_runs().await {
             Ok(others) => others,
             Err(error) => {
-                tracing::warn!("looking for other runs: {}", words(&error));
+                tracing::warn!("looking for other runs: {}", error_text(&error));
                 Vec::new()
             }
         }
     }
 
-    async fn digest(&self, image: &Image) -> Option<String> {
+    async fn image_digest(&self, image: &ServerImage) -> Option<String> {
         let id = self.engine.image(image.reference()).await.ok()??.id?;
         Some(self.engine.content_digest(&id, image).await)
     }
 
-    async fn image_size(&self, image: &Image) -> Option<Bytes> {
+    async fn image_size(&self, image: &ServerImage) -> Option<Bytes> {
         let size = self.engine.image(image.reference()).await.ok()??.size?;
         u64::try_from(size).ok().map(Bytes)
     }
 
-    async fn attend(&self, image: Option<&Image>) -> Result<Option<Attendance>, HubError> {
-        if self.engine.address.is_local() && !self.engine.reach.publishes() {
-            let here = vitals::tree::Tree::Folder("/".into());
-            return Ok(Some(vitals::follow(here, self.engine.root.clone()).await));
-        }
-        let Some(image) = image else { return Ok(None) };
-        Arc::clone(&self.engine).attend(image.reference()).await.map(Some)
+    async fn monitor_host(
+        &self,
+        image: Option<&ServerImage>,
+    ) -> Result<Option<HostReader>, HubError> {
+        self.monitor_host_for(image, None).await
     }
 
-    async fn provide(
+    async fn ensure_image(
         &self,
-        image: &Image,
-        progress: mpsc::UnboundedSender<ImageStep>,
+        image: &ServerImage,
+        progress: mpsc::UnboundedSender<ImageProgress>,
         cancel: CancellationToken,
     ) -> Result<(), HubError> {
         tokio::select! {
             biased;
-            // Dropping the other branch closes its connection, at which the engine stops working.
+            // Dropping the other branch closes its connection, which makes the engine stop.
             () = cancel.cancelled() => Err(HubError::Cancelled),
-            provided = self.engine.provide(image, &progress) => provided,
+            provided = self.engine.ensure_image(image, &progress) => provided,
         }
     }
 
-    async fn prove(&self, limits: &Limits) -> Result<Vec<LimitInForce>, HubError> {
-        self.engine.prove(limits).await
+    async fn verify_limits(
+        &self,
+        limits: &ResourceLimits,
+    ) -> Result<Vec<LimitVerification>, HubError> {
+        self.engine.verify_limits(limits).await
     }
 
-    async fn path(&self, images: &[Image], limits: &Limits) -> Result<Option<PathCost>, HubError> {
-        self.engine.path(images, limits).await
+    async fn measure_path(
+        &self,
+        images: &[ServerImage],
+        limits: &ResourceLimits,
+    ) -> Result<Option<PathCost>, HubError> {
+        self.engine.measure_path_cost(images, limits).await
     }
 
     async fn start(
         &self,
         spec: &ServerSpec,
-        limits: &Limits,
-        earlier: &[Running],
-    ) -> Result<Running, HubError> {
+        limits: &ResourceLimits,
+        earlier: &[RunningServer],
+    ) -> Result<RunningServer, HubError> {
         Arc::clone(&self.engine).start(spec.clone(), *limits, earlier.to_vec()).await
     }
 
-    fn watch(&self, server: &Running, clock: Clock) -> mpsc::Receiver<Sampled> {
-        stats::watch(Arc::clone(&self.engine), server.id.clone(), clock)
+    fn watch(&self, server: &RunningServer, clock: Clock) -> mpsc::Receiver<TimedReading> {
+        observe::stats::watch(Arc::clone(&self.engine), server.id.clone(), clock)
     }
 
-    async fn read(&self, server: &Running) -> Result<Reading, HubError> {
-        if let Some(pid) = self.engine.first_process(&server.id).await {
+    async fn read(&self, server: &RunningServer) -> Result<ServerReading, HubError> {
+        if let Some(pid) = self.engine.main_pid(&server.id).await {
             let id = server.id.clone();
-            let files = tokio::task::spawn_blocking(move || cgroup::read(pid, &id)).await;
+            let files = tokio::task::spawn_blocking(move || observe::cgroup::read(pid, &id)).await;
             if let Ok(Some(reading)) = files {
-                return Ok(reading);
+                let counted = self.engine.counts_writes;
+                let block_written = reading.block_written.filter(|_| counted);
+                return Ok(ServerReading { block_written, ..reading });
             }
         }
-        stats::read(&self.engine, &server.id, &server.role).await
+        observe::stats::read(&self.engine, &server.id, &server.role).await
     }
 
-    async fn data_size(&self, server: &Running) -> Option<Bytes> {
+    async fn data_size(&self, server: &RunningServer) -> Option<Bytes> {
         self.engine.folder_size(&server.id, server.data_dir.as_deref()?).await
     }
 
-    async fn disk_written(&self, _server: &Running) -> Option<Bytes> {
-        self.engine.disk.as_ref()?.written()
+    async fn disk_written(&self, _server: &RunningServer) -> Option<Bytes> {
+        self.engine.disk.as_ref()?.bytes_written()
     }
 
-    fn block_source(&self, _server: &Running) -> BlockSource {
-        BlockSource::Engine
+    fn block_source(&self, _server: &RunningServer) -> BlockSource {
+        self.engine.block_source()
     }
 
-    async fn life(&self, server: &Running) -> Life {
-        self.engine.life(&server.id).await
+    async fn server_state(&self, server: &RunningServer) -> ServerState {
+        self.engine.container_state(&server.id).await
     }
 
-    async fn log(&self, server: &Running, lines: usize) -> Vec<String> {
+    async fn log(&self, server: &RunningServer, lines: usize) -> Vec<String> {
         self.engine.log(&server.id, lines).await
     }
 
-    async fn inflict(
+    async fn inject(
         &self,
-        server: &Running,
+        server: &RunningServer,
         fault: &FaultKind,
-        limits: &Limits,
+        limits: &ResourceLimits,
     ) -> Result<(), HubError> {
-        self.engine.inflict(server, fault, limits).await
+        self.engine.inject_fault(server, fault, limits).await
     }
 
-    async fn relieve(
+    async fn clear(
         &self,
-        server: &Running,
+        server: &RunningServer,
         fault: &FaultKind,
-        limits: &Limits,
+        limits: &ResourceLimits,
     ) -> Result<(), HubError> {
-        self.engine.relieve(server, fault, limits).await
+        self.engine.clear_fault(server, fault, limits).await
     }
 
-    async fn remove(&self, server: &Running) -> Result<(), HubError> {
+    async fn remove(&self, server: &RunningServer) -> Result<(), HubError> {
         let what = format!("removing the container of {}", server.role);
-        self.engine.remove(&server.id).await.map_err(failed(what))
+        self.engine.remove(&server.id).await.map_err(operation_error(what))
     }
 
-    async fn abandon(&self) -> Result<(), HubError> {
-        self.engine.abandon().await
+    async fn shutdown(&self) -> Result<(), HubError> {
+        self.engine.shutdown().await
     }
 
-    async fn sweep(&self) -> Result<Vec<String>, HubError> {
-        self.engine.sweep().await
+    async fn remove_leftovers(&self) -> Result<Vec<String>, HubError> {
+        self.engine.remove_leftovers().await
     }
 }

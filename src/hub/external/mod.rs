@@ -1,113 +1,115 @@
-//! Servers that run already: nothing is started or stopped here.
+//! The external hub: servers that already run and are neither started nor stopped here.
 //!
-//! What a server costs is read where its container or its process is named ([`Source`]), by the
-//! means of the docker and of the local hub; otherwise it is missing, and said to be missing.
-//! [`secret`] reads passwords.
+//! A server's resources are read from its container or its process, where the profile names one
+//! ([`ResourceSource`]), by the means of the docker and the local hub; otherwise they are missing,
+//! and the operator is informed. [`password`] reads passwords.
 
-mod secret;
+mod password;
 
 use std::{
     collections::BTreeMap,
+    fs,
     net::{SocketAddr, TcpListener},
-    sync::{Mutex, MutexGuard, PoisonError},
+    path::PathBuf,
     time::Duration,
 };
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     net::{TcpStream, lookup_host},
     sync::mpsc,
     time::timeout,
 };
 
-pub use self::secret::password;
 use super::{
-    Hub, HubError, Sampled,
-    docker::{DockerHub, Foreign},
+    Hub, HubError, TimedReading,
+    docker::{DockerHub, ExternalContainer},
+    host::{HostReader, files::SystemFiles, read_local},
     local::usage,
     machine,
-    vitals::Attendance,
 };
 use crate::{
     clock::Clock,
     plan::{Plan, external::ExternalServer},
     server::{
-        BlockSource, Endpoint, ExternalSpec, HubFacts, HubKind, Image, Launch, Life, Limits,
-        Reading, Running, ServerSpec,
+        BlockSource, Endpoint, ExternalSpec, HubFacts, HubKind, LaunchSpec, ResourceLimits,
+        RunningServer, ServerImage, ServerReading, ServerSpec, ServerState,
     },
     units::Bytes,
 };
+pub use password::read_password;
 
-/// How long one address may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// What a record says in an image's place.
+/// Longest wait for a name's resolution, and for a connection to one address.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The record's image name of an external server.
 const UNKNOWN_IMAGE: &str = "not known: an external server";
-/// What every operator is told before a run.
-const CAUTION: &str = "external servers ran before this run and go on after it: their image, their \
-                       limits and what else they serve are not known";
+/// The caution shown for every run on external servers.
+const UNKNOWN_LOAD_CAUTION: &str = "external servers ran before this run and continue after it: \
+                                    their image, limits and other load are unknown";
 
-/// Servers that run already.
+/// A hub of servers that already run.
 pub struct ExternalHub {
-    /// By the name of their backend.
+    /// The servers by backend name.
     servers: BTreeMap<String, ExternalServer>,
-    /// The engine on which containers are named.
+    /// The engine of the named containers.
     engine: Option<DockerHub>,
-    /// Where the costs of those in use are read, by [`Running::id`].
-    sources: Mutex<BTreeMap<String, Source>>,
+    /// Sources of the resources of servers in use, by [`RunningServer::id`].
+    sources: Mutex<BTreeMap<String, ResourceSource>>,
 }
 
-/// Where it is read what a server costs.
+/// Where a server's resources are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Source {
-    /// In a container of the engine, by its identity there.
+enum ResourceSource {
+    /// From a container of the engine, by the container's ID.
     Container(String),
-    /// In a process of this machine.
+    /// From a process of this machine.
     Process(i32),
-    /// Nowhere.
-    Nothing,
+    /// Not at all.
+    Unavailable,
 }
 
 impl ExternalHub {
-    /// The servers that `plan` names; `run` is the run's identity.
+    /// Opens the servers that `plan` names; `run` is the run's identity, if there is one.
     ///
     /// # Errors
-    /// An engine that does not answer, though containers on it are named.
-    pub async fn open(plan: &Plan, run: &str) -> Result<Self, HubError> {
+    /// The plan names containers, and their engine does not answer.
+    pub async fn open(plan: &Plan, run: Option<&str>) -> Result<Self, HubError> {
         let mut servers = BTreeMap::new();
         for (backend, table) in &plan.settings {
-            let server = ExternalServer::of(table).map_err(|wrong| {
+            let server = ExternalServer::from_table(table).map_err(|wrong| {
                 let wrong = wrong.iter().map(|(key, why)| format!("{backend}.{key}: {why}"));
                 HubError::Operation {
-                    what: "reading where the servers are".into(),
+                    what: "reading the servers' addresses".into(),
                     reason: wrong.collect::<Vec<_>>().join("; "),
                 }
             })?;
             servers.insert(backend.clone(), server);
         }
         let engine = if servers.values().any(|server| server.container.is_some()) {
-            Some(DockerHub::reach(&plan.hub, run).await?)
+            Some(DockerHub::connect(&plan.hub, run).await?)
         } else {
             None
         };
         Ok(Self { servers, engine, sources: Mutex::default() })
     }
 
-    fn sources(&self) -> MutexGuard<'_, BTreeMap<String, Source>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sources(&self) -> MutexGuard<'_, BTreeMap<String, ResourceSource>> {
+        self.sources.lock()
     }
 
-    fn source(&self, server: &Running) -> Source {
-        self.sources().get(&server.id).cloned().unwrap_or(Source::Nothing)
+    fn source(&self, server: &RunningServer) -> ResourceSource {
+        self.sources().get(&server.id).cloned().unwrap_or(ResourceSource::Unavailable)
     }
 
-    /// The engine, and the server as it knows it.
-    fn contained(&self, server: &Running) -> Option<(&DockerHub, Running)> {
-        let Source::Container(id) = self.source(server) else { return None };
-        Some((self.engine.as_ref()?, Running { id, ..server.clone() }))
+    /// The engine, and the server with its container's ID.
+    fn in_container(&self, server: &RunningServer) -> Option<(&DockerHub, RunningServer)> {
+        let ResourceSource::Container(id) = self.source(server) else { return None };
+        Some((self.engine.as_ref()?, RunningServer { id, ..server.clone() }))
     }
 
-    /// Whether all servers run on this machine, as far as their addresses tell.
-    async fn is_here(&self) -> bool {
+    /// Whether all servers run on this machine, judged by their addresses.
+    async fn is_local(&self) -> bool {
         for server in self.servers.values() {
             if server.process.is_some() {
                 continue;
@@ -117,59 +119,74 @@ impl ExternalHub {
             else {
                 return false;
             };
-            match resolved(&endpoint).await {
-                Ok(found) if found.iter().any(is_own) => {}
+            match resolve(&endpoint).await {
+                Ok(found) if found.iter().any(is_local_address) => {}
                 _ => return false,
             }
         }
         true
     }
 
-    /// What is not known of the servers, in words for the operator.
+    /// Working folder of a named process, whose disk is taken for that of the data: a database server works in its
+    /// data folder.
+    fn working_folder(&self) -> Option<PathBuf> {
+        let pid = self.servers.values().find_map(|server| server.process)?;
+        fs::read_link(format!("/proc/{pid}/cwd")).ok()
+    }
+
+    /// Cautions for the operator about unknown facts of the servers.
     fn cautions(&self) -> impl Iterator<Item = String> + '_ {
-        let unmeasured = self.servers.iter().filter(|(_, server)| !server.is_measured());
+        let unmeasured = self.servers.iter().filter(|(_, server)| !server.has_resource_source());
         let missing = unmeasured.map(|(backend, _)| {
             format!(
-                "{backend}: its processor, memory, disk and network are missing: name its \
-                 container ({backend}.container) or its process on this machine \
+                "{backend}: its processor, memory, disk and network are missing, and so is the state of \
+                 its hub: name its container ({backend}.container) or its process on this machine \
                  ({backend}.process)"
             )
         });
-        std::iter::once(CAUTION.to_owned()).chain(missing)
+        std::iter::once(UNKNOWN_LOAD_CAUTION.to_owned()).chain(missing)
     }
 
-    async fn find(&self, spec: &ExternalSpec, role: &str) -> Result<(Source, Foreign), HubError> {
-        let unknown = Foreign { id: String::new(), image: UNKNOWN_IMAGE.into(), digest: None };
+    async fn find_source(
+        &self,
+        spec: &ExternalSpec,
+        role: &str,
+    ) -> Result<(ResourceSource, ExternalContainer), HubError> {
+        let unknown =
+            ExternalContainer { id: String::new(), image: UNKNOWN_IMAGE.into(), digest: None };
         if let Some(name) = &spec.container {
-            let Some(engine) = &self.engine else { return Ok((Source::Nothing, unknown)) };
-            let found = engine.foreign(name).await?;
-            return Ok((Source::Container(found.id.clone()), found));
+            let Some(engine) = &self.engine else {
+                return Ok((ResourceSource::Unavailable, unknown));
+            };
+            let found = engine.find_container(name).await?;
+            return Ok((ResourceSource::Container(found.id.clone()), found));
         }
-        let Some(pid) = spec.process else { return Ok((Source::Nothing, unknown)) };
-        usage::now(pid, role)?;
-        Ok((Source::Process(pid), unknown))
+        let Some(pid) = spec.process else { return Ok((ResourceSource::Unavailable, unknown)) };
+        usage::read_running(pid, role)?;
+        Ok((ResourceSource::Process(pid), unknown))
     }
 }
 
-/// Whether an address is one of this machine's own.
-fn is_own(address: &SocketAddr) -> bool {
+/// Whether an address belongs to this machine.
+fn is_local_address(address: &SocketAddr) -> bool {
     TcpListener::bind((address.ip(), 0)).is_ok()
 }
 
-async fn resolved(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, String> {
-    let found = timeout(PATIENCE, lookup_host((endpoint.host.as_str(), endpoint.port))).await;
+async fn resolve(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, String> {
+    let found =
+        timeout(CONNECT_TIMEOUT, lookup_host((endpoint.host.as_str(), endpoint.port))).await;
     match found {
         Ok(Ok(found)) => Ok(found.collect()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("its name was not resolved within {PATIENCE:.0?}")),
+        Err(_) => Err(format!("its name was not resolved within {CONNECT_TIMEOUT:.0?}")),
     }
 }
 
-/// The first address at which somebody accepts a connection.
-async fn reached(endpoints: &[Endpoint]) -> Result<SocketAddr, String> {
+/// Connects to the endpoints in order; returns the first address that accepts.
+async fn connect_to_any(endpoints: &[Endpoint]) -> Result<SocketAddr, String> {
     let mut reasons = Vec::new();
     for endpoint in endpoints {
-        let addresses = match resolved(endpoint).await {
+        let addresses = match resolve(endpoint).await {
             Ok(addresses) => addresses,
             Err(reason) => {
                 reasons.push(format!("{endpoint}: {reason}"));
@@ -177,10 +194,10 @@ async fn reached(endpoints: &[Endpoint]) -> Result<SocketAddr, String> {
             }
         };
         for address in addresses {
-            let reason = match timeout(PATIENCE, TcpStream::connect(address)).await {
+            let reason = match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
                 Ok(Ok(_)) => return Ok(address),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer to a connection within {PATIENCE:.0?}"),
+                Err(_) => format!("no answer to a connection within {CONNECT_TIMEOUT:.0?}"),
             };
             reasons.push(format!("{endpoint}: {reason}"));
         }
@@ -195,7 +212,7 @@ impl Hub for ExternalHub {
         HubKind::External
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         let named = self.servers.iter().map(|(backend, at)| format!("{backend} {}", at.address));
         format!("external: {}", named.collect::<Vec<_>>().join(", "))
     }
@@ -203,57 +220,65 @@ impl Hub for ExternalHub {
     async fn facts(&self) -> Result<HubFacts, HubError> {
         let mut facts = match &self.engine {
             Some(engine) => engine.facts().await?,
-            None if self.is_here().await => machine::this_machine(),
+            None if self.is_local().await => machine::local_facts(),
             None => HubFacts::default(),
         };
         facts.cautions.extend(self.cautions());
         Ok(facts)
     }
 
-    /// Only an engine knows under which folder its containers keep their data.
-    async fn attend(&self, image: Option<&Image>) -> Result<Option<Attendance>, HubError> {
-        match &self.engine {
-            Some(engine) => engine.attend(image).await,
-            None => Ok(None),
+    /// Read by the engine of a container, or on this machine if a process of it is named and all servers run here.
+    async fn monitor_host(
+        &self,
+        image: Option<&ServerImage>,
+    ) -> Result<Option<HostReader>, HubError> {
+        if let Some(engine) = &self.engine {
+            return engine.monitor_host(image).await;
+        }
+        match self.working_folder() {
+            Some(folder) if self.is_local().await => {
+                Ok(Some(read_local(SystemFiles::Folder("/".into()), folder).await))
+            }
+            _ => Ok(None),
         }
     }
 
-    async fn others(&self) -> Vec<String> {
+    async fn other_runs(&self) -> Vec<String> {
         match &self.engine {
-            Some(engine) => engine.others().await,
+            Some(engine) => engine.other_runs().await,
             None => Vec::new(),
         }
     }
 
-    /// Sees that somebody answers there, and finds what is named.
+    /// Connects to the server once, and looks up its container or process.
     async fn start(
         &self,
         spec: &ServerSpec,
-        limits: &Limits,
-        _earlier: &[Running],
-    ) -> Result<Running, HubError> {
+        limits: &ResourceLimits,
+        _earlier: &[RunningServer],
+    ) -> Result<RunningServer, HubError> {
         let role = &spec.role;
         let refused = |reason: &str| HubError::Start { role: role.clone(), reason: reason.into() };
-        let Launch::External(external) = &spec.launch else {
+        let LaunchSpec::External(external) = &spec.launch else {
             return Err(refused("the external hub starts no servers"));
         };
-        if *limits != Limits::default() {
+        if *limits != ResourceLimits::default() {
             return Err(refused("limits are for servers that hubmark starts itself"));
         }
-        let address = reached(&external.endpoints).await.map_err(|reason| {
+        let address = connect_to_any(&external.endpoints).await.map_err(|reason| {
             let named: Vec<_> = external.endpoints.iter().map(ToString::to_string).collect();
             HubError::Unreachable {
                 engine: format!("{role} at {}", named.join(", ")),
                 reason,
-                advice: "see that the server runs, that it listens on that address, and that no \
+                advice: "check that the server runs, that it listens on that address, and that no \
                          firewall is in between"
                     .into(),
             }
         })?;
-        let (source, found) = self.find(external, role).await?;
+        let (source, found) = self.find_source(external, role).await?;
         let id = format!("{role} at {address}");
         self.sources().insert(id.clone(), source);
-        Ok(Running {
+        Ok(RunningServer {
             role: role.clone(),
             id,
             address: address.ip(),
@@ -265,83 +290,88 @@ impl Hub for ExternalHub {
         })
     }
 
-    fn watch(&self, server: &Running, clock: Clock) -> mpsc::Receiver<Sampled> {
-        if let Some((engine, contained)) = self.contained(server) {
+    fn watch(&self, server: &RunningServer, clock: Clock) -> mpsc::Receiver<TimedReading> {
+        if let Some((engine, contained)) = self.in_container(server) {
             return engine.watch(&contained, clock);
         }
-        if let Source::Process(pid) = self.source(server) {
+        if let ResourceSource::Process(pid) = self.source(server) {
             return usage::watch(pid, clock);
         }
         let (silent, receiver) = mpsc::channel(1);
-        // Without readings is not the same as ended.
+        // A closed channel would mean that the server has ended, so keep it open.
         tokio::spawn(async move { silent.closed().await });
         receiver
     }
 
-    async fn read(&self, server: &Running) -> Result<Reading, HubError> {
-        if let Some((engine, contained)) = self.contained(server) {
+    async fn read(&self, server: &RunningServer) -> Result<ServerReading, HubError> {
+        if let Some((engine, contained)) = self.in_container(server) {
             return engine.read(&contained).await;
         }
         match self.source(server) {
-            Source::Process(pid) => usage::now(pid, &server.role),
-            _ => Ok(Reading::default()),
+            ResourceSource::Process(pid) => usage::read_running(pid, &server.role),
+            _ => Ok(ServerReading::default()),
         }
     }
 
-    fn measures(&self, server: &Running) -> bool {
-        self.source(server) != Source::Nothing
+    fn can_measure(&self, server: &RunningServer) -> bool {
+        self.source(server) != ResourceSource::Unavailable
     }
 
-    async fn data_size(&self, _: &Running) -> Option<Bytes> {
+    async fn data_size(&self, _: &RunningServer) -> Option<Bytes> {
         None
     }
 
-    async fn disk_written(&self, _: &Running) -> Option<Bytes> {
+    async fn disk_written(&self, _: &RunningServer) -> Option<Bytes> {
         None
     }
 
-    fn block_source(&self, server: &Running) -> BlockSource {
+    fn block_source(&self, server: &RunningServer) -> BlockSource {
+        if let Some((engine, contained)) = self.in_container(server) {
+            return engine.block_source(&contained);
+        }
         match self.source(server) {
-            Source::Process(_) => BlockSource::Process,
-            Source::Container(_) | Source::Nothing => BlockSource::Engine,
+            ResourceSource::Process(_) => BlockSource::Process,
+            ResourceSource::Container(_) | ResourceSource::Unavailable => BlockSource::Engine,
         }
     }
 
-    async fn life(&self, server: &Running) -> Life {
-        if let Some((engine, contained)) = self.contained(server) {
-            return engine.life(&contained).await;
+    async fn server_state(&self, server: &RunningServer) -> ServerState {
+        if let Some((engine, contained)) = self.in_container(server) {
+            return engine.server_state(&contained).await;
         }
         match self.source(server) {
-            Source::Process(pid) if matches!(usage::read(pid), Ok(None)) => Life::Gone,
-            _ => Life::Running,
+            ResourceSource::Process(pid) if matches!(usage::read(pid), Ok(None)) => {
+                ServerState::NotFound
+            }
+            _ => ServerState::Running,
         }
     }
 
-    /// What somebody else's server writes may be nobody else's business.
-    async fn log(&self, _: &Running, _: usize) -> Vec<String> {
+    /// The log of a foreign server may be confidential.
+    async fn log(&self, _: &RunningServer, _: usize) -> Vec<String> {
         Vec::new()
     }
 
-    /// The server stays: it is only not looked at any more.
-    async fn remove(&self, server: &Running) -> Result<(), HubError> {
+    /// Stops observing the server, which keeps running.
+    async fn remove(&self, server: &RunningServer) -> Result<(), HubError> {
         self.sources().remove(&server.id);
         Ok(())
     }
 
-    /// Those who were still at work did not come to clear away what they had made.
-    async fn abandon(&self) -> Result<(), HubError> {
+    /// Reports the servers still in use: their sessions have not removed their tables or topics.
+    async fn shutdown(&self) -> Result<(), HubError> {
         let left: Vec<_> = std::mem::take(&mut *self.sources()).into_keys().collect();
         if left.is_empty() {
             return Ok(());
         }
         let reason =
-            "what the run made there (its name begins with hubmark) may be left: the next \
-                      run removes it"
+            "the run's topic, table or database there (its name begins with hubmark) may be left: \
+             the next run removes it"
                 .to_owned();
-        Err(HubError::Operation { what: format!("leaving {}", left.join(", ")), reason })
+        Err(HubError::Operation { what: format!("cleaning up {}", left.join(", ")), reason })
     }
 
-    async fn sweep(&self) -> Result<Vec<String>, HubError> {
+    async fn remove_leftovers(&self) -> Result<Vec<String>, HubError> {
         Ok(Vec::new())
     }
 }
@@ -353,7 +383,7 @@ mod tests {
     fn spec(endpoints: &[SocketAddr], process: Option<i32>) -> ServerSpec {
         let endpoint = |at: &SocketAddr| Endpoint { host: at.ip().to_string(), port: at.port() };
         let endpoints = endpoints.iter().map(endpoint).collect();
-        let launch = Launch::External(ExternalSpec { endpoints, container: None, process });
+        let launch = LaunchSpec::External(ExternalSpec { endpoints, container: None, process });
         ServerSpec { role: "x".into(), launch, ports: vec![1] }
     }
 
@@ -361,8 +391,8 @@ mod tests {
         ExternalHub { servers: BTreeMap::new(), engine: None, sources: Mutex::default() }
     }
 
-    /// A port that was free a moment ago.
-    fn nobody() -> SocketAddr {
+    /// An address on which no server listens.
+    fn closed_port() -> SocketAddr {
         TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
     }
 
@@ -371,17 +401,18 @@ mod tests {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap();
         let hub = hub();
-        let asked = spec(&[nobody(), address], None);
-        let running = hub.start(&asked, &Limits::default(), &[]).await.unwrap();
+        let requested = spec(&[closed_port(), address], None);
+        let running = hub.start(&requested, &ResourceLimits::default(), &[]).await.unwrap();
         assert_eq!(running.endpoint(1), address);
-        assert!(!hub.measures(&running));
-        assert_eq!(hub.read(&running).await.unwrap(), Reading::default());
-        assert_eq!(hub.life(&running).await, Life::Running);
-        assert!(hub.abandon().await.unwrap_err().to_string().contains("begins with hubmark"));
-        assert!(hub.abandon().await.is_ok(), "said once");
-        let refused = hub.start(&spec(&[nobody()], None), &Limits::default(), &[]).await;
+        assert!(!hub.can_measure(&running));
+        assert_eq!(hub.read(&running).await.unwrap(), ServerReading::default());
+        assert_eq!(hub.server_state(&running).await, ServerState::Running);
+        assert!(hub.shutdown().await.unwrap_err().to_string().contains("begins with hubmark"));
+        assert!(hub.shutdown().await.is_ok(), "reported once");
+        let refused =
+            hub.start(&spec(&[closed_port()], None), &ResourceLimits::default(), &[]).await;
         let refused = refused.unwrap_err().to_string();
-        assert!(refused.contains("see that the server runs"), "{refused}");
+        assert!(refused.contains("check that the server runs"), "{refused}");
     }
 
     #[tokio::test]
@@ -390,14 +421,21 @@ mod tests {
         let address = server.local_addr().unwrap();
         let hub = hub();
         let own = std::process::id().cast_signed();
-        let running = hub.start(&spec(&[address], Some(own)), &Limits::default(), &[]).await;
+        let running =
+            hub.start(&spec(&[address], Some(own)), &ResourceLimits::default(), &[]).await;
         let running = running.unwrap();
-        assert!(hub.measures(&running) && hub.read(&running).await.unwrap().cpu.is_some());
+        assert!(hub.can_measure(&running) && hub.read(&running).await.unwrap().cpu.is_some());
         assert_eq!(hub.block_source(&running), BlockSource::Process);
         let sampled = hub.watch(&running, Clock::start()).recv().await.unwrap();
         assert!(sampled.reading.memory.is_some());
+        let server = ExternalServer { process: Some(own), ..ExternalServer::default() };
+        let named = ExternalHub { servers: [("x".into(), server)].into(), ..self::hub() };
+        let mut host = named.monitor_host(None).await.unwrap().expect("this machine is read");
+        assert!(host.samples.recv().await.unwrap().counters.disk.is_some());
+        assert!(hub.monitor_host(None).await.unwrap().is_none(), "nothing is known of its host");
         hub.remove(&running).await.unwrap();
-        let gone = hub.start(&spec(&[address], Some(i32::MAX)), &Limits::default(), &[]).await;
-        assert!(gone.unwrap_err().to_string().contains("has ended"));
+        let ended =
+            hub.start(&spec(&[address], Some(i32::MAX)), &ResourceLimits::default(), &[]).await;
+        assert!(ended.unwrap_err().to_string().contains("has ended"));
     }
 }

@@ -1,8 +1,8 @@
-//! The local hub: servers as child processes on this machine, no container.
+//! The local hub: servers as child processes on this machine, without containers.
 //!
-//! Each server has a fresh temporary folder (`folder`), is started through the guard (`child`) so that
-//! it cannot outlive us, and is read from `/proc` (`usage`). Resource limits need containers:
-//! they are refused here, not ignored.
+//! Each server has a fresh temporary folder ([`server_folder`]), is started through the guard
+//! ([`super::child::guard`]) so that it cannot outlive this program, and is read from `/proc`
+//! (`usage`). Resource limits need containers: they are refused here, not ignored.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,98 +12,99 @@ use std::{
     net::{IpAddr, Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use nix::sys::signal::Signal;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Hub, HubError, PATIENCE, Sampled, machine, own_program,
-    vitals::{self, Attendance},
+    Hub, HubError, READY_TIMEOUT, TimedReading,
+    child::{
+        guarded_command,
+        program::{self, own_program},
+        server_folder::{self, ServerFolder, TEMP_ROOT_VARIABLE},
+        spawner::{ChildHandle, ChildSpawner, exit_code},
+    },
+    host::{self, HostReader},
+    machine,
+    placeholders::Placeholders,
 };
 use crate::{
     clock::Clock,
     plan::FaultKind,
     server::{
-        BlockSource, HubFacts, HubKind, Image, Launch, Life, Limits, ProcessSpec, Reading, Running,
-        ServerSpec,
+        BlockSource, HubFacts, HubKind, LaunchSpec, ProcessSpec, ResourceLimits, RunningServer,
+        ServerImage, ServerReading, ServerSpec, ServerState,
     },
     units::Bytes,
 };
 
 pub(super) mod usage;
 
-pub use super::child::folder::ROOT_VARIABLE;
-use super::child::{
-    folder::{self, Folder},
-    guarded,
-    nursery::{Nursery, Offspring, code},
-    program,
-};
+/// Longest wait for a server's exit after SIGTERM before it is killed; its data is removed next, so
+/// killing it loses nothing.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// Lines of a server's log quoted when it fails.
+const FAILURE_LOG_LINES: usize = 20;
+/// Bytes at the end of a log that are searched for its last lines.
+const LOG_TAIL_BYTES: u64 = 64 << 10;
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// How long a server may take to end in order before it is killed. Its data is about to be
-/// removed: nothing is lost with the rest.
-const FAREWELL: Duration = Duration::from_secs(3);
-/// Lines of a server's log that explain its failure.
-const LAST_LINES: usize = 20;
-/// The end of a log that is searched for its last lines.
-const LOG_TAIL: u64 = 64 << 10;
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// Child processes on this machine. Dropped, it kills them and removes their folders.
+/// Servers as child processes on this machine; dropping the hub kills them and removes their
+/// folders.
 pub struct LocalHub {
     own_program: PathBuf,
     root: PathBuf,
-    nursery: Nursery,
-    servers: Mutex<HashMap<String, Server>>,
-    /// The removals in progress.
+    spawner: ChildSpawner,
+    servers: Mutex<HashMap<String, LocalServer>>,
+    /// Removals in progress.
     removals: TaskTracker,
 }
 
-struct Server {
-    process: Offspring,
-    folder: Folder,
+struct LocalServer {
+    process: ChildHandle,
+    folder: ServerFolder,
 }
 
-impl Server {
-    /// Waits for the process, ends what it may have left in its group, removes the folder.
-    fn bury(self) -> io::Result<()> {
+impl LocalServer {
+    /// Kills the server's process group if the process still runs, and removes the folder.
+    fn kill_and_remove(self) -> io::Result<()> {
         drop(self.process);
         self.folder.remove()
     }
 }
 
 impl LocalHub {
-    /// A hub whose guard is this program's own executable.
+    /// A hub with this program's own executable as the guard.
     pub fn open() -> Result<Self, HubError> {
-        Self::with(own_program()?, folder::root())
+        Self::with_guard(own_program()?, server_folder::temp_root())
     }
 
-    /// A hub whose guard is `own_program`, with its temporary folders in `root`.
-    pub fn with(own_program: PathBuf, root: PathBuf) -> Result<Self, HubError> {
-        let nursery = Nursery::open().map_err(operation("starting a thread"))?;
+    /// A hub with `own_program` as the guard and temporary folders in `root`.
+    pub fn with_guard(own_program: PathBuf, root: PathBuf) -> Result<Self, HubError> {
+        let spawner = ChildSpawner::new().map_err(operation_failed("starting a thread"))?;
         let (servers, removals) = (Mutex::default(), TaskTracker::new());
-        Ok(Self { own_program, root, nursery, servers, removals })
+        Ok(Self { own_program, root, spawner, servers, removals })
     }
 
-    fn servers(&self) -> MutexGuard<'_, HashMap<String, Server>> {
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn servers(&self) -> MutexGuard<'_, HashMap<String, LocalServer>> {
+        self.servers.lock()
     }
 
-    /// A command that runs `line` under guard, with its output in the folder's log.
-    fn guarded(
+    /// A guarded command for `line`, with its output in the folder's log.
+    fn server_command(
         &self,
         line: &[OsString],
         spec: &ProcessSpec,
         filled: &Placeholders,
-        folder: &Folder,
+        folder: &ServerFolder,
     ) -> io::Result<Command> {
         let log = OpenOptions::new().create(true).append(true).open(folder.log())?;
-        let mut command = guarded(&self.own_program, line.iter().cloned());
+        let mut command = guarded_command(&self.own_program, line.iter().cloned());
         command
             .envs(spec.environment.iter().map(|(key, value)| (key, filled.fill(value))))
             .current_dir(folder.data())
@@ -113,9 +114,14 @@ impl LocalHub {
         Ok(command)
     }
 
-    fn strike(&self, server: &Running, fault: &FaultKind, signal: Signal) -> Result<(), HubError> {
+    fn signal_for_fault(
+        &self,
+        server: &RunningServer,
+        fault: &FaultKind,
+        signal: Signal,
+    ) -> Result<(), HubError> {
         let refused = |reason: &str| HubError::Operation {
-            what: format!("{} of {}", fault.word(), server.role),
+            what: format!("{} of {}", fault.name(), server.role),
             reason: reason.to_owned(),
         };
         if *fault != FaultKind::Pause {
@@ -123,20 +129,25 @@ impl LocalHub {
         }
         match self.servers().get(&server.id) {
             Some(known) => known.process.signal(signal),
-            None => return Err(refused("the process is gone")),
+            None => return Err(refused("the process has ended")),
         }
         Ok(())
     }
 
-    async fn prepare(&self, role: &str, command: Command, folder: &Folder) -> Result<(), HubError> {
-        let mut process = self.nursery.start(command).await.map_err(not_started(role))?;
-        let ended = process.end(PATIENCE).await.map_err(not_started(role))?;
+    async fn prepare_data(
+        &self,
+        role: &str,
+        command: Command,
+        folder: &ServerFolder,
+    ) -> Result<(), HubError> {
+        let mut process = self.spawner.spawn(command).await.map_err(start_failed(role))?;
+        let ended = process.wait_timeout(READY_TIMEOUT).await.map_err(start_failed(role))?;
         let reason = match ended {
             Some(status) if status.success() => return Ok(()),
-            Some(status) => format!("laying out its data failed ({status})"),
-            None => format!("laying out its data took longer than {PATIENCE:.0?}"),
+            Some(status) => format!("preparing its data failed ({status})"),
+            None => format!("preparing its data took longer than {READY_TIMEOUT:.0?}"),
         };
-        let lines = tail(&folder.log(), LAST_LINES).join("\n  ");
+        let lines = last_lines(&folder.log(), FAILURE_LOG_LINES).join("\n  ");
         Err(HubError::Start { role: role.to_owned(), reason: format!("{reason}\n  {lines}") })
     }
 }
@@ -147,205 +158,205 @@ impl Hub for LocalHub {
         HubKind::Local
     }
 
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         "this machine".into()
     }
 
     async fn facts(&self) -> Result<HubFacts, HubError> {
-        Ok(machine::this_machine())
+        Ok(machine::local_facts())
     }
 
-    async fn attend(&self, _: Option<&Image>) -> Result<Option<Attendance>, HubError> {
-        let here = vitals::tree::Tree::Folder("/".into());
-        Ok(Some(vitals::follow(here, self.root.clone()).await))
+    async fn monitor_host(&self, _: Option<&ServerImage>) -> Result<Option<HostReader>, HubError> {
+        let here = host::files::SystemFiles::Folder("/".into());
+        Ok(Some(host::read_local(here, self.root.clone()).await))
     }
 
     async fn start(
         &self,
         spec: &ServerSpec,
-        limits: &Limits,
-        _earlier: &[Running],
-    ) -> Result<Running, HubError> {
+        limits: &ResourceLimits,
+        _earlier: &[RunningServer],
+    ) -> Result<RunningServer, HubError> {
         let role = &spec.role;
-        let Launch::Process(process) = &spec.launch else {
-            return Err(refused(role, "it needs a container: choose the docker hub"));
+        let LaunchSpec::Process(process) = &spec.launch else {
+            return Err(start_refused(role, "it needs a container: choose the docker hub"));
         };
-        if *limits != Limits::default() {
-            return Err(refused(role, "limits need a container: choose the docker hub"));
+        if *limits != ResourceLimits::default() {
+            return Err(start_refused(role, "limits need a container: choose the docker hub"));
         }
         let program = program::find(&process.program)?;
-        let mut folder = Folder::make(&self.root).map_err(|error| {
+        let mut folder = ServerFolder::create(&self.root).map_err(|error| {
             let root = self.root.display();
-            refused(
+            start_refused(
                 role,
-                &format!("no folder can be made in {root} ({error}): set {ROOT_VARIABLE}"),
+                &format!("no folder can be created in {root} ({error}): set {TEMP_ROOT_VARIABLE}"),
             )
         })?;
-        let (ports, reserved) = reserve(&spec.ports).map_err(not_started(role))?;
-        let filled = Placeholders::new(&folder.data(), &spec.ports, &ports);
+        let (ports, reserved) = reserve_ports(&spec.ports).map_err(start_failed(role))?;
+        let filled = placeholders(&folder.data(), &spec.ports, &ports);
         for (name, content) in &process.files {
-            folder.write(name, &filled.fill(content)).map_err(not_started(role))?;
+            folder.write(name, &filled.fill(content)).map_err(start_failed(role))?;
         }
-        if let Some((first, rest)) = process.before.as_deref().and_then(<[_]>::split_first) {
-            let line = filled.line(&program::find(Path::new(&filled.fill(first)))?, rest);
-            let command = self.guarded(&line, process, &filled, &folder);
-            self.prepare(role, command.map_err(not_started(role))?, &folder).await?;
+        if let Some((first, rest)) = process.setup_command.as_deref().and_then(<[_]>::split_first) {
+            let line = command_line(&filled, &program::find(Path::new(&filled.fill(first)))?, rest);
+            let command = self.server_command(&line, process, &filled, &folder);
+            self.prepare_data(role, command.map_err(start_failed(role))?, &folder).await?;
         }
-        let line = filled.line(&program, &process.arguments);
-        let command = self.guarded(&line, process, &filled, &folder).map_err(not_started(role))?;
+        let line = command_line(&filled, &program, &process.arguments);
+        let command =
+            self.server_command(&line, process, &filled, &folder).map_err(start_failed(role))?;
         drop(reserved);
-        let offspring = self.nursery.start(command).await.map_err(not_started(role))?;
-        folder.adopt(offspring.id()).map_err(not_started(role))?;
-        let running = Running {
+        let child = self.spawner.spawn(command).await.map_err(start_failed(role))?;
+        folder.add_process(child.id()).map_err(start_failed(role))?;
+        let running = RunningServer {
             role: role.clone(),
-            id: offspring.id().to_string(),
-            address: HERE,
+            id: child.id().to_string(),
+            address: LOCALHOST,
             ports,
             image: program.display().to_string(),
             digest: None,
             data_dir: Some(folder.data().display().to_string()),
             dir: Some(folder.data()),
         };
-        self.servers().insert(running.id.clone(), Server { process: offspring, folder });
+        self.servers().insert(running.id.clone(), LocalServer { process: child, folder });
         Ok(running)
     }
 
-    fn watch(&self, server: &Running, clock: Clock) -> mpsc::Receiver<Sampled> {
-        // A process that cannot be is one that has ended.
+    fn watch(&self, server: &RunningServer, clock: Clock) -> mpsc::Receiver<TimedReading> {
+        // An invalid number maps to a process that cannot exist: it counts as ended.
         usage::watch(server.id.parse().unwrap_or(i32::MAX), clock)
     }
 
-    async fn read(&self, server: &Running) -> Result<Reading, HubError> {
-        let reading = usage::now(server.id.parse().unwrap_or(i32::MAX), &server.role)?;
-        // Nothing limits the servers of this hub.
-        Ok(Reading { throttled: Some(Duration::ZERO), ..reading })
+    async fn read(&self, server: &RunningServer) -> Result<ServerReading, HubError> {
+        let reading = usage::read_running(server.id.parse().unwrap_or(i32::MAX), &server.role)?;
+        // Servers of this hub run without limits.
+        Ok(ServerReading { throttled: Some(Duration::ZERO), ..reading })
     }
 
-    async fn data_size(&self, server: &Running) -> Option<Bytes> {
+    async fn data_size(&self, server: &RunningServer) -> Option<Bytes> {
         let dir = server.dir.clone()?;
-        tokio::task::spawn_blocking(move || folder::size(&dir).ok().map(Bytes)).await.ok()?
+        tokio::task::spawn_blocking(move || server_folder::disk_usage(&dir).ok().map(Bytes))
+            .await
+            .ok()?
     }
 
-    async fn disk_written(&self, server: &Running) -> Option<Bytes> {
+    async fn disk_written(&self, server: &RunningServer) -> Option<Bytes> {
         usage::disk_written(server.dir.as_deref()?)
     }
 
-    fn block_source(&self, _server: &Running) -> BlockSource {
+    fn block_source(&self, _server: &RunningServer) -> BlockSource {
         BlockSource::Process
     }
 
-    async fn life(&self, server: &Running) -> Life {
+    async fn server_state(&self, server: &RunningServer) -> ServerState {
         let mut servers = self.servers();
-        let Some(known) = servers.get_mut(&server.id) else { return Life::Gone };
-        match known.process.ended() {
-            Ok(None) => Life::Running,
-            // Without a memory limit of its own a process cannot run into it.
+        let Some(known) = servers.get_mut(&server.id) else { return ServerState::NotFound };
+        match known.process.try_wait() {
+            Ok(None) => ServerState::Running,
+            // Without a memory limit the process cannot have reached it.
             Ok(Some(status)) => {
-                Life::Ended { code: code(status).map(i64::from), out_of_memory: false }
+                ServerState::Ended { code: exit_code(status).map(i64::from), out_of_memory: false }
             }
-            Err(_) => Life::Gone,
+            Err(_) => ServerState::NotFound,
         }
     }
 
-    async fn log(&self, server: &Running, lines: usize) -> Vec<String> {
+    async fn log(&self, server: &RunningServer, lines: usize) -> Vec<String> {
         let file = self.servers().get(&server.id).map(|known| known.folder.log());
-        file.map_or_else(Vec::new, |file| tail(&file, lines))
+        file.map_or_else(Vec::new, |file| last_lines(&file, lines))
     }
 
-    /// Child processes can be paused. One that was killed would come back without its memory, which
-    /// is all that the built-in broker has, and the other faults need a container.
-    async fn inflict(
+    /// Supports pausing only. A killed server would restart without its memory, which is all the
+    /// data that the built-in broker has; the other faults need a container.
+    async fn inject(
         &self,
-        server: &Running,
+        server: &RunningServer,
         fault: &FaultKind,
-        _limits: &Limits,
+        _limits: &ResourceLimits,
     ) -> Result<(), HubError> {
-        self.strike(server, fault, Signal::SIGSTOP)
+        self.signal_for_fault(server, fault, Signal::SIGSTOP)
     }
 
-    async fn relieve(
+    async fn clear(
         &self,
-        server: &Running,
+        server: &RunningServer,
         fault: &FaultKind,
-        _limits: &Limits,
+        _limits: &ResourceLimits,
     ) -> Result<(), HubError> {
-        self.strike(server, fault, Signal::SIGCONT)
+        self.signal_for_fault(server, fault, Signal::SIGCONT)
     }
 
-    async fn remove(&self, server: &Running) -> Result<(), HubError> {
+    async fn remove(&self, server: &RunningServer) -> Result<(), HubError> {
         let known = self.servers().remove(&server.id);
         let Some(mut known) = known else { return Ok(()) };
         let what = format!("removing {}", server.role);
         known.process.signal(Signal::SIGTERM);
-        // One that a planned fault has paused hears it only when it goes on.
+        // A process paused by a planned fault receives SIGTERM only after it continues.
         known.process.signal(Signal::SIGCONT);
-        let ended = known.process.end(FAREWELL).await.map_err(operation(&what))?;
+        let ended =
+            known.process.wait_timeout(STOP_TIMEOUT).await.map_err(operation_failed(&what))?;
         if ended.is_none() {
             known.process.signal(Signal::SIGKILL);
         }
-        let gone = self.removals.spawn_blocking(|| known.bury());
-        gone.await.map_err(io::Error::other).flatten().map_err(operation(&what))
+        let removal = self.removals.spawn_blocking(|| known.kill_and_remove());
+        removal.await.map_err(io::Error::other).flatten().map_err(operation_failed(&what))
     }
 
-    async fn abandon(&self) -> Result<(), HubError> {
+    async fn shutdown(&self) -> Result<(), HubError> {
         let left: Vec<_> = self.servers().drain().map(|(_, server)| server).collect();
-        let buried = self.removals.spawn_blocking(|| left.into_iter().try_for_each(Server::bury));
+        let removal = self
+            .removals
+            .spawn_blocking(|| left.into_iter().try_for_each(LocalServer::kill_and_remove));
         self.removals.close();
         self.removals.wait().await;
-        let what = operation("removing the servers");
-        buried.await.map_err(io::Error::other).flatten().map_err(what)
+        let what = operation_failed("removing the servers");
+        removal.await.map_err(io::Error::other).flatten().map_err(what)
     }
 
-    async fn sweep(&self) -> Result<Vec<String>, HubError> {
+    async fn remove_leftovers(&self) -> Result<Vec<String>, HubError> {
         let root = self.root.clone();
-        let swept = tokio::task::spawn_blocking(move || folder::sweep(&root));
-        swept.await.map_err(io::Error::other).flatten().map_err(operation("removing leftovers"))
+        let removal = tokio::task::spawn_blocking(move || server_folder::remove_leftovers(&root));
+        removal
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(operation_failed("removing leftovers"))
     }
 }
 
-/// What stands for what in a specification's texts.
-struct Placeholders(Vec<(String, String)>);
-
-impl Placeholders {
-    /// `{dir}`; `{port}` for the main port; `{port:N}` for the port that stands for port `N`.
-    fn new(dir: &Path, asked: &[u16], ports: &BTreeMap<u16, u16>) -> Self {
-        let mut pairs = vec![("{dir}".into(), dir.display().to_string())];
-        if let Some(main) = asked.first().and_then(|port| ports.get(port)) {
-            pairs.push(("{port}".into(), main.to_string()));
-        }
-        pairs.extend(ports.iter().map(|(own, free)| (format!("{{port:{own}}}"), free.to_string())));
-        Self(pairs)
-    }
-
-    fn fill(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
-    }
-
-    fn line(&self, program: &Path, arguments: &[String]) -> Vec<OsString> {
-        let arguments = arguments.iter().map(|argument| self.fill(argument).into());
-        std::iter::once(program.into()).chain(arguments).collect()
+/// Returns the values of `{dir}`, of `{port}` for the main port, and of `{port:N}` for the actual
+/// port of port `N`.
+fn placeholders(dir: &Path, requested: &[u16], ports: &BTreeMap<u16, u16>) -> Placeholders {
+    let filled = Placeholders::for_ports(ports).with("dir", &dir.display());
+    match requested.first().and_then(|port| ports.get(port)) {
+        Some(main) => filled.with("port", main),
+        None => filled,
     }
 }
 
-/// Finds a free port for each port asked for, and keeps them from others until the listeners are
-/// dropped.
-fn reserve(asked: &[u16]) -> io::Result<(BTreeMap<u16, u16>, Vec<TcpListener>)> {
+fn command_line(filled: &Placeholders, program: &Path, arguments: &[String]) -> Vec<OsString> {
+    let arguments = arguments.iter().map(|argument| filled.fill(argument).into());
+    std::iter::once(program.into()).chain(arguments).collect()
+}
+
+/// Reserves a free port for each requested port, until the listeners are dropped.
+fn reserve_ports(requested: &[u16]) -> io::Result<(BTreeMap<u16, u16>, Vec<TcpListener>)> {
     let mut ports = BTreeMap::new();
     let mut listeners = Vec::new();
-    for port in asked {
-        let listener = TcpListener::bind((HERE, 0))?;
+    for port in requested {
+        let listener = TcpListener::bind((LOCALHOST, 0))?;
         ports.insert(*port, listener.local_addr()?.port());
         listeners.push(listener);
     }
     Ok((ports, listeners))
 }
 
-/// The last lines of a file; none when it cannot be read.
-fn tail(file: &Path, lines: usize) -> Vec<String> {
+/// The last lines of a file; empty when it cannot be read.
+fn last_lines(file: &Path, lines: usize) -> Vec<String> {
     let read = || {
         let mut file = OpenOptions::new().read(true).open(file)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         io::Result::Ok(text)
@@ -356,15 +367,15 @@ fn tail(file: &Path, lines: usize) -> Vec<String> {
     all[all.len().saturating_sub(lines)..].iter().map(ToString::to_string).collect()
 }
 
-fn refused(role: &str, reason: &str) -> HubError {
+fn start_refused(role: &str, reason: &str) -> HubError {
     HubError::Start { role: role.to_owned(), reason: reason.to_owned() }
 }
 
-fn not_started(role: &str) -> impl Fn(io::Error) -> HubError {
+fn start_failed(role: &str) -> impl Fn(io::Error) -> HubError {
     move |error| HubError::Start { role: role.to_owned(), reason: error.to_string() }
 }
 
-fn operation(what: &str) -> impl Fn(io::Error) -> HubError {
+fn operation_failed(what: &str) -> impl Fn(io::Error) -> HubError {
     move |error| HubError::Operation { what: what.to_owned(), reason: error.to_string() }
 }
 
@@ -373,21 +384,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_filled_wherever_they_stand() {
+    fn a_command_line_has_its_placeholders_filled() {
         let ports = BTreeMap::from([(3306, 40_001), (9092, 40_002)]);
-        let filled = Placeholders::new(Path::new("/t/data"), &[3306, 9092], &ports);
-        assert_eq!(
-            filled.fill("--socket={dir}/s --port={port}"),
-            "--socket=/t/data/s --port=40001"
-        );
-        assert_eq!(filled.fill("{port:9092} {port:1} {x}"), "40002 {port:1} {x}");
-        let line = filled.line(Path::new("/bin/p"), &["{dir}".into()]);
-        assert_eq!(line, ["/bin/p", "/t/data"]);
+        let filled = placeholders(Path::new("/t/data"), &[3306, 9092], &ports);
+        let arguments = ["--socket={dir}/s", "--port={port}", "{port:9092}"].map(str::to_owned);
+        let line = command_line(&filled, Path::new("/bin/p"), &arguments);
+        assert_eq!(line, ["/bin/p", "--socket=/t/data/s", "--port=40001", "40002"]);
     }
 
     #[test]
     fn reserved_ports_differ() {
-        let (ports, listeners) = reserve(&[1, 2, 3]).unwrap();
+        let (ports, listeners) = reserve_ports(&[1, 2, 3]).unwrap();
         assert_eq!((ports.len(), listeners.len()), (3, 3));
         let distinct: std::collections::BTreeSet<_> = ports.values().collect();
         assert_eq!(distinct.len(), 3);
@@ -397,9 +404,9 @@ mod tests {
     fn a_tail_is_the_last_lines() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("log");
-        assert!(tail(&file, 3).is_empty());
+        assert!(last_lines(&file, 3).is_empty());
         std::fs::write(&file, "one\ntwo\nthree\nfour").unwrap();
-        assert_eq!(tail(&file, 2), ["three", "four"]);
-        assert_eq!(tail(&file, 9).len(), 4);
+        assert_eq!(last_lines(&file, 2), ["three", "four"]);
+        assert_eq!(last_lines(&file, 9).len(), 4);
     }
 }

@@ -1,8 +1,7 @@
-//! What a process costs, from `/proc`.
+//! Resource usage of a process, from `/proc`.
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
-use nix::sys::stat::{major, minor};
 use procfs::{
     ProcResult,
     process::{ProcState, Process},
@@ -11,23 +10,21 @@ use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use crate::{
     clock::Clock,
-    hub::{HubError, Sampled},
-    server::Reading,
+    hub::{HubError, TimedReading, host::storage},
+    server::ServerReading,
     units::Bytes,
 };
 
 /// Time between two readings.
-const PERIOD: Duration = Duration::from_secs(1);
-/// Readings that may wait for a slow engine.
-const WAITING_READINGS: usize = 16;
-/// Linux counts disk sectors in this unit whatever the disk's own.
-const SECTOR: u64 = 512;
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+/// Readings queued for a slow engine at most.
+const MAX_QUEUED_READINGS: usize = 16;
 
-/// The counters of a process; `None` once it has ended.
+/// Reads the counters of a process; `None` once it has ended.
 ///
-/// Network bytes are not counted per process, and page cache is not charged to one: both are
-/// missing. Block counters are missing where the process belongs to another user.
-pub fn read(pid: i32) -> ProcResult<Option<Reading>> {
+/// Network bytes are not counted per process, and page cache is not charged to a process: both are
+/// missing. Block counters are missing when the process belongs to another user.
+pub fn read(pid: i32) -> ProcResult<Option<ServerReading>> {
     let process = match Process::new(pid) {
         Err(procfs::ProcError::NotFound(_)) => return Ok(None),
         other => other?,
@@ -39,8 +36,8 @@ pub fn read(pid: i32) -> ProcResult<Option<Reading>> {
     let status = process.status()?;
     let io = process.io().ok();
     let reaped = stat.cutime.max(0).cast_unsigned() + stat.cstime.max(0).cast_unsigned();
-    Ok(Some(Reading {
-        cpu: Some(ticks(stat.utime + stat.stime + reaped)),
+    Ok(Some(ServerReading {
+        cpu: Some(ticks_to_duration(stat.utime + stat.stime + reaped)),
         memory: status.vmrss.map(kibibytes),
         resident: status.rssanon.map(kibibytes),
         cache: None,
@@ -53,11 +50,11 @@ pub fn read(pid: i32) -> ProcResult<Option<Reading>> {
     }))
 }
 
-/// The counters of the process that plays `role`, now.
+/// Reads the counters of the process of `role`, which has to be running.
 ///
 /// # Errors
-/// That it has ended.
-pub fn now(pid: i32, role: &str) -> Result<Reading, HubError> {
+/// The process has ended, or cannot be read.
+pub fn read_running(pid: i32, role: &str) -> Result<ServerReading, HubError> {
     let failed = |reason: String| HubError::Operation {
         what: format!("reading the resources of {role}"),
         reason,
@@ -67,11 +64,11 @@ pub fn now(pid: i32, role: &str) -> Result<Reading, HubError> {
         .ok_or_else(|| failed(format!("process {pid} has ended")))
 }
 
-/// Its counters each second, until it ends or nobody listens.
-pub fn watch(pid: i32, clock: Clock) -> mpsc::Receiver<Sampled> {
-    let (send, receive) = mpsc::channel(WAITING_READINGS);
+/// Streams a process's counters every second, until the process ends or the receiver is dropped.
+pub fn watch(pid: i32, clock: Clock) -> mpsc::Receiver<TimedReading> {
+    let (send, receive) = mpsc::channel(MAX_QUEUED_READINGS);
     tokio::spawn(async move {
-        let mut tick = tokio::time::interval(PERIOD);
+        let mut tick = tokio::time::interval(SAMPLE_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
@@ -79,7 +76,7 @@ pub fn watch(pid: i32, clock: Clock) -> mpsc::Receiver<Sampled> {
                 () = send.closed() => return,
             }
             let Ok(Some(reading)) = read(pid) else { return };
-            if send.send(Sampled { at: clock.now(), reading }).await.is_err() {
+            if send.send(TimedReading { at: clock.now(), reading }).await.is_err() {
                 return;
             }
         }
@@ -87,7 +84,7 @@ pub fn watch(pid: i32, clock: Clock) -> mpsc::Receiver<Sampled> {
     receive
 }
 
-fn ticks(ticks: u64) -> Duration {
+fn ticks_to_duration(ticks: u64) -> Duration {
     Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
@@ -95,14 +92,10 @@ const fn kibibytes(kibibytes: u64) -> Bytes {
     Bytes(kibibytes << 10)
 }
 
-/// Bytes that the whole machine wrote to the disk under `dir`; `None` when there is none under it
-/// (a memory file system, an overlay), or it is not counted.
+/// Bytes that the whole machine wrote to the disk under `dir`; `None` when there is no disk under
+/// it (a memory file system, an overlay) or the kernel does not count its writes.
 pub fn disk_written(dir: &Path) -> Option<Bytes> {
-    let device = fs::metadata(dir).ok()?.dev();
-    let (major, minor) = (i32::try_from(major(device)).ok()?, i32::try_from(minor(device)).ok()?);
-    let disks = procfs::diskstats().ok()?;
-    let disk = disks.iter().find(|disk| (disk.major, disk.minor) == (major, minor))?;
-    Some(Bytes(disk.sectors_written * SECTOR))
+    storage::bytes_written(&storage::device_number(fs::metadata(dir).ok()?.dev()))
 }
 
 #[cfg(test)]
@@ -110,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_costs_something() {
+    fn this_process_has_counters() {
         let pid = std::process::id().cast_signed();
         let reading = read(pid).unwrap().unwrap();
         assert!(reading.memory.unwrap() >= reading.resident.unwrap());
@@ -122,7 +115,7 @@ mod tests {
     fn a_process_that_ended_has_no_counters() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = child.id().cast_signed();
-        // It stays a zombie until waited for.
+        // It stays a zombie until `wait`.
         while read(pid).unwrap().is_some() {
             std::thread::sleep(Duration::from_millis(1));
         }

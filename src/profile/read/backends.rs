@@ -1,41 +1,41 @@
-//! The backends that a profile names, and their own tables.
+//! Parsing of the backends that a profile names, and of their tables.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::{PASSWORD, Reader};
+use super::reader::ProfileReader;
 use crate::{
     plan::BackendChoice,
     profile::{
         Profile,
-        catalogue::{BackendInfo, IMAGE},
+        catalogue::{BackendInfo, IMAGE, parse_setting},
         keys,
-        problem::{Fault, nearest},
-        tree::{Node, Place},
-        values::{self, Read},
+        problem::ValueProblem,
+        tree::{Node, ValueOrigin},
+        values::{self, ParseResult},
     },
     server::HubKind,
 };
 
-impl Reader<'_> {
-    /// The backends as they are written; `hub` is `None` when there is a problem with it.
-    pub(super) fn backends(&mut self, hub: Option<HubKind>) -> Option<Vec<BackendChoice>> {
+impl ProfileReader<'_> {
+    /// Parses the backends as written; `hub` is `None` if the kind of hub is invalid.
+    pub(super) fn read_backends(&mut self, hub: Option<HubKind>) -> Option<Vec<BackendChoice>> {
         let read = match self.node(&keys::BACKEND) {
-            Some(node) => values::sweep(node, |node| self.backend(node, hub)),
-            None => Err(Fault::new(Place::START, "this key is missing").into()),
+            Some(node) => values::parse_sweep(node, |node| self.parse_backend(node, hub)),
+            None => Err(ValueProblem::new(ValueOrigin::START, "this key is missing").into()),
         };
-        let faults = match read {
+        let problems = match read {
             Ok(backends) => return Some(backends),
-            Err(faults) => faults,
+            Err(problems) => problems,
         };
-        for fault in faults {
-            self.note(keys::BACKEND.path, Some(self.known_backends()), fault);
+        for problem in problems {
+            self.push_problem(keys::BACKEND.path, Some(self.describe_known_backends()), problem);
         }
         None
     }
 
-    fn known_backends(&self) -> String {
+    fn describe_known_backends(&self) -> String {
         let each = self.catalogue.backends().iter().map(|info| match info.versions {
             [] => info.name.to_owned(),
             versions => format!("{} ({})", info.name, versions.join(", ")),
@@ -43,43 +43,42 @@ impl Reader<'_> {
         each.collect::<Vec<_>>().join("; ")
     }
 
-    /// One backend: `name` or `name:version`.
-    fn backend(&self, node: &Node, hub: Option<HubKind>) -> Read<Vec<BackendChoice>> {
-        let text = values::text(node)?;
+    /// Parses one backend: `name` or `name:version`.
+    fn parse_backend(&self, node: &Node, hub: Option<HubKind>) -> ParseResult<Vec<BackendChoice>> {
+        let text = values::parse_text(node)?;
         let (name, version) = match text.split_once(':') {
             Some((name, version)) => (name.trim(), Some(version.trim())),
             None => (text.trim(), None),
         };
         let Some(info) = self.catalogue.find(name) else {
-            let mut fault = Fault::new(node.place, format!("there is no backend {name:?}"));
             let known = self.catalogue.backends().iter().map(|info| info.name);
-            fault.nearest = nearest(name, known).map(str::to_owned);
-            return Err(fault.into());
+            let message = format!("there is no backend {name:?}");
+            return Err(ValueProblem::new(node.origin, message).with_nearest(name, known).into());
         };
-        let mut faults = Vec::new();
+        let mut problems = Vec::new();
         if let Some(hub) = hub.filter(|hub| !info.hubs.contains(hub)) {
-            let kinds: Vec<&str> = info.hubs.iter().map(|kind| kind.word()).collect();
-            faults.push(Fault::new(
-                node.place,
+            let kinds: Vec<&str> = info.hubs.iter().map(|kind| kind.name()).collect();
+            problems.push(ValueProblem::new(
+                node.origin,
                 format!(
                     "{name} cannot run on the {} hub, only on {}",
-                    hub.word(),
-                    values::one_of(&kinds),
+                    hub.name(),
+                    values::join_with_or(&kinds),
                 ),
             ));
         }
         if let Some(version) = version {
-            let message = self.wrong_version(info, version, hub);
-            faults.extend(message.map(|message| Fault::new(node.place, message)));
+            let message = self.version_problem(info, version, hub);
+            problems.extend(message.map(|message| ValueProblem::new(node.origin, message)));
         }
-        if !faults.is_empty() {
-            return Err(faults);
+        if !problems.is_empty() {
+            return Err(problems);
         }
         let (name, version) = (name.to_owned(), version.map(str::to_owned));
         Ok(vec![BackendChoice { name, version }])
     }
 
-    fn wrong_version(
+    fn version_problem(
         &self,
         info: &BackendInfo,
         version: &str,
@@ -91,69 +90,58 @@ impl Reader<'_> {
             return Some(format!("{name}: {message}"));
         }
         if hub == Some(HubKind::External) {
-            let message = "a server that runs already has a version of its own: leave it out";
+            let message = "the version of an external server cannot be chosen: leave it out";
             return Some(format!("{name}: {message}"));
         }
         let image = self.root.at(&format!("{name}.{IMAGE}")).is_some();
         if image && !version.is_empty() || info.builds(version) {
             return None;
         }
-        let known = info.known_versions();
+        let known = info.describe_versions();
         let advice = if info.setting(IMAGE).is_some() {
-            format!("; another one needs an image in [{name}]")
+            format!("; any other version needs an image in [{name}]")
         } else {
             String::new()
         };
-        Some(format!("{name} has no version {version:?} here, but {known}{advice}"))
+        Some(format!("{name} has no version {version:?}, only {known}{advice}"))
     }
 
-    /// `name` and `name:version` may be the same server.
-    pub(super) fn check_backends_differ(&mut self, profile: &Profile) {
+    /// Reports duplicate backends: `name` and `name:version` may resolve to the same version.
+    pub(super) fn check_duplicate_backends(&mut self, profile: &Profile) {
         let resolved: Vec<_> =
-            profile.backends.iter().map(|choice| profile.resolved(choice)).collect();
+            profile.backends.iter().map(|choice| profile.resolve_version(choice)).collect();
         for (index, choice) in resolved.iter().enumerate() {
             if resolved[..index].contains(choice) {
-                self.object(&keys::BACKEND, format!("{choice} is there twice"));
+                self.report_conflict(&keys::BACKEND, format!("{choice} is listed twice"));
             }
         }
     }
 
-    /// The tables of all backends, those of the profile's other backends included: they are kept
-    /// for the day when the choice changes.
-    pub(super) fn settings(&mut self) -> BTreeMap<String, Map<String, Json>> {
+    /// Parses the tables of all backends, including those not selected: they apply when the
+    /// selection changes.
+    pub(super) fn read_settings(&mut self) -> BTreeMap<String, Map<String, Json>> {
         let mut settings = BTreeMap::new();
         for info in self.catalogue.backends() {
             if let Some((_, node)) = self.root.at(info.name) {
-                settings.insert(info.name.to_owned(), self.settings_of(info, node));
+                settings.insert(info.name.to_owned(), self.read_backend_settings(info, node));
             }
         }
         settings
     }
 
-    fn settings_of(&mut self, info: &BackendInfo, node: &Node) -> Map<String, Json> {
+    fn read_backend_settings(&mut self, info: &BackendInfo, node: &Node) -> Map<String, Json> {
         let mut settings = Map::new();
-        for (name, (place, node)) in node.table().into_iter().flatten() {
+        for (name, (_, node)) in node.table().into_iter().flatten() {
+            // An unknown key is reported by the check of unknown keys.
+            let Some(key) = info.setting(name) else { continue };
             let path = format!("{}.{name}", info.name);
-            let Some(key) = info.setting(name) else {
-                let known: Vec<&str> = info.settings.iter().map(|key| key.name).collect();
-                let why = if name == PASSWORD {
-                    "a password is not written into a profile: name the variable or the file that \
-                     holds it"
-                } else {
-                    "this key is not known"
-                };
-                let mut fault = Fault::new(*place, why);
-                fault.nearest = nearest(name, known.iter().copied()).map(str::to_owned);
-                self.note(&path, Some(values::one_of(&known)), fault);
-                continue;
-            };
-            match values::setting(node, key.kind) {
+            match parse_setting(node, key.kind) {
                 Ok(value) => {
                     settings.insert(name.clone(), value);
                 }
-                Err(faults) => {
-                    for fault in faults {
-                        self.note(&path, Some(key.allowed()), fault);
+                Err(problems) => {
+                    for problem in problems {
+                        self.push_problem(&path, Some(key.allowed()), problem);
                     }
                 }
             }

@@ -1,30 +1,30 @@
-//! What a profile says of servers that run already, and what cannot be asked of them.
+//! Checks of external servers: their keys, and options that need a server started by hubmark.
 
-use super::Reader;
+use super::reader::ProfileReader;
 use crate::{
     plan::{
         THROTTLED,
         external::{ExternalServer, KEYS},
     },
-    profile::{Profile, WorkloadKind, keys, problem::Fault},
+    profile::{Profile, WorkloadKind, keys, problem::ValueProblem, tree::ValueOrigin},
     server::HubKind,
 };
 
-impl Reader<'_> {
-    /// Reports what does not fit to the kind of hub.
+impl ProfileReader<'_> {
+    /// Reports keys that do not fit the kind of hub.
     pub(super) fn check_external(&mut self, profile: &Profile) {
         if profile.hub.kind != HubKind::External {
-            self.refuse_addresses(profile);
+            self.reject_external_keys(profile);
             return;
         }
         if !profile.faults.is_empty() {
-            self.object(
+            self.report_conflict(
                 &keys::FAULT,
-                "a server that hubmark has not started is not harmed, and the hub is external",
+                "faults are only for servers that hubmark starts itself, and the hub is external",
             );
         }
         if profile.run.footprint {
-            self.object(
+            self.report_conflict(
                 &keys::FOOTPRINT,
                 "it starts and kills servers, and the hub is external: leave it out",
             );
@@ -32,7 +32,7 @@ impl Reader<'_> {
         let (mut contained, mut counted) = (false, true);
         for choice in &profile.backends {
             let table = profile.settings.get(&choice.name).cloned().unwrap_or_default();
-            match ExternalServer::of(&table) {
+            match ExternalServer::from_table(&table) {
                 Ok(server) => {
                     contained |= server.container.is_some();
                     counted &= server.container.is_some();
@@ -40,7 +40,7 @@ impl Reader<'_> {
                 Err(wrong) => {
                     contained = true;
                     for (key, why) in wrong {
-                        self.fault_of(&choice.name, key, why);
+                        self.report_backend_key(&choice.name, key, why);
                     }
                 }
             }
@@ -49,25 +49,26 @@ impl Reader<'_> {
             && !counted
             && objectives.iter().any(|objective| objective.metric == THROTTLED)
         {
-            self.object(
+            self.report_conflict(
                 &keys::OBJECTIVES,
-                "nothing counts how long a server that runs already is throttled, unless its \
-                 container is named: leave throttled out",
+                "the time for which an external server is throttled is read from its container, and \
+                 none is named: name the container or leave throttled out",
             );
         }
         for key in [&keys::HUB_ENGINE, &keys::HUB_CERTIFICATES] {
             if !contained && self.node(key).is_some() {
-                self.object(
+                self.report_conflict(
                     key,
-                    "on the external hub it is where a server's container is, and none is named",
+                    "on the external hub it locates a server's container, and none is named",
                 );
             }
         }
     }
 
-    /// Addresses of servers that nobody would look at: something else would be measured.
-    fn refuse_addresses(&mut self, profile: &Profile) {
-        let kind = profile.hub.kind.word();
+    /// Reports addresses of external servers on another kind of hub: another server would be
+    /// measured.
+    fn reject_external_keys(&mut self, profile: &Profile) {
+        let kind = profile.hub.kind.name();
         for choice in &profile.backends {
             let Some(table) = profile.settings.get(&choice.name) else { continue };
             for key in KEYS {
@@ -76,21 +77,21 @@ impl Reader<'_> {
                         "it names a server that runs already, and the hub is {kind}: set \
                          hub.kind = \"external\" or leave it out"
                     );
-                    self.fault_of(&choice.name, key, why);
+                    self.report_backend_key(&choice.name, key, why);
                 }
             }
         }
     }
 
-    fn fault_of(&mut self, backend: &str, key: &str, why: String) {
+    fn report_backend_key(&mut self, backend: &str, key: &str, why: String) {
         let path = format!("{backend}.{key}");
-        let place = self.root.at(&path).or_else(|| self.root.at(keys::HUB_KIND.path));
-        let place = place.map_or(crate::profile::tree::Place::START, |(_, node)| node.place);
+        let origin = self.root.at(&path).or_else(|| self.root.at(keys::HUB_KIND.path));
+        let origin = origin.map_or(ValueOrigin::START, |(_, node)| node.origin);
         let allowed = self
             .catalogue
             .find(backend)
             .and_then(|info| info.setting(key))
             .map(|key| format!("{}: {}", key.allowed(), key.help));
-        self.note(&path, allowed, Fault::new(place, why));
+        self.push_problem(&path, allowed, ValueProblem::new(origin, why));
     }
 }

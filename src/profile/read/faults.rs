@@ -1,188 +1,152 @@
-//! The tables `[[fault]]`: each by itself, then what they mean together.
+//! Parsing of the tables `[[fault]]`: each table, then their times.
 
 use std::time::Duration;
 
-use super::{
-    LONGEST_RUN, Reader,
-    tables::{LEAST_CPUS, LEAST_MEMORY, at_least, disk_write},
-};
+use super::reader::ProfileReader;
 use crate::{
     plan::{Fault, FaultKind},
     profile::{
         WorkloadKind, WorkloadRequest,
-        keys::{self, FAULT_KEYS},
-        problem::{self, nearest},
-        tree::{Node, Place, Table, Value},
-        values::{self, Read},
+        keys::{
+            self, FAULT_AT, FAULT_CPUS, FAULT_DISK_WRITE, FAULT_FOR, FAULT_KIND, FAULT_MEMORY,
+            FAULT_SERVER, ProfileKey,
+            bounds::{MIN_CPUS, MIN_MEMORY},
+            choices::{FAULT_KINDS, FaultKindName, name_of},
+        },
+        problem::ValueProblem,
+        tree::{Node, NodeTable, Value, ValueOrigin},
+        values::{self, ParseResult},
     },
     server::HubKind,
     units::human_duration,
 };
 
-/// More than anybody will look at afterwards.
-const MOST_FAULTS: usize = 100;
+/// Largest number of faults: more than an operator would examine afterwards.
+const MAX_FAULTS: usize = 100;
 
-/// The word of a kind of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
-    Pause,
-    Kill,
-    Restart,
-    Cut,
-    SlowDisk,
-    Limit,
-}
-
-const WORDS: [(&str, Word); 6] = [
-    ("pause", Word::Pause),
-    ("kill", Word::Kill),
-    ("restart", Word::Restart),
-    ("cut", Word::Cut),
-    ("slow-disk", Word::SlowDisk),
-    ("limit", Word::Limit),
-];
-
-impl Reader<'_> {
-    /// The faults in the order of their time.
-    pub(super) fn faults(
+impl ProfileReader<'_> {
+    /// Parses the faults, sorted by time.
+    pub(super) fn read_faults(
         &mut self,
         hub: Option<HubKind>,
         workload: Option<&WorkloadRequest>,
     ) -> Vec<Fault> {
         let Some(node) = self.node(&keys::FAULT) else { return Vec::new() };
         let Value::List(items) = &node.value else {
-            let fault = problem::Fault::new(node.place, "tables [[fault]] are wanted here");
-            self.report(&keys::FAULT, fault);
+            let problem = ValueProblem::new(node.origin, "expected tables [[fault]]");
+            self.report(&keys::FAULT, problem);
             return Vec::new();
         };
-        if items.len() > MOST_FAULTS {
-            let message = format!("{} faults are too many; at most {MOST_FAULTS}", items.len());
-            self.report(&keys::FAULT, problem::Fault::new(node.place, message));
+        if items.len() > MAX_FAULTS {
+            let message = format!("{} faults are too many; at most {MAX_FAULTS}", items.len());
+            self.report(&keys::FAULT, ValueProblem::new(node.origin, message));
         }
-        let mut found: Vec<(Fault, Place)> = Vec::new();
+        let mut faults: Vec<(Fault, ValueOrigin)> = Vec::new();
         for item in items {
             let Some(table) = item.table() else {
-                let fault =
-                    problem::Fault::new(item.place, "a table of at, kind, … is wanted here");
-                self.report(&keys::FAULT, fault);
+                let problem = ValueProblem::new(item.origin, "expected a table of at, kind, …");
+                self.report(&keys::FAULT, problem);
                 continue;
             };
-            found.extend(self.fault(table, item.place, hub));
+            faults.extend(self.read_fault(table, item.origin, hub));
         }
-        found.sort_by_key(|(fault, _)| fault.at);
-        self.check_times(&found, workload);
-        found.into_iter().map(|(fault, _)| fault).collect()
+        faults.sort_by_key(|(fault, _)| fault.at);
+        self.check_fault_times(&faults, workload);
+        faults.into_iter().map(|(fault, _)| fault).collect()
     }
 
-    fn fault(
+    fn read_fault(
         &mut self,
-        table: &Table,
-        place: Place,
+        table: &NodeTable,
+        origin: ValueOrigin,
         hub: Option<HubKind>,
-    ) -> Option<(Fault, Place)> {
-        self.check_fault_names(table);
-        let at = self.of_fault(table, "at", fault_time);
-        let word = self.of_fault(table, "kind", |node| values::choice(node, &WORDS));
-        for (key, read) in [("at", at.is_some()), ("kind", word.is_some())] {
-            if !read && !table.contains_key(key) {
-                self.about(key, problem::Fault::new(place, "this key is missing"));
+    ) -> Option<(Fault, ValueOrigin)> {
+        let at = self.read_fault_key(table, &FAULT_AT, values::parse_run_duration);
+        let kind_name = self
+            .read_fault_key(table, &FAULT_KIND, |node| values::parse_choice(node, &FAULT_KINDS));
+        for key in [&FAULT_AT, &FAULT_KIND] {
+            if !table.contains_key(key.name()) {
+                self.report(key, ValueProblem::new(origin, "this key is missing"));
             }
         }
-        let lasts = self.of_fault(table, "for", |node| {
-            let lasts = fault_time(node)?;
-            if lasts.is_zero() {
-                return Err(problem::Fault::new(node.place, "it must be longer than 0 s").into());
+        let duration = self.read_fault_key(table, &FAULT_FOR, |node| {
+            let duration = values::parse_run_duration(node)?;
+            if duration.is_zero() {
+                return Err(ValueProblem::new(node.origin, "it must be longer than 0 s").into());
             }
-            Ok(lasts)
+            Ok(duration)
         });
-        let server = self.of_fault(table, "server", values::line);
-        let write = self.of_fault(table, "disk_write", disk_write).flatten();
-        let cpus = self.of_fault(table, "cpus", |node| at_least(node, &LEAST_CPUS)).flatten();
-        let memory = self.of_fault(table, "memory", |node| at_least(node, &LEAST_MEMORY)).flatten();
-        let word = word?;
-        self.check_company(table, word, place);
-        let kind = match word {
-            Word::Pause => FaultKind::Pause,
-            Word::Kill => FaultKind::Kill,
-            Word::Restart => FaultKind::Restart,
-            Word::Cut => FaultKind::Cut,
-            Word::SlowDisk => FaultKind::SlowDisk { disk_write: write? },
-            Word::Limit => FaultKind::Limit { cpus, memory },
+        let server = self.read_fault_key(table, &FAULT_SERVER, values::parse_line);
+        let write = self.read_fault_key(table, &FAULT_DISK_WRITE, values::parse_disk_write_rate);
+        let cpus =
+            self.read_fault_key(table, &FAULT_CPUS, |node| values::parse_at_least(node, &MIN_CPUS));
+        let memory = self
+            .read_fault_key(table, &FAULT_MEMORY, |node| values::parse_at_least(node, &MIN_MEMORY));
+        let kind_name = kind_name?;
+        self.check_kind_keys(table, kind_name, origin);
+        let kind = match kind_name {
+            FaultKindName::Pause => FaultKind::Pause,
+            FaultKindName::Kill => FaultKind::Kill,
+            FaultKindName::Restart => FaultKind::Restart,
+            FaultKindName::Cut => FaultKind::Cut,
+            FaultKindName::SlowDisk => FaultKind::SlowDisk { disk_write: write? },
+            FaultKindName::Limit => FaultKind::Limit { cpus, memory },
         };
         if hub == Some(HubKind::Local) && kind != FaultKind::Pause {
-            let place = table.get("kind").map_or(place, |(_, node)| node.place);
+            let origin = table.get(FAULT_KIND.name()).map_or(origin, |(_, node)| node.origin);
             let message = format!(
                 "{} works on the docker hub only, and the hub is local: child processes can be paused",
-                kind.word()
+                kind.name()
             );
-            self.about("kind", problem::Fault::new(place, message));
+            self.report(&FAULT_KIND, ValueProblem::new(origin, message));
         }
-        Some((Fault { at: at?, lasts, server, kind }, place))
+        Some((Fault { at: at?, duration, server, kind }, origin))
     }
 
-    /// The value of one key of a fault's table; `None` when it is not given or wrong.
-    fn of_fault<T>(
+    /// Parses one key of a fault's table; `None` if it is missing or invalid.
+    fn read_fault_key<'n, T>(
         &mut self,
-        table: &Table,
-        key: &str,
-        parse: impl FnOnce(&Node) -> Read<T>,
+        table: &'n NodeTable,
+        key: &ProfileKey,
+        parse: impl FnOnce(&'n Node) -> ParseResult<T>,
     ) -> Option<T> {
-        let (_, node) = table.get(key)?;
-        match parse(node) {
-            Ok(value) => Some(value),
-            Err(faults) => {
-                for fault in faults {
-                    self.about(key, fault);
-                }
-                None
-            }
-        }
+        let (_, node) = table.get(key.name())?;
+        self.value_or_report(key, parse(node))
     }
 
-    fn about(&mut self, key: &str, fault: problem::Fault) {
-        let allowed = FAULT_KEYS.iter().find(|(name, ..)| *name == key);
-        let allowed = allowed.map(|(_, allowed, _)| (*allowed).to_owned());
-        self.note(&format!("{}.{key}", keys::FAULT.path), allowed, fault);
-    }
-
-    fn check_fault_names(&mut self, table: &Table) {
-        let known: Vec<&str> = FAULT_KEYS.iter().map(|(name, ..)| *name).collect();
-        for (name, (place, _)) in table {
-            if !known.contains(&name.as_str()) {
-                let mut fault = problem::Fault::new(*place, "this key is not known");
-                fault.nearest = nearest(name, known.iter().copied()).map(str::to_owned);
-                let allowed = Some(values::one_of(&known));
-                self.note(&format!("{}.{name}", keys::FAULT.path), allowed, fault);
-            }
-        }
-    }
-
-    /// Whether the keys that only one kind has stand with that kind.
-    fn check_company(&mut self, table: &Table, word: Word, place: Place) {
-        for (key, owner) in
-            [("disk_write", Word::SlowDisk), ("cpus", Word::Limit), ("memory", Word::Limit)]
-        {
-            if let Some((at, _)) = table.get(key)
-                && owner != word
+    /// Reports keys that belong to another kind of fault, and missing keys of this kind.
+    fn check_kind_keys(&mut self, table: &NodeTable, kind: FaultKindName, origin: ValueOrigin) {
+        for (key, owner) in [
+            (&FAULT_DISK_WRITE, FaultKindName::SlowDisk),
+            (&FAULT_CPUS, FaultKindName::Limit),
+            (&FAULT_MEMORY, FaultKindName::Limit),
+        ] {
+            if let Some((at, _)) = table.get(key.name())
+                && owner != kind
             {
-                let owner = WORDS.iter().find(|(_, of)| *of == owner).map_or("", |(text, _)| text);
+                let owner = name_of(&FAULT_KINDS, &owner);
                 let message = format!("only a fault of kind {owner} has it");
-                self.about(key, problem::Fault::new(*at, message));
+                self.report(key, ValueProblem::new(*at, message));
             }
         }
-        if word == Word::SlowDisk && !table.contains_key("disk_write") {
-            self.about("disk_write", problem::Fault::new(place, "a slow disk needs its rate"));
+        let has = |key: &ProfileKey| table.contains_key(key.name());
+        if kind == FaultKindName::SlowDisk && !has(&FAULT_DISK_WRITE) {
+            self.report(&FAULT_DISK_WRITE, ValueProblem::new(origin, "a slow disk needs its rate"));
         }
-        if word == Word::Limit && !table.contains_key("cpus") && !table.contains_key("memory") {
-            let fault = problem::Fault::new(place, "a limit needs cpus, memory or both");
-            self.about("cpus", fault);
+        if kind == FaultKindName::Limit && !has(&FAULT_CPUS) && !has(&FAULT_MEMORY) {
+            let problem = ValueProblem::new(origin, "a limit needs cpus, memory or both");
+            self.report(&FAULT_CPUS, problem);
         }
     }
 
-    /// Faults lie within the load, and one server has one at a time.
-    fn check_times(&mut self, found: &[(Fault, Place)], workload: Option<&WorkloadRequest>) {
-        let end = workload.and_then(length);
-        for (number, (fault, place)) in found.iter().enumerate() {
+    /// Reports faults that begin after load and drain, and overlapping faults of one server.
+    fn check_fault_times(
+        &mut self,
+        faults: &[(Fault, ValueOrigin)],
+        workload: Option<&WorkloadRequest>,
+    ) {
+        let end = workload.and_then(max_load_duration);
+        for (number, (fault, origin)) in faults.iter().enumerate() {
             if let Some(end) = end
                 && fault.at >= end
             {
@@ -191,22 +155,23 @@ impl Reader<'_> {
                     human_duration(fault.at),
                     human_duration(end)
                 );
-                self.about("at", problem::Fault::new(*place, message));
+                self.report(&FAULT_AT, ValueProblem::new(*origin, message));
             }
-            let before = found[..number].iter().map(|(fault, _)| fault);
+            let before = faults[..number].iter().map(|(fault, _)| fault);
             let overlaps = before
                 .filter(|other| other.server == fault.server)
                 .any(|other| other.end().is_none_or(|end| end > fault.at));
             if overlaps {
                 let message = "another fault of the same server is still in force then";
-                self.about("at", problem::Fault::new(*place, message));
+                self.report(&FAULT_AT, ValueProblem::new(*origin, message));
             }
         }
     }
 }
 
-/// How long load and drain can take by plan; a throughput workload takes as long as it takes.
-fn length(workload: &WorkloadRequest) -> Option<Duration> {
+/// Longest planned duration of load and drain; `None` for a throughput workload, whose duration is
+/// not planned.
+fn max_load_duration(workload: &WorkloadRequest) -> Option<Duration> {
     let (WorkloadKind::Latency { length, arrival, .. }
     | WorkloadKind::Capacity { length, arrival, .. }) = &workload.kind
     else {
@@ -214,12 +179,4 @@ fn length(workload: &WorkloadRequest) -> Option<Duration> {
     };
     let messages = length.messages(arrival.mean())?;
     Some(arrival.mean().saturating_mul(messages).saturating_add(workload.drain))
-}
-
-fn fault_time(node: &Node) -> Read<Duration> {
-    let time = values::duration(node)?;
-    if time > LONGEST_RUN {
-        return Err(problem::Fault::new(node.place, "it is longer than a run can be").into());
-    }
-    Ok(time)
 }

@@ -1,25 +1,35 @@
-//! The tables `[hub]`, `[run]` and `[thresholds]`.
+//! Parsing of the tables `[hub]`, `[run]` and `[thresholds]`.
 
-use std::time::Duration;
-
-use super::{LONGEST_RUN, Reader};
+use super::reader::ProfileReader;
 use crate::{
-    plan::{Cooldown, Durability, HubRequest, LOST, Order, THROTTLED, Threshold},
+    plan::{
+        Cooldown, DEFAULT_HUB_TIMEOUT, Durability, HubRequest, LOST, RepetitionOrder, THROTTLED,
+        Threshold, UNDELIVERED, counts_messages,
+    },
     profile::{
         RunRequest,
-        boxes::BOXES,
         catalogue::BackendInfo,
-        keys::{self, Key, METRICS},
-        problem::{Fault, nearest},
+        keys::{
+            self, METRICS, ProfileKey,
+            bounds::{
+                MAX_COOLDOWN_TEMPERATURE, MAX_DELAY, MAX_HUB_TIMEOUT, MAX_REPETITIONS, MAX_RETRIES,
+                MAX_RUN_DURATION, MAX_SEED, MIN_COOLDOWN_TEMPERATURE, MIN_CPUS, MIN_DELAY,
+                MIN_HUB_TIMEOUT, MIN_LINK_RATE, MIN_MEMORY, cooldown_temperature_range,
+                delay_range, hub_timeout_range,
+            },
+            choices::{DURABILITIES, HUB_KINDS, ORDERS},
+        },
+        presets::PRESETS,
+        problem::ValueProblem,
         tree::Node,
-        values::{self, Read},
+        values::{self, ParseResult},
     },
-    server::{HubKind, Limits},
-    units::{ByteRate, Bytes, Celsius, Cpus, UnitError},
+    server::{Endpoint, HubKind, ResourceLimits, host_in_url},
+    units::Celsius,
 };
 
-/// What only a container has; the engine and its certificates first.
-const DOCKER_ONLY: &[&Key] = &[
+/// Keys that only containers have; the engine and its certificates come first.
+const DOCKER_ONLY: &[&ProfileKey] = &[
     &keys::HUB_ENGINE,
     &keys::HUB_CERTIFICATES,
     &keys::HUB_ADDRESS,
@@ -30,62 +40,54 @@ const DOCKER_ONLY: &[&Key] = &[
     &keys::LIMIT_LINK,
     &keys::LIMIT_DELAY,
 ];
-const ORDERS: [(&str, Order); 2] =
-    [("interleaved", Order::Interleaved), ("blocked", Order::Blocked)];
-const DURABILITIES: [(&str, Durability); 3] = [
-    (Durability::Default.word(), Durability::Default),
-    (Durability::Memory.word(), Durability::Memory),
-    (Durability::Disk.word(), Durability::Disk),
-];
 
-/// The least that a Docker engine accepts as a limit.
-pub(super) const LEAST_CPUS: Cpus = Cpus(0.01);
-pub(super) const LEAST_MEMORY: Bytes = Bytes(6 << 20);
-const LEAST_DISK_WRITE: ByteRate = ByteRate(1.0);
-
-/// Below it a bucket of one packet already lasts for seconds.
-const LEAST_LINK: ByteRate = ByteRate(8_000.0);
-/// Shorter delays drown in what the proxy itself takes.
-const LEAST_DELAY: Duration = Duration::from_micros(100);
-const MOST_DELAY: Duration = Duration::from_secs(10);
-const COLDEST: Celsius = Celsius(0);
-const HOTTEST: Celsius = Celsius(150_000);
-
-const MOST_REPETITIONS: u64 = 10_000;
-const MOST_RETRIES: u64 = 100;
-
-impl Reader<'_> {
-    pub(super) fn hub(&mut self) -> Option<HubRequest> {
-        let kind = self.read(&keys::HUB_KIND, self.usual_hub(), |node| {
-            values::choice(node, &HubKind::ALL.map(|kind| (kind.word(), kind)))
+impl ProfileReader<'_> {
+    pub(super) fn read_hub(&mut self) -> Option<HubRequest> {
+        let kind = self.read_or(&keys::HUB_KIND, self.default_hub_kind(), |node| {
+            values::parse_choice(node, &HUB_KINDS)
         });
-        let engine = self.read(&keys::HUB_ENGINE, None, engine);
-        let address = self.read(&keys::HUB_ADDRESS, None, address);
-        let certificates = self.read(&keys::HUB_CERTIFICATES, None, |node| {
-            values::line(node).map(|path| Some(path).filter(|path| !path.is_empty()))
+        let engine = self.read_or(&keys::HUB_ENGINE, None, parse_engine_address);
+        let address = self.read_or(&keys::HUB_ADDRESS, None, parse_host);
+        let certificates = self.read_or(&keys::HUB_CERTIFICATES, None, |node| {
+            values::parse_line(node).map(|path| Some(path).filter(|path| !path.is_empty()))
         });
-        let cpus = self.read(&keys::LIMIT_CPUS, None, |node| at_least(node, &LEAST_CPUS));
-        let memory = self.read(&keys::LIMIT_MEMORY, None, |node| at_least(node, &LEAST_MEMORY));
-        let disk_write = self.read(&keys::LIMIT_DISK_WRITE, None, disk_write);
-        let link = self.read(&keys::LIMIT_LINK, None, |node| at_least(node, &LEAST_LINK));
-        let delay = self.read(&keys::LIMIT_DELAY, None, |node| {
-            let delay = values::duration(node)?;
-            if delay < LEAST_DELAY || delay > MOST_DELAY {
-                return Err(Fault::new(node.place, "it is not from 100 us to 10 s").into());
+        let timeout = self.read_or(&keys::HUB_TIMEOUT, DEFAULT_HUB_TIMEOUT, |node| {
+            let timeout = values::parse_duration(node)?;
+            if timeout < MIN_HUB_TIMEOUT || timeout > MAX_HUB_TIMEOUT {
+                let message = format!("it is not {}", hub_timeout_range());
+                return Err(ValueProblem::new(node.origin, message).into());
+            }
+            Ok(timeout)
+        });
+        let cpus = self.read_or(&keys::LIMIT_CPUS, None, |node| {
+            values::parse_at_least(node, &MIN_CPUS).map(Some)
+        });
+        let memory = self.read_or(&keys::LIMIT_MEMORY, None, |node| {
+            values::parse_at_least(node, &MIN_MEMORY).map(Some)
+        });
+        let disk_write = self.read_or(&keys::LIMIT_DISK_WRITE, None, |node| {
+            values::parse_disk_write_rate(node).map(Some)
+        });
+        let link = self.read_or(&keys::LIMIT_LINK, None, |node| {
+            values::parse_at_least(node, &MIN_LINK_RATE).map(Some)
+        });
+        let delay = self.read_or(&keys::LIMIT_DELAY, None, |node| {
+            let delay = values::parse_duration(node)?;
+            if delay < MIN_DELAY || delay > MAX_DELAY {
+                let message = format!("it is not {}", delay_range());
+                return Err(ValueProblem::new(node.origin, message).into());
             }
             Ok(Some(delay))
         });
-        let like = self.read(&keys::LIKE, None, |node| {
-            let names: Vec<_> = BOXES.iter().map(|one| (one.name, one)).collect();
-            values::choice(node, &names).map(Some)
+        let like = self.read_or(&keys::LIKE, None, |node| {
+            let names: Vec<_> = PRESETS.iter().map(|one| (one.name, one)).collect();
+            values::parse_choice(node, &names).map(Some)
         });
         match kind {
-            Some(HubKind::Local) => self.refuse_without_engine(
-                DOCKER_ONLY,
-                "it works on the docker hub only, and the hub is local",
-            ),
-            // The engine may be named on which the servers' containers are.
-            Some(HubKind::External) => self.refuse_without_engine(
+            Some(HubKind::Local) => self
+                .reject_keys(DOCKER_ONLY, "it works on the docker hub only, and the hub is local"),
+            // `hub.engine` may name the engine of the servers' containers.
+            Some(HubKind::External) => self.reject_keys(
                 &DOCKER_ONLY[2..],
                 "it is for servers that hubmark starts itself, and the hub is external",
             ),
@@ -93,60 +95,63 @@ impl Reader<'_> {
         }
         let like = like?;
         let (cpus, memory, disk_write) = (cpus?, memory?, disk_write?);
-        let limits = Limits { cpus, memory, disk_write, link: link?, delay: delay? };
+        let limits = ResourceLimits { cpus, memory, disk_write, link: link?, delay: delay? };
         Some(HubRequest {
             kind: kind?,
             engine: engine?,
             address: address?,
             certificates: certificates?,
             like: like.map(|one| one.name.to_owned()),
-            limits: like.map_or(limits, |one| one.limits_but_for(&limits)),
+            limits: like.map_or(limits, |one| one.limits_with(&limits)),
+            timeout: timeout?,
         })
     }
 
-    /// A limit that is not applied would make every number a lie.
-    fn refuse_without_engine(&mut self, keys: &[&Key], why: &str) {
+    /// Rejects keys that this kind of hub cannot apply: results under a limit that is not in force
+    /// would be wrong.
+    fn reject_keys(&mut self, keys: &[&ProfileKey], why: &str) {
         for key in keys {
             if self.node(key).is_some() {
-                self.object(key, why);
+                self.report_conflict(key, why);
             }
         }
     }
 
-    /// The kind of hub when none is given: the first on which all backends can run.
-    fn usual_hub(&self) -> HubKind {
-        let known = |node: &Node| -> Read<Vec<(String, &'static BackendInfo)>> {
-            let text = values::text(node)?;
+    /// Default kind of hub: the first on which all backends can run.
+    fn default_hub_kind(&self) -> HubKind {
+        let known = |node: &Node| -> ParseResult<Vec<(String, &'static BackendInfo)>> {
+            let text = values::parse_text(node)?;
             let name = text.split(':').next().unwrap_or(text);
             Ok(self.catalogue.find(name).map(|info| (text.to_owned(), info)).into_iter().collect())
         };
-        // What is wrong with the backends is reported where they are read.
-        let chosen = self.node(&keys::BACKEND).and_then(|node| values::sweep(node, known).ok());
+        // Problems of the backends are reported where the backends are parsed.
+        let chosen =
+            self.node(&keys::BACKEND).and_then(|node| values::parse_sweep(node, known).ok());
         let chosen = chosen.unwrap_or_default();
         let Some((_, first)) = chosen.first() else { return HubKind::Docker };
         let suits_all = |kind: &&HubKind| chosen.iter().all(|(_, info)| info.hubs.contains(kind));
-        let usual = first.hubs.iter().find(suits_all).or_else(|| first.hubs.first());
-        usual.copied().unwrap_or(HubKind::Docker)
+        let common = first.hubs.iter().find(suits_all).or_else(|| first.hubs.first());
+        common.copied().unwrap_or(HubKind::Docker)
     }
 
-    pub(super) fn run(&mut self) -> Option<RunRequest> {
-        let repetitions = self.read(&keys::REPETITIONS, 1, |node| {
-            values::integer(node, 1, MOST_REPETITIONS).map(|number| number as u32)
+    pub(super) fn read_run(&mut self) -> Option<RunRequest> {
+        let repetitions = self.read_or(&keys::REPETITIONS, 1, |node| {
+            values::parse_integer(node, 1, MAX_REPETITIONS).map(|number| number as u32)
         });
-        let retries = self.read(&keys::RETRIES, 1, |node| {
-            values::integer(node, 0, MOST_RETRIES).map(|number| number as u32)
+        let retries = self.read_or(&keys::RETRIES, 1, |node| {
+            values::parse_integer(node, 0, MAX_RETRIES).map(|number| number as u32)
         });
-        let order =
-            self.read(&keys::ORDER, Order::Interleaved, |node| values::choice(node, &ORDERS));
-        let seed =
-            self.read(&keys::SEED, 42, |node| values::integer(node, 0, i64::MAX.unsigned_abs()));
-        let durability = self.read(&keys::DURABILITY, vec![Durability::Default], |node| {
-            values::sweep(node, |node| Ok(vec![values::choice(node, &DURABILITIES)?]))
+        let order = self.read_or(&keys::ORDER, RepetitionOrder::Interleaved, |node| {
+            values::parse_choice(node, &ORDERS)
         });
-        let baseline = self.time(&keys::BASELINE, 5);
-        let server_warmup = self.time(&keys::SERVER_WARMUP, 0);
-        let cooldown = self.cooldown();
-        let footprint = self.read(&keys::FOOTPRINT, false, values::truth);
+        let seed = self.read_or(&keys::SEED, 42, |node| values::parse_integer(node, 0, MAX_SEED));
+        let durability = self.read_or(&keys::DURABILITY, vec![Durability::Default], |node| {
+            values::parse_sweep(node, |node| Ok(vec![values::parse_choice(node, &DURABILITIES)?]))
+        });
+        let baseline = self.read_duration(&keys::BASELINE, 5);
+        let server_warmup = self.read_duration(&keys::SERVER_WARMUP, 0);
+        let cooldown = self.read_cooldown();
+        let footprint = self.read_or(&keys::FOOTPRINT, false, values::parse_bool);
         Some(RunRequest {
             repetitions: repetitions?,
             retries: retries?,
@@ -160,19 +165,21 @@ impl Reader<'_> {
         })
     }
 
-    /// The wait has a limit, so that a hub in a hot cabinet is measured in the end.
-    #[expect(clippy::option_option, reason = "not asked for is something else than not understood")]
-    fn cooldown(&mut self) -> Option<Option<Cooldown>> {
-        let below = self.read(&keys::COOLDOWN_BELOW, None, |node| {
-            let below: Celsius = values::quantity(node)?;
-            if !(COLDEST..=HOTTEST).contains(&below) {
-                return Err(Fault::new(node.place, format!("{below} is no hub's")).into());
+    /// Parses the cool-down; the wait has a limit, so that a hub in a hot cabinet is measured
+    /// eventually.
+    #[expect(clippy::option_option, reason = "an absent value differs from an invalid one")]
+    fn read_cooldown(&mut self) -> Option<Option<Cooldown>> {
+        let below = self.read_or(&keys::COOLDOWN_BELOW, None, |node| {
+            let below: Celsius = values::parse_quantity(node)?;
+            if !(MIN_COOLDOWN_TEMPERATURE..=MAX_COOLDOWN_TEMPERATURE).contains(&below) {
+                let message = format!("{below} is not {}", cooldown_temperature_range());
+                return Err(ValueProblem::new(node.origin, message).into());
             }
             Ok(Some(below))
         });
-        let limit = self.time(&keys::COOLDOWN_LIMIT, 300);
+        let limit = self.read_duration(&keys::COOLDOWN_LIMIT, 300);
         if below == Some(None) && self.node(&keys::COOLDOWN_LIMIT).is_some() {
-            self.object(
+            self.report_conflict(
                 &keys::COOLDOWN_LIMIT,
                 "it limits a wait for run.cooldown.below, which is missing",
             );
@@ -182,28 +189,28 @@ impl Reader<'_> {
         Some(below?.map(|below| Cooldown { below, limit }))
     }
 
-    /// Thresholds in the order of [`METRICS`], `lost` last.
-    pub(super) fn thresholds(&mut self) -> Vec<Threshold> {
-        self.limits(&keys::THRESHOLDS)
+    /// Parses the thresholds, in the order of [`METRICS`], numbers of messages last.
+    pub(super) fn read_thresholds(&mut self) -> Vec<Threshold> {
+        self.read_limits(&keys::THRESHOLDS)
     }
 
-    /// A table of limits on metrics, in the order of [`METRICS`], `lost` last.
-    pub(super) fn limits(&mut self, of: &Key) -> Vec<Threshold> {
+    /// Parses a table of limits on metrics, in the order of [`METRICS`], numbers of messages last.
+    pub(super) fn read_limits(&mut self, of: &ProfileKey) -> Vec<Threshold> {
         let Some(table) = self.node(of).and_then(Node::table) else {
             return Vec::new();
         };
-        let (mut thresholds, mut faults) = (Vec::new(), Vec::new());
-        let leaves = values::flattened(table, &mut faults);
-        for fault in faults {
-            self.report(of, fault);
+        let (mut thresholds, mut problems) = (Vec::new(), Vec::new());
+        let leaves = values::flatten_table(table, &mut problems);
+        for problem in problems {
+            self.report(of, problem);
         }
         for (metric, node) in leaves {
-            match at_most(&metric, node) {
+            match parse_limit(&metric, node) {
                 Ok(at_most) => thresholds.push(Threshold { metric, at_most }),
-                Err(faults) => {
+                Err(problems) => {
                     let key = format!("{}.{metric}", of.path);
-                    for fault in faults {
-                        self.note(&key, Some(allowed_limit(&metric)), fault);
+                    for problem in problems {
+                        self.push_problem(&key, Some(describe_allowed_limit(&metric)), problem);
                     }
                 }
             }
@@ -215,73 +222,75 @@ impl Reader<'_> {
     }
 }
 
-fn engine(node: &Node) -> Read<Option<String>> {
-    let address = values::line(node)?;
-    // A form that takes an address away can only make it empty.
+fn parse_engine_address(node: &Node) -> ParseResult<Option<String>> {
+    let address = values::parse_line(node)?;
+    // A form can remove an address only by making it empty.
     if address.is_empty() {
         return Ok(None);
     }
     if address.contains("://") {
         return Ok(Some(address));
     }
-    Err(Fault::new(node.place, format!("{address:?} is not the address of an engine")).into())
+    let meant = if address.contains('/') || address.contains(".sock") {
+        format!("a socket is written \"unix://{address}\"")
+    } else {
+        format!("a machine reached by SSH is written \"ssh://{address}\"")
+    };
+    let message = format!("{address:?} is not the address of an engine: {meant}");
+    Err(ValueProblem::new(node.origin, message).into())
 }
 
-fn address(node: &Node) -> Read<Option<String>> {
-    let address = values::line(node)?;
+/// Parses a host's name or address; an empty one removes the profile's.
+fn parse_host(node: &Node) -> ParseResult<Option<String>> {
+    let address = values::parse_line(node)?;
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let problem = |message: String| Err(ValueProblem::new(node.origin, message).into());
+    if let Some((host, _)) = host_in_url(&address) {
+        let host = Endpoint::parse(host, 1).map_or_else(|_| host.to_owned(), |found| found.host);
+        return problem(format!("a URL is given in place of a host: write {host:?}"));
+    }
+    if let [host, port] = address.split(':').collect::<Vec<_>>()[..]
+        && port.chars().all(|c| c.is_ascii_digit())
+    {
+        return problem(format!(
+            "{address:?} has a port, and the engine chooses the ports: write the host alone, {host:?}"
+        ));
+    }
     let plain = |c: char| c.is_alphanumeric() || "-_.:%".contains(c);
-    if !address.is_empty() && address.chars().all(plain) {
+    if address.chars().all(plain) {
         return Ok(Some(address));
     }
-    Err(Fault::new(node.place, format!("{address:?} is not a host's name or address")).into())
+    problem(format!("{address:?} is not a host's name or address"))
 }
 
-/// A rate of writes, in whole bytes: the kernel knows no others.
-pub(super) fn disk_write(node: &Node) -> Read<Option<ByteRate>> {
-    let rate: Option<ByteRate> = at_least(node, &LEAST_DISK_WRITE)?;
-    if rate.is_some_and(|rate| rate.0.fract() != 0.0) {
-        return Err(Fault::new(node.place, "it is not a whole number of bytes").into());
-    }
-    Ok(rate)
-}
-
-pub(super) fn at_least<T>(node: &Node, least: &T) -> Read<Option<T>>
-where
-    T: std::str::FromStr<Err = UnitError> + PartialOrd + std::fmt::Display,
-{
-    let value: T = values::quantity(node)?;
-    if value < *least {
-        return Err(Fault::new(node.place, format!("{value} is too small")).into());
-    }
-    Ok(Some(value))
-}
-
-/// The largest value of a metric: microseconds, or a count.
-fn at_most(metric: &str, node: &Node) -> Read<f64> {
-    if metric == LOST {
+/// Parses the largest allowed value of a metric: microseconds, or a count.
+fn parse_limit(metric: &str, node: &Node) -> ParseResult<f64> {
+    if counts_messages(metric) {
         // Beyond 2^53 a float no longer counts single messages.
-        return values::integer(node, 0, 1 << 53).map(|count| count as f64);
+        return values::parse_integer(node, 0, 1 << 53).map(|count| count as f64);
     }
     if !METRICS.contains(&metric) {
-        let mut fault = Fault::new(node.place, "this metric is not known");
-        fault.nearest = nearest(metric, METRICS.into_iter().chain([LOST])).map(str::to_owned);
-        return Err(fault.into());
+        let known = METRICS.into_iter().chain([LOST, UNDELIVERED]);
+        let problem = ValueProblem::new(node.origin, "this metric is not known");
+        return Err(problem.with_nearest(metric, known).into());
     }
-    let limit = values::duration(node)?;
+    let limit = values::parse_duration(node)?;
     let never = limit.is_zero() && metric != THROTTLED;
-    if never || limit.subsec_nanos() % 1_000 != 0 || limit > LONGEST_RUN {
+    if never || limit.subsec_nanos() % 1_000 != 0 || limit > MAX_RUN_DURATION {
         let message = "it is not a whole number of microseconds, at least one";
-        return Err(Fault::new(node.place, message).into());
+        return Err(ValueProblem::new(node.origin, message).into());
     }
     Ok(limit.as_micros() as f64)
 }
 
-fn allowed_limit(metric: &str) -> String {
-    if metric == LOST {
+fn describe_allowed_limit(metric: &str) -> String {
+    if counts_messages(metric) {
         "a number of messages".into()
     } else if METRICS.contains(&metric) {
         "a duration such as \"20 ms\"".into()
     } else {
-        "lag, ack, delivery or response, then .mean, .p50, .p90, .p99, .p999 or .max; lost; throttled".into()
+        "lag, ack, delivery or response, then .mean, .p50, .p90, .p95, .p99, .p999 or .max; undelivered; lost; throttled".into()
     }
 }

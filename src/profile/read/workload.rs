@@ -1,110 +1,94 @@
-//! The table `[workload]`.
+//! Parsing of the table `[workload]`.
 
 use std::time::Duration;
 
-use super::Reader;
+use super::reader::ProfileReader;
 use crate::{
-    plan::{Arrival, LOST, PayloadSource, Scenario, Threshold},
+    format::count_noun,
+    plan::{ArrivalDistribution, PayloadSource, Threshold, UNDELIVERED},
     profile::{
-        Length, WorkloadKind, WorkloadRequest,
-        keys::{self, KEYS},
-        problem::Fault,
+        LoadLength, WorkloadKind, WorkloadRequest,
+        keys::{
+            self, KEYS,
+            bounds::{MAX_MESSAGES_PER_USER, MAX_PAYLOAD, MAX_USERS, MIN_MEAN_INTERVAL},
+            choices::{
+                DISTRIBUTIONS, DistributionName, PAYLOAD_SOURCES, SCENARIOS, WORKLOAD_KINDS,
+                WorkloadKindName, name_of,
+            },
+        },
+        problem::ValueProblem,
         tree::Node,
-        values::{self, Read},
+        values::{self, ParseResult},
     },
-    stamp::{MAX_TICK, MAX_USER},
+    stamp::MAX_TICK,
     units::{Bytes, human_duration},
 };
 
-/// The kind of a workload, before its own keys are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Latency,
-    Throughput,
-    Capacity,
-}
+/// Mean interval of the study.
+const DEFAULT_MEAN_INTERVAL: Duration = Duration::from_secs(1);
+const DEFAULT_MESSAGES_PER_USER: u32 = 60;
+const DEFAULT_VOLUME: Bytes = Bytes(100_000_000);
+/// Default candidates of a capacity search: first, last, and growth in percent.
+///
+/// The first has enough users for a percentile to be taken.
+const DEFAULT_CANDIDATE_RANGE: (u64, u64, f64) = (50, 3_000, 5.0);
 
-const KINDS: [(&str, Kind); 3] =
-    [("latency", Kind::Latency), ("throughput", Kind::Throughput), ("capacity", Kind::Capacity)];
-const SOURCES: [(&str, PayloadSource); 2] =
-    [("seeded", PayloadSource::Seeded), ("urandom", PayloadSource::Urandom)];
-const SCENARIOS: [(&str, Scenario); 3] = [
-    (Scenario::Producer.word(), Scenario::Producer),
-    (Scenario::Consumer.word(), Scenario::Consumer),
-    (Scenario::Both.word(), Scenario::Both),
-];
-const DISTRIBUTIONS: [(&str, Distribution); 3] = [
-    ("normal", Distribution::Normal),
-    ("constant", Distribution::Constant),
-    ("poisson", Distribution::Poisson),
-];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Distribution {
-    Normal,
-    Constant,
-    Poisson,
-}
-
-const LARGEST_PAYLOAD: Bytes = Bytes(16 << 20);
-/// The study's.
-const USUAL_MEAN: Duration = Duration::from_secs(1);
-const USUAL_MESSAGES: u32 = 60;
-const USUAL_VOLUME: Bytes = Bytes(100_000_000);
-/// What a search tries: from as many users as a percentile can be taken of, each number a twentieth
-/// larger than the one before.
-const USUAL_SEARCH: (u64, u64, f64) = (50, 3_000, 5.0);
-
-/// Users and payload of a workload of this kind where nobody says anything else.
-fn usual_sizes(kind: Kind) -> (Vec<u32>, Bytes) {
+/// Default users and payload of a kind of workload.
+fn default_sizes(kind: WorkloadKindName) -> (Vec<u32>, Bytes) {
     match kind {
-        Kind::Latency => (vec![100], Bytes(100)),
-        Kind::Throughput => (vec![1], Bytes(1_000)),
-        Kind::Capacity => {
-            let (first, last, share) = USUAL_SEARCH;
-            let tried = values::grown(first, last, share).unwrap_or_default();
+        WorkloadKindName::Latency => (vec![100], Bytes(100)),
+        WorkloadKindName::Throughput => (vec![1], Bytes(1_000)),
+        WorkloadKindName::Capacity => {
+            let (first, last, share) = DEFAULT_CANDIDATE_RANGE;
+            let tried = values::geometric_range(first, last, share).unwrap_or_default();
             (tried.into_iter().map(|users| users as u32).collect(), Bytes(100))
         }
     }
 }
 
-/// How large a load of the kind with this name usually is: keys that mean something else to each
-/// kind, with their values as a person would write them. Nothing of a kind that is not known.
-pub fn usual_load(kind: &str) -> Vec<(String, String)> {
-    let Some((_, kind)) = KINDS.iter().find(|(word, _)| *word == kind) else { return Vec::new() };
-    let (users, payload) = usual_sizes(*kind);
+/// Default size of a load of the named kind: keys whose defaults depend on the kind, with values as
+/// typed in a form; empty for an unknown kind.
+pub fn default_load(kind: &str) -> Vec<(String, String)> {
+    let Some((_, kind)) = WORKLOAD_KINDS.iter().find(|(name, _)| *name == kind) else {
+        return Vec::new();
+    };
+    let (users, payload) = default_sizes(*kind);
     let users: Vec<u64> = users.into_iter().map(u64::from).collect();
     let mut values =
-        vec![(&keys::USERS, values::rolled_up(&users)), (&keys::PAYLOAD, payload.exact())];
-    if *kind != Kind::Throughput {
-        values.push((&keys::MESSAGES, USUAL_MESSAGES.to_string()));
+        vec![(&keys::USERS, values::format_numbers(&users)), (&keys::PAYLOAD, payload.exact())];
+    if *kind != WorkloadKindName::Throughput {
+        values.push((&keys::MESSAGES, DEFAULT_MESSAGES_PER_USER.to_string()));
     }
     values.into_iter().map(|(key, value)| (key.path.to_owned(), value)).collect()
 }
 
-impl Reader<'_> {
-    pub(super) fn workload(&mut self) -> Option<WorkloadRequest> {
-        let kind = self.read(&keys::KIND, Kind::Latency, |node| values::choice(node, &KINDS));
+impl ProfileReader<'_> {
+    pub(super) fn read_workload(&mut self) -> Option<WorkloadRequest> {
+        let kind = self.read_or(&keys::KIND, WorkloadKindName::Latency, |node| {
+            values::parse_choice(node, &WORKLOAD_KINDS)
+        });
         if let Some(kind) = kind {
-            self.refuse_other_kind(kind);
+            self.reject_other_kinds_keys(kind);
         }
-        let throughput = kind == Some(Kind::Throughput);
-        let (users, payload) = usual_sizes(kind.unwrap_or(Kind::Latency));
-        let users = self.read(&keys::USERS, users, users_sweep);
-        let payload = self.read(&keys::PAYLOAD, vec![payload], |node| {
-            values::sweep(node, |node| payload_size(node, throughput))
+        let throughput = kind == Some(WorkloadKindName::Throughput);
+        let (users, payload) = default_sizes(kind.unwrap_or(WorkloadKindName::Latency));
+        let users = self.read_or(&keys::USERS, users, parse_users);
+        let payload = self.read_or(&keys::PAYLOAD, vec![payload], |node| {
+            values::parse_sweep(node, |node| parse_payload(node, throughput))
         });
-        let payload_source = self.read(&keys::PAYLOAD_SOURCE, PayloadSource::Seeded, |node| {
-            values::choice(node, &SOURCES)
+        let payload_source = self.read_or(&keys::PAYLOAD_SOURCE, PayloadSource::Seeded, |node| {
+            values::parse_choice(node, &PAYLOAD_SOURCES)
         });
-        let drain = self.time(&keys::DRAIN, 10);
+        let drain = self.read_duration(&keys::DRAIN, 10);
         let kind = match kind? {
-            Kind::Latency => {
-                let (length, arrival, warmup) = self.paced()?;
+            WorkloadKindName::Latency => {
+                let (length, arrival, warmup) = self.read_open_loop()?;
                 Some(WorkloadKind::Latency { length, arrival, warmup })
             }
-            Kind::Capacity => self.capacity(users.as_deref().unwrap_or_default()),
-            Kind::Throughput => self.throughput(payload.as_deref().unwrap_or_default()),
+            WorkloadKindName::Capacity => self.read_capacity(users.as_deref().unwrap_or_default()),
+            WorkloadKindName::Throughput => {
+                self.read_throughput(payload.as_deref().unwrap_or_default())
+            }
         };
         Some(WorkloadRequest {
             users: users?,
@@ -115,47 +99,58 @@ impl Reader<'_> {
         })
     }
 
-    /// Reports the keys of the other kind of workload. Those of a profile whose kind is overridden
-    /// are passed over: they were right until then.
-    fn refuse_other_kind(&mut self, kind: Kind) {
-        let overridden = self.place(&keys::KIND).is_set();
-        let word = KINDS.iter().find(|(_, known)| *known == kind).map_or("", |(word, _)| *word);
+    /// Reports keys of other kinds of workload.
+    ///
+    /// If an override changes the kind, keys in the profile's text are ignored: they were valid
+    /// before.
+    fn reject_other_kinds_keys(&mut self, kind: WorkloadKindName) {
+        let overridden = self.origin_of(&keys::KIND).is_override();
+        let name = name_of(&WORKLOAD_KINDS, &kind);
         for key in KEYS {
-            if key.only.is_empty() || key.only.contains(&word) {
+            if key.workload_kinds.is_empty() || key.workload_kinds.contains(&name) {
                 continue;
             }
-            let Some((place, node)) = self.root.at(key.path) else { continue };
-            if overridden && !node.place.is_set() {
+            let Some((origin, node)) = self.root.at(key.path) else { continue };
+            if overridden && !node.origin.is_override() {
                 continue;
             }
-            let other = key.only.join(" or ");
-            let message = format!("it belongs to the {other} workload, and this one is {word}");
-            self.note(key.path, None, Fault::new(place, message));
+            let other = key.workload_kinds.join(" or ");
+            let message = format!("it belongs to the {other} workload, and this one is {name}");
+            self.push_problem(key.path, None, ValueProblem::new(origin, message));
         }
     }
 
-    fn capacity(&mut self, users: &[u32]) -> Option<WorkloadKind> {
+    fn read_capacity(&mut self, users: &[u32]) -> Option<WorkloadKind> {
         let given = self.node(&keys::OBJECTIVES);
-        let objectives =
-            if given.is_some() { self.limits(&keys::OBJECTIVES) } else { usual_objectives() };
+        let objectives = if given.is_some() {
+            self.read_limits(&keys::OBJECTIVES)
+        } else {
+            default_objectives()
+        };
         if given.is_some_and(|node| node.table().is_none_or(std::collections::BTreeMap::is_empty)) {
-            self.object(&keys::OBJECTIVES, "there is nothing that must hold");
+            self.report_conflict(&keys::OBJECTIVES, "at least one objective is required");
         }
-        let (length, arrival, warmup) = self.paced()?;
+        let (length, arrival, warmup) = self.read_open_loop()?;
         let fewest = users.iter().copied().min()?;
-        self.check_samples(&objectives, fewest, length.messages(arrival.mean())?, warmup, &arrival);
+        self.check_sample_count(
+            &objectives,
+            fewest,
+            length.messages(arrival.mean())?,
+            warmup,
+            &arrival,
+        );
         Some(WorkloadKind::Capacity { objectives, length, arrival, warmup })
     }
 
-    /// A percentile that the fewest users' messages cannot carry would be missed by every
-    /// repetition, and the answer would be "none".
-    fn check_samples(
+    /// Reports percentiles that need more messages than the fewest users send: every repetition
+    /// would miss them, and the search would find no capacity.
+    fn check_sample_count(
         &mut self,
         objectives: &[Threshold],
         fewest: u32,
         messages: u32,
         warmup: Duration,
-        arrival: &Arrival,
+        arrival: &ArrivalDistribution,
     ) {
         let unmeasured = (warmup.as_secs_f64() / arrival.mean().as_secs_f64()).ceil();
         let measured = (f64::from(messages) - unmeasured).max(0.0) * f64::from(fewest);
@@ -163,149 +158,167 @@ impl Reader<'_> {
             let needed = match objective.metric.rsplit('.').next() {
                 Some("p50") => 20.0,
                 Some("p90") => 100.0,
+                Some("p95") => 200.0,
                 Some("p99") => 1_000.0,
                 Some("p999") => 10_000.0,
                 _ => 1.0,
             };
             if measured < needed {
                 let message = format!(
-                    "{} needs {needed:.0} measured messages in a repetition, and {fewest} users make \
+                    "{} needs {needed:.0} measured messages in a repetition, and {} make \
                      about {measured:.0}: give more messages each, or begin with more users",
-                    objective.metric
+                    objective.metric,
+                    count_noun(fewest.into(), "user"),
                 );
-                self.object(&keys::USERS, message);
+                self.report_conflict(&keys::USERS, message);
                 return;
             }
         }
     }
 
-    fn paced(&mut self) -> Option<(Length, Arrival, Duration)> {
-        let arrival = self.arrival();
-        let length = self.length();
-        let warmup = self.time(&keys::WARMUP, 0);
+    fn read_open_loop(&mut self) -> Option<(LoadLength, ArrivalDistribution, Duration)> {
+        let arrival = self.read_arrival();
+        let length = self.read_length();
+        let warmup = self.read_duration(&keys::WARMUP, 0);
         let (arrival, length, warmup) = (arrival?, length?, warmup?);
         let Some(messages) = length.messages(arrival.mean()) else {
-            self.object(&keys::DURATION, "it is time for more messages than can be counted");
+            self.report_conflict(&keys::DURATION, "it gives more messages than can be counted");
             return None;
         };
         let load = arrival.mean().saturating_mul(messages);
         if warmup >= load {
             let load = human_duration(load);
             let message = format!("nothing of the load, which lasts {load}, would be measured");
-            self.object(&keys::WARMUP, message);
+            self.report_conflict(&keys::WARMUP, message);
         }
         Some((length, arrival, warmup))
     }
 
-    fn length(&mut self) -> Option<Length> {
-        let messages = self.read(&keys::MESSAGES, None, |node| {
-            let number = values::integer(node, 1, u32::MAX.into())?;
-            Ok(Some(Length::Messages(number as u32)))
+    fn read_length(&mut self) -> Option<LoadLength> {
+        let messages = self.read_or(&keys::MESSAGES, None, |node| {
+            let number = values::parse_integer(node, 1, MAX_MESSAGES_PER_USER)?;
+            Ok(Some(LoadLength::Messages(number as u32)))
         });
-        let duration = self.read(&keys::DURATION, None, |node| {
-            let duration = values::duration(node)?;
+        let duration = self.read_or(&keys::DURATION, None, |node| {
+            let duration = values::parse_duration(node)?;
             if duration.is_zero() {
-                return Err(Fault::new(node.place, "a load takes some time").into());
+                return Err(
+                    ValueProblem::new(node.origin, "the load must be longer than 0 s").into()
+                );
             }
-            Ok(Some(Length::Duration(duration)))
+            Ok(Some(LoadLength::Duration(duration)))
         });
         match (messages?, duration?) {
             (Some(messages), Some(duration)) => {
-                let overrides = |key| self.place(key).is_set();
+                let overrides = |key| self.origin_of(key).is_override();
                 match (overrides(&keys::MESSAGES), overrides(&keys::DURATION)) {
                     (true, false) => Some(messages),
                     (false, true) => Some(duration),
                     _ => {
-                        self.object(&keys::DURATION, "messages is given too; only one can be");
+                        self.report_conflict(
+                            &keys::DURATION,
+                            "messages is given too: give only one of the two",
+                        );
                         None
                     }
                 }
             }
-            (messages, duration) => {
-                Some(messages.or(duration).unwrap_or(Length::Messages(USUAL_MESSAGES)))
-            }
+            (messages, duration) => Some(
+                messages.or(duration).unwrap_or(LoadLength::Messages(DEFAULT_MESSAGES_PER_USER)),
+            ),
         }
     }
 
-    fn arrival(&mut self) -> Option<Arrival> {
-        let distribution = self.read(&keys::DISTRIBUTION, Distribution::Normal, |node| {
-            values::choice(node, &DISTRIBUTIONS)
+    fn read_arrival(&mut self) -> Option<ArrivalDistribution> {
+        let distribution = self.read_or(&keys::DISTRIBUTION, DistributionName::Normal, |node| {
+            values::parse_choice(node, &DISTRIBUTIONS)
         });
-        let mean = self.read(&keys::MEAN, USUAL_MEAN, |node| {
-            let mean = values::duration(node)?;
-            if mean < Duration::from_micros(1) {
+        let mean = self.read_or(&keys::MEAN, DEFAULT_MEAN_INTERVAL, |node| {
+            let mean = values::parse_duration(node)?;
+            if mean < MIN_MEAN_INTERVAL {
                 let message = format!("{} is too short", human_duration(mean));
-                return Err(Fault::new(node.place, message).into());
+                return Err(ValueProblem::new(node.origin, message).into());
             }
             Ok(mean)
         });
-        let deviation = self.read(&keys::DEVIATION, None, |node| values::duration(node).map(Some));
+        let deviation =
+            self.read_or(&keys::DEVIATION, None, |node| values::parse_duration(node).map(Some));
         let (distribution, mean, deviation) = (distribution?, mean?, deviation?);
         match (distribution, deviation) {
-            (Distribution::Normal, Some(deviation)) if deviation > mean => {
+            (DistributionName::Normal, Some(deviation)) if deviation > mean => {
                 let mean = human_duration(mean);
-                self.object(&keys::DEVIATION, format!("it is larger than the mean of {mean}"));
+                self.report_conflict(
+                    &keys::DEVIATION,
+                    format!("it is larger than the mean of {mean}"),
+                );
                 None
             }
-            (Distribution::Normal, deviation) => {
-                Some(Arrival::Normal { mean, deviation: deviation.unwrap_or(mean / 4) })
+            (DistributionName::Normal, deviation) => {
+                Some(ArrivalDistribution::Normal { mean, deviation: deviation.unwrap_or(mean / 4) })
             }
-            // Overriding the distribution alone leaves the deviation of the old one behind.
+            // An override of the distribution alone leaves the deviation of the old one in the
+            // text.
             (_, Some(_))
-                if self.place(&keys::DEVIATION).is_set()
-                    || !self.place(&keys::DISTRIBUTION).is_set() =>
+                if self.origin_of(&keys::DEVIATION).is_override()
+                    || !self.origin_of(&keys::DISTRIBUTION).is_override() =>
             {
-                self.object(&keys::DEVIATION, "only the normal distribution has it");
+                self.report_conflict(&keys::DEVIATION, "only the normal distribution has it");
                 None
             }
-            (Distribution::Constant, _) => Some(Arrival::Constant { mean }),
-            (Distribution::Poisson, _) => Some(Arrival::Poisson { mean }),
+            (DistributionName::Constant, _) => Some(ArrivalDistribution::Constant { mean }),
+            (DistributionName::Poisson, _) => Some(ArrivalDistribution::Poisson { mean }),
         }
     }
 
-    fn throughput(&mut self, payloads: &[Bytes]) -> Option<WorkloadKind> {
-        let volume = self.read(&keys::VOLUME, USUAL_VOLUME, |node| {
-            let volume: Bytes = values::quantity(node)?;
+    fn read_throughput(&mut self, payloads: &[Bytes]) -> Option<WorkloadKind> {
+        let volume = self.read_or(&keys::VOLUME, DEFAULT_VOLUME, |node| {
+            let volume: Bytes = values::parse_quantity(node)?;
             if volume.0 == 0 {
-                return Err(Fault::new(node.place, "there is nothing to send").into());
+                return Err(ValueProblem::new(node.origin, "there is nothing to send").into());
             }
             Ok(volume)
         });
         let all = SCENARIOS.map(|(_, scenario)| scenario).to_vec();
-        let scenario = self.read(&keys::SCENARIO, all, |node| {
-            values::sweep(node, |node| Ok(vec![values::choice(node, &SCENARIOS)?]))
+        let scenario = self.read_or(&keys::SCENARIO, all, |node| {
+            values::parse_sweep(node, |node| Ok(vec![values::parse_choice(node, &SCENARIOS)?]))
         });
         let (volume, scenario) = (volume?, scenario?);
         let smallest = payloads.iter().map(|payload| payload.0.max(1)).min().unwrap_or(1);
         if volume.0 / smallest >= MAX_TICK {
-            self.object(&keys::VOLUME, "it makes more messages than stamps can count (2^44)");
+            self.report_conflict(
+                &keys::VOLUME,
+                "it makes more messages than stamps can count (2^44)",
+            );
         }
         Some(WorkloadKind::Throughput { volume, scenario })
     }
 }
 
-/// What most devices can live with: a fiftieth of a second, and nothing lost.
-fn usual_objectives() -> Vec<Threshold> {
+/// Default objectives, acceptable for most devices: p99 of delivery within 20 ms, and every message
+/// delivered.
+fn default_objectives() -> Vec<Threshold> {
     vec![
         Threshold { metric: "delivery.p99".into(), at_most: 20_000.0 },
-        Threshold { metric: LOST.into(), at_most: 0.0 },
+        Threshold { metric: UNDELIVERED.into(), at_most: 0.0 },
     ]
 }
 
-fn users_sweep(node: &Node) -> Read<Vec<u32>> {
-    values::sweep(node, |node| {
-        let numbers = values::integer_or_range(node, 1, MAX_USER.into())?;
+fn parse_users(node: &Node) -> ParseResult<Vec<u32>> {
+    values::parse_sweep(node, |node| {
+        let numbers = values::parse_integer_or_range(node, 1, MAX_USERS)?;
         Ok(numbers.into_iter().map(|number| number as u32).collect())
     })
 }
 
-fn payload_size(node: &Node, throughput: bool) -> Read<Vec<Bytes>> {
-    let payload: Bytes = values::quantity(node)?;
-    if payload > LARGEST_PAYLOAD {
-        return Err(Fault::new(node.place, format!("{payload} is too large")).into());
+fn parse_payload(node: &Node, throughput: bool) -> ParseResult<Vec<Bytes>> {
+    let payload: Bytes = values::parse_quantity(node)?;
+    if payload > MAX_PAYLOAD {
+        return Err(ValueProblem::new(node.origin, format!("{payload} is too large")).into());
     }
     if throughput && payload.0 == 0 {
-        return Err(Fault::new(node.place, "messages without payload make no volume").into());
+        return Err(
+            ValueProblem::new(node.origin, "messages without payload make no volume").into()
+        );
     }
     Ok(vec![payload])
 }

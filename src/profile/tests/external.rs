@@ -1,17 +1,17 @@
-//! Servers that run already: what names one, and what cannot be asked of it.
+//! External servers: their keys, and options that are refused for them.
 
 use super::*;
 use crate::{
     plan::external::{ExternalServer, PasswordSource},
-    profile::external,
+    profile::catalogue::external,
 };
 
-static SHELF: BackendInfo = BackendInfo {
+static EXTERNAL_BACKEND: BackendInfo = BackendInfo {
     name: "shelf",
     title: "Shelf",
     caution: None,
     versions: &["1"],
-    oldest: None,
+    oldest_release: None,
     hubs: &[HubKind::Docker, HubKind::External],
     settings: &[
         external::ADDRESS,
@@ -23,88 +23,132 @@ static SHELF: BackendInfo = BackendInfo {
     ],
 };
 
-const HEAD: &str = "name = \"x\"\nbackend = \"shelf\"\n[hub]\nkind = \"external\"\n";
+const EXTERNAL_HEADER: &str = "name = \"x\"\nbackend = \"shelf\"\n[hub]\nkind = \"external\"\n";
 
-fn read(text: &str) -> Result<Profile, String> {
-    let catalogue = Catalogue::new([&SHELF, &TOY]);
-    Profile::parse(text, &catalogue).map_err(|problems| problems.of("x.toml").to_string())
+fn parse_external(text: &str) -> Result<Profile, String> {
+    let catalogue = Catalogue::new([&EXTERNAL_BACKEND, &TOY]);
+    Profile::parse(text, &catalogue).map_err(|problems| problems.with_source("x.toml").to_string())
 }
 
 #[track_caller]
-fn refused(more: &str, words: &[&str]) {
-    let told = read(&format!("{HEAD}{more}")).unwrap_err();
+fn assert_refused(more: &str, words: &[&str]) {
+    let message = parse_external(&format!("{EXTERNAL_HEADER}{more}")).unwrap_err();
     for word in words {
-        assert!(told.contains(word), "{word}: {told}");
+        assert!(message.contains(word), "{word}: {message}");
     }
 }
 
 #[test]
-fn a_server_is_named_in_its_backends_table_and_a_saved_profile_names_it_again() {
+fn an_external_server_is_parsed_and_survives_saving() {
     let text = format!(
-        "{HEAD}engine = \"ssh://pi\"\n[shelf]\naddress = \"pi:1, pi:2\"\nuser = \"u\"\n\
+        "{EXTERNAL_HEADER}engine = \"ssh://pi\"\n[shelf]\naddress = \"pi:1, pi:2\"\nuser = \"u\"\n\
          password_env = \"WORD\"\ncontainer = \"shelf-1\"\n"
     );
-    let profile = read(&text).unwrap();
+    let profile = parse_external(&text).unwrap();
     let plan = profile.plan();
     assert_eq!(
         (plan.hub.kind, plan.points[0].backend.version.as_deref()),
         (HubKind::External, None)
     );
-    let server = ExternalServer::of(&plan.settings["shelf"]).unwrap();
+    let server = ExternalServer::from_table(&plan.settings["shelf"]).unwrap();
     assert_eq!(server.password, Some(PasswordSource::Variable("WORD".into())));
-    assert_eq!(plan.place(), "external: shelf at pi:1, pi:2, running already");
-    assert_eq!(read(&profile.to_toml()).unwrap().plan(), plan);
+    assert_eq!(plan.hub_summary(), "external: shelf at pi:1, pi:2, running already");
+    assert_eq!(parse_external(&profile.to_toml()).unwrap().plan(), plan);
 }
 
 #[test]
-fn what_is_missing_or_cannot_be_asked_is_said_with_its_place() {
-    refused("", &["x.toml:4:8: shelf.address: this key is missing"]);
-    refused("[shelf]\naddress = \"a:b\"", &["x.toml:6:11: shelf.address", "1 to 65535"]);
+fn a_url_in_place_of_an_address_is_refused_without_its_password() {
+    let url = "mysql://me:secret@pi:3306/db";
+    assert_refused(
+        &format!("[shelf]\naddress = \"{url}\""),
+        &["a URL is given in place of host:port", "write \"pi:3306\""],
+    );
+    let change = Override::new("shelf.address", url).unwrap();
+    let catalogue = Catalogue::new([&EXTERNAL_BACKEND, &TOY]);
+    let problems = Profile::parse_with(EXTERNAL_HEADER, &[change], &catalogue).unwrap_err();
+    let message = problems.with_source("x.toml").to_string();
+    assert!(message.contains("shelf.address=…") && message.contains("\"pi:3306\""), "{message}");
+    assert!(!message.contains("secret"), "{message}");
+}
+
+#[test]
+fn the_hub_s_address_is_a_host_alone() {
+    for (address, meant) in [
+        ("http://10.0.0.7:2375", "write \"10.0.0.7\""),
+        ("10.0.0.7:9092", "write the host alone, \"10.0.0.7\""),
+    ] {
+        assert_problem(&format!("[hub]\naddress = \"{address}\""), meant);
+    }
+    let address = |text: &str| {
+        let profile = parse(&format!("{MINIMAL_PROFILE}[hub]\naddress = \"{text}\"")).unwrap();
+        profile.plan().hub.address
+    };
+    assert_eq!(address("fe80::1%eth0").as_deref(), Some("fe80::1%eth0"));
+    assert_eq!(address(""), None, "an empty one takes the profile's away");
+    assert_problem("[hub]\nengine = \"pi\"", "is written \"ssh://pi\"");
+    assert_problem("[hub]\nengine = \"/run/docker.sock\"", "\"unix:///run/docker.sock\"");
+}
+
+#[test]
+fn missing_keys_and_refused_options_are_reported_with_their_locations() {
+    assert_refused("", &["x.toml:4:8: shelf.address: this key is missing"]);
+    assert_refused("[shelf]\naddress = \"a:b\"", &["x.toml:6:11: shelf.address", "1 to 65535"]);
     let address = "[shelf]\naddress = \"pi\"\n";
-    refused(&format!("{address}password_env = \"A\""), &["shelf.user: this key is missing"]);
-    refused(
+    assert_refused(&format!("{address}password_env = \"A\""), &["shelf.user: this key is missing"]);
+    assert_refused(
         &format!("limits = {{ cpus = \"1 cpus\" }}\n{address}"),
         &["hub.limits.cpus", "external"],
     );
-    refused(&format!("address = \"pi\"\n{address}"), &["hub.address", "hubmark starts itself"]);
-    refused(&format!("engine = \"ssh://pi\"\n{address}"), &["hub.engine", "none is named"]);
-    refused(&format!("{address}[run]\nfootprint = true"), &["run.footprint"]);
+    assert_refused(
+        &format!("address = \"pi\"\n{address}"),
+        &["hub.address", "hubmark starts itself"],
+    );
+    assert_refused(&format!("engine = \"ssh://pi\"\n{address}"), &["hub.engine", "none is named"]);
+    assert_refused(&format!("{address}[run]\nfootprint = true"), &["run.footprint"]);
     let fault = "[[fault]]\nat = \"1 s\"\nkind = \"pause\"\nfor = \"1 s\"\n";
-    refused(&format!("{address}{fault}"), &["not harmed"]);
-    let versioned = format!("{HEAD}{address}").replace("\"shelf\"", "\"shelf:1\"");
-    assert!(read(&versioned).unwrap_err().contains("a version of its own"));
-    let toy = format!("{HEAD}{address}").replace("\"shelf\"", "\"toy\"");
-    assert!(read(&toy).unwrap_err().contains("toy cannot run on the external hub"));
+    assert_refused(&format!("{address}{fault}"), &["servers that hubmark starts itself"]);
+    let versioned = format!("{EXTERNAL_HEADER}{address}").replace("\"shelf\"", "\"shelf:1\"");
+    assert!(parse_external(&versioned).unwrap_err().contains("cannot be chosen"));
+    let toy = format!("{EXTERNAL_HEADER}{address}").replace("\"shelf\"", "\"toy\"");
+    assert!(parse_external(&toy).unwrap_err().contains("toy cannot run on the external hub"));
 }
 
 #[test]
-fn an_address_that_nobody_would_look_at_is_refused() {
-    let told = read("name = \"x\"\nbackend = \"shelf\"\nshelf.address = \"pi\"\n").unwrap_err();
-    assert!(told.contains("x.toml:3:") && told.contains("set hub.kind = \"external\""), "{told}");
-    // That of a backend that is not chosen is kept for another day.
-    assert!(read("name = \"x\"\nbackend = \"toy\"\nshelf.address = \"pi\"\n").is_ok());
+fn an_address_is_refused_on_other_kinds_of_hub() {
+    let message =
+        parse_external("name = \"x\"\nbackend = \"shelf\"\nshelf.address = \"pi\"\n").unwrap_err();
+    assert!(
+        message.contains("x.toml:3:") && message.contains("set hub.kind = \"external\""),
+        "{message}"
+    );
+    // The address of a backend that is not selected is ignored.
+    assert!(parse_external("name = \"x\"\nbackend = \"toy\"\nshelf.address = \"pi\"\n").is_ok());
 }
 
 #[test]
 fn a_password_is_refused_and_not_repeated() {
     let change = Override::parse("shelf.password=hush").unwrap();
-    let text = format!("{HEAD}[shelf]\naddress = \"pi\"\n");
-    let told = Profile::parse_with(&text, &[change], &Catalogue::new([&SHELF])).unwrap_err();
-    let told = told.to_string();
-    assert!(told.starts_with("--set shelf.password=…: ") && !told.contains("hush"), "{told}");
-    assert!(told.contains("name the variable or the file"), "{told}");
+    let text = format!("{EXTERNAL_HEADER}[shelf]\naddress = \"pi\"\n");
+    let message =
+        Profile::parse_with(&text, &[change], &Catalogue::new([&EXTERNAL_BACKEND])).unwrap_err();
+    let message = message.to_string();
+    assert!(
+        message.starts_with("--set shelf.password=…: ") && !message.contains("hush"),
+        "{message}"
+    );
+    assert!(message.contains("name the variable or the file"), "{message}");
 }
 
 #[test]
-fn an_objective_that_nothing_counts_is_refused() {
+fn an_objective_that_cannot_be_measured_is_refused() {
     let search = |server: &str| {
         format!(
             "[workload]\nkind = \"capacity\"\nusers = \"50..100 step 10\"\nduration = \"60 s\"\n\
              objectives = {{ throttled = \"0 s\" }}\n[shelf]\naddress = \"pi\"\n{server}"
         )
     };
-    refused(&search(""), &["workload.objectives", "nothing counts", "leave throttled out"]);
-    refused(&search("process = 7"), &["nothing counts"]);
-    let read = read(&format!("{HEAD}{}", search("container = \"shelf-1\"")));
+    assert_refused(&search(""), &["workload.objectives", "none is named", "leave throttled out"]);
+    assert_refused(&search("process = 7"), &["leave throttled out"]);
+    let read = parse_external(&format!("{EXTERNAL_HEADER}{}", search("container = \"shelf-1\"")));
     assert!(read.is_ok(), "{read:?}");
 }

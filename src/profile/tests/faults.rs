@@ -1,15 +1,15 @@
-//! Schedules of faults: what is read, and every word against what cannot be.
+//! Fault schedules: parsing, and every refusal.
 
 use super::*;
 use crate::plan::{Fault, FaultKind};
 
-fn planned(faults: &str) -> Vec<Fault> {
-    parse(&format!("{SMALLEST}{faults}")).unwrap().plan().faults
+fn planned_faults(faults: &str) -> Vec<Fault> {
+    parse(&format!("{MINIMAL_PROFILE}{faults}")).unwrap().plan().faults
 }
 
 #[test]
 fn faults_are_read_in_the_order_of_their_time() {
-    let faults = planned(
+    let faults = planned_faults(
         r#"
         [workload]
         duration = "1 min"
@@ -46,13 +46,19 @@ fn faults_are_read_in_the_order_of_their_time() {
 #[test]
 fn an_override_gives_a_schedule() {
     let change = r#"fault=[{ at = "1 s", kind = "pause", for = "500 ms" }]"#;
-    let faults = with(SMALLEST, &[change]).unwrap().plan().faults;
+    let faults = parse_with_overrides(MINIMAL_PROFILE, &[change]).unwrap().plan().faults;
     assert_eq!(faults[0].to_string(), "1 s · pause of the main server for 500 ms");
-    assert!(with(SMALLEST, &[change, "fault=[]"]).unwrap().plan().faults.is_empty());
+    assert!(
+        parse_with_overrides(MINIMAL_PROFILE, &[change, "fault=[]"])
+            .unwrap()
+            .plan()
+            .faults
+            .is_empty()
+    );
 }
 
 #[test]
-fn everything_that_is_wrong_with_a_schedule_is_said_with_its_place() {
+fn all_problems_of_a_schedule_are_reported_with_their_locations() {
     let text = r#"name = "trial"
 backend = "stream"
 [workload]
@@ -77,7 +83,7 @@ sever = "zookeeper"
 at = "7 s"
 kind = "limit"
 "#;
-    let problems = parse(text).unwrap_err().of("bad.toml");
+    let problems = parse(text).unwrap_err().with_source("bad.toml");
     insta::assert_snapshot!(problems.to_string());
 }
 
@@ -95,10 +101,11 @@ fn child_processes_can_be_paused_and_nothing_else() {
 }
 
 #[test]
-fn what_is_not_a_list_of_tables_is_refused() {
+fn a_fault_key_that_is_not_a_list_of_tables_is_refused() {
     for wrong in ["fault = 3", "fault = [3]", "[fault]\nat = \"1 s\""] {
         let text = format!("{wrong}\nname = \"trial\"\nbackend = \"stream\"\n");
-        let text = if wrong.starts_with('[') { format!("{SMALLEST}{wrong}\n") } else { text };
+        let text =
+            if wrong.starts_with('[') { format!("{MINIMAL_PROFILE}{wrong}\n") } else { text };
         let problems = parse(&text).unwrap_err().to_string();
         assert!(problems.contains("fault"), "{problems}");
     }

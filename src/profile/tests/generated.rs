@@ -4,7 +4,7 @@ use proptest::{collection::btree_set, option, prelude::*};
 
 use super::*;
 
-/// A quantity in one of several ways of writing it.
+/// A duration in one of several notations.
 fn duration(range: std::ops::Range<u64>) -> impl Strategy<Value = String> {
     (range, 0..3).prop_map(|(ms, style)| match style {
         0 => format!("{ms} ms"),
@@ -100,7 +100,7 @@ fn settings() -> impl Strategy<Value = String> {
     )
 }
 
-/// Faults one after the other, so that none begins while another is in force.
+/// Faults in sequence, so that none begins while another is active.
 fn faults() -> impl Strategy<Value = String> {
     let kind = prop_oneof![
         Just("kind = \"pause\"".to_owned()),
@@ -167,7 +167,7 @@ proptest! {
             prop_assert!(!problems.list.is_empty());
             let lines = mutated.split('\n').count();
             for problem in &problems.list {
-                if let Origin::Text { line, column } = problem.origin {
+                if let ProblemLocation::Text { line, column } = problem.location {
                     prop_assert!((1..=lines).contains(&line) && column >= 1, "{problems}");
                 }
             }

@@ -1,134 +1,134 @@
-//! Two sides against each other, point by point: two records, or two backends.
+//! Compares two records or two backends, point by point.
 
 use super::{
-    cells::{Cell, Cells, Source, durability, scenario},
-    figures::family::Over,
-    limit::{Limit, Standing},
-    metric::{Metric, Resource, Span, Stat},
+    cells::{ReportCell, ReportCells, SourceRecord},
+    difference_limit::{DifferenceLimit, LimitStatus},
+    figures::sweep::SweptValue,
+    metric::{LatencyKind, LatencyStat, Metric, ResourceMetric},
 };
 use crate::{
     plan::BackendChoice,
     stats::difference::{self, Difference},
 };
 
-mod origins;
+mod provenance;
 mod text;
 
-pub use text::{csv, json, text};
+pub use text::{P_VALUE_NOTE, changes, csv, difference_label, format_change, json, text};
 
 /// One side of a comparison.
 #[derive(Debug, Clone)]
-pub struct Side<'a> {
-    /// Its name.
+pub struct ComparisonSide<'a> {
+    /// Display name.
     pub name: String,
-    /// Its record.
-    pub source: Source<'a>,
-    /// Only this backend of it; all of them without one.
+    /// Record of this side.
+    pub source: SourceRecord<'a>,
+    /// Backend to compare; all backends of the record if `None`.
     pub backend: Option<String>,
 }
 
-/// A comparison.
+/// Result of a comparison.
 #[derive(Debug)]
 pub struct Comparison {
-    /// The names of the sides.
+    /// Names of side A and side B.
     pub names: (String, String),
-    /// Origins that differ: name, A's, B's.
-    pub origins: Vec<(String, String, String)>,
+    /// Provenance facts that differ: name, value of A, value of B.
+    pub provenance_differences: Vec<(String, String, String)>,
     /// Points that both sides have.
-    pub points: Vec<Pair>,
-    /// Points that only one side has, in words.
+    pub points: Vec<PointComparison>,
+    /// Descriptions of points that only one side has.
     pub unmatched: Vec<String>,
-    /// What must be said before any number.
+    /// Cautions to show before any number.
     pub notes: Vec<String>,
-    /// Each limit at each point.
-    pub limits: Vec<Crossing>,
+    /// Result of each limit at each point.
+    pub limits: Vec<LimitResult>,
 }
 
-/// A point on both sides.
+/// Comparison of a point that both sides have.
 #[derive(Debug)]
-pub struct Pair {
-    /// The point.
+pub struct PointComparison {
+    /// Description of the point.
     pub point: String,
-    /// Repetitions that count, and of those the suspect ones, on each side.
+    /// Number of counted repetitions, and of suspect ones among them, on each side.
     pub repetitions: [(usize, usize); 2],
-    /// Every metric that both sides have.
-    pub rows: Vec<Row>,
-    /// Percentiles of all messages merged, for metrics that single repetitions cannot carry:
-    /// metric, A's, B's.
-    pub merged: Vec<(Metric, f64, f64)>,
+    /// Difference of every metric that both sides have.
+    pub differences: Vec<MetricDifference>,
+    /// Percentiles of all messages merged, for metrics that single repetitions have too few messages for:
+    /// metric, value of A, value of B.
+    pub merged_percentiles: Vec<(Metric, f64, f64)>,
 }
 
-/// A metric at a point.
+/// Difference of a metric at a point.
 #[derive(Debug)]
-pub struct Row {
-    /// What.
+pub struct MetricDifference {
+    /// Metric compared.
     pub metric: Metric,
-    /// B less A.
+    /// B minus A.
     pub difference: Difference,
 }
 
-/// A limit at a point.
+/// Result of a limit at a point.
 #[derive(Debug)]
-pub struct Crossing {
-    /// The limit.
-    pub limit: Limit,
-    /// The point.
+pub struct LimitResult {
+    /// Limit that was evaluated.
+    pub limit: DifferenceLimit,
+    /// Description of the point.
     pub point: String,
-    /// How it stands.
-    pub standing: Standing,
-    /// The difference, where both sides have the metric.
+    /// Status of the limit.
+    pub status: LimitStatus,
+    /// Difference, if both sides have the metric.
     pub difference: Option<Difference>,
 }
 
-/// A comparison that cannot be made.
+/// Error of a comparison.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CompareError {
-    /// A backend that a record does not have.
+    /// The record does not have the backend.
     #[error("{record} has no backend {backend:?}; it has {has}")]
-    NoBackend {
-        /// The record.
+    UnknownBackend {
+        /// Name of the record.
         record: String,
-        /// The backend asked for.
+        /// Requested backend.
         backend: String,
-        /// Those it has.
+        /// Backends of the record, comma separated.
         has: String,
     },
-    /// No point in common.
+    /// The sides have no point in common.
     #[error(
         "no point is the same on both sides, so there is nothing to compare\n  {a}: {points_a}\n  \
          {b}: {points_b}"
     )]
-    NothingInCommon {
-        /// A's name.
+    NoCommonPoint {
+        /// Name of side A.
         a: String,
-        /// B's name.
+        /// Name of side B.
         b: String,
-        /// A's points.
+        /// Points of side A.
         points_a: String,
-        /// B's points.
+        /// Points of side B.
         points_b: String,
     },
 }
 
-/// Metrics that are compared, in their order; others only when a limit names them.
-const SHOWN: [Metric; 13] = [
-    Metric::Latency(Span::Delivery, Stat::Mean),
-    Metric::Latency(Span::Delivery, Stat::P50),
-    Metric::Latency(Span::Delivery, Stat::P99),
-    Metric::Latency(Span::Ack, Stat::P50),
-    Metric::Latency(Span::Response, Stat::P99),
+/// Metrics that are always compared, in display order; a limit can add others.
+const COMPARED_METRICS: [Metric; 13] = [
+    Metric::Latency(LatencyKind::Delivery, LatencyStat::Mean),
+    Metric::Latency(LatencyKind::Delivery, LatencyStat::P50),
+    Metric::Latency(LatencyKind::Delivery, LatencyStat::P99),
+    Metric::Latency(LatencyKind::Ack, LatencyStat::P50),
+    Metric::Latency(LatencyKind::Response, LatencyStat::P99),
     Metric::Throughput,
-    Metric::Resource(Resource::Cpu),
-    Metric::Resource(Resource::MemoryGrowth),
-    Metric::Resource(Resource::BlockWritten),
-    Metric::Resource(Resource::NetworkReceived),
-    Metric::Resource(Resource::NetworkSent),
+    Metric::Resource(ResourceMetric::Cpu),
+    Metric::Resource(ResourceMetric::MemoryGrowth),
+    Metric::Resource(ResourceMetric::BlockWritten),
+    Metric::Resource(ResourceMetric::NetworkReceived),
+    Metric::Resource(ResourceMetric::NetworkSent),
     Metric::Lost,
-    Metric::Latency(Span::Lag, Stat::P99),
+    Metric::Latency(LatencyKind::Lag, LatencyStat::P99),
 ];
 
-impl Side<'_> {
-    fn has(&self, choice: &BackendChoice) -> bool {
+impl ComparisonSide<'_> {
+    fn includes(&self, choice: &BackendChoice) -> bool {
         let Some(wanted) = &self.backend else { return true };
         let (name, version) = match wanted.split_once(':') {
             Some((name, version)) => (name, Some(version)),
@@ -138,31 +138,37 @@ impl Side<'_> {
     }
 }
 
-/// Compares `b` with `a`.
+/// Compares side `b` with side `a`.
 ///
 /// # Errors
-/// When a side has no such backend, or no point is on both.
+/// When a side lacks its backend, or no point is on both sides.
 pub fn compare(
-    a: &Side<'_>,
-    b: &Side<'_>,
+    a: &ComparisonSide<'_>,
+    b: &ComparisonSide<'_>,
     without_suspect: bool,
-    limits: &[Limit],
+    limits: &[DifferenceLimit],
 ) -> Result<Comparison, CompareError> {
     for side in [a, b] {
-        known(side)?;
+        check_backend(side)?;
     }
-    // Two backends are meant to differ in the backend; anything else is matched with its own.
+    // When backends are compared, points match across backends; otherwise the backend must be equal.
     let across = a.backend.is_some() || b.backend.is_some();
-    let (cells_a, cells_b) =
-        (Cells::of(vec![a.source], without_suspect), Cells::of(vec![b.source], without_suspect));
-    let own = |side: &Side<'_>, cells: &Cells<'_>| -> Vec<(String, usize)> {
-        let mine = cells.cells.iter().enumerate().filter(|(_, cell)| side.has(&cell.point.backend));
-        mine.map(|(place, cell)| (key(cell, across), place)).collect()
+    let (cells_a, cells_b) = (
+        ReportCells::from_sources(vec![a.source], without_suspect),
+        ReportCells::from_sources(vec![b.source], without_suspect),
+    );
+    let own = |side: &ComparisonSide<'_>, cells: &ReportCells<'_>| -> Vec<(String, usize)> {
+        let mine =
+            cells.cells.iter().enumerate().filter(|(_, cell)| side.includes(&cell.point.backend));
+        mine.map(|(place, cell)| (point_key(cell, across), place)).collect()
     };
     let (keys_a, keys_b) = (own(a, &cells_a), own(b, &cells_b));
     let mut comparison = Comparison {
         names: (a.name.clone(), b.name.clone()),
-        origins: origins::origins(a.source.record, b.source.record),
+        provenance_differences: provenance::provenance_differences(
+            a.source.record,
+            b.source.record,
+        ),
         points: Vec::new(),
         unmatched: Vec::new(),
         notes: notes(a, b),
@@ -172,7 +178,7 @@ pub fn compare(
         match keys_b.iter().find(|(other, _)| other == key) {
             Some((_, other)) => {
                 let (one, other) = (&cells_a.cells[*place], &cells_b.cells[*other]);
-                comparison.points.push(pair(key, one, other, limits));
+                comparison.points.push(compare_point(key, one, other, limits));
             }
             None => comparison.unmatched.push(format!("only in {}: {key}", a.name)),
         }
@@ -187,66 +193,66 @@ pub fn compare(
             let keys: Vec<_> = keys.iter().map(|(key, _)| key.as_str()).collect();
             keys.join(" · ")
         };
-        return Err(CompareError::NothingInCommon {
+        return Err(CompareError::NoCommonPoint {
             a: a.name.clone(),
             b: b.name.clone(),
             points_a: list(&keys_a),
             points_b: list(&keys_b),
         });
     }
-    by_metric(&mut comparison.points);
-    comparison.limits = crossings(&comparison.points, limits);
+    correct_p_values(&mut comparison.points);
+    comparison.limits = evaluate_limits(&comparison.points, limits);
     Ok(comparison)
 }
 
-/// Corrects each metric for the number of points at which it is compared: each metric is a
-/// question of its own.
-fn by_metric(points: &mut [Pair]) {
+/// Corrects the p-values of each metric for the number of compared points; each metric is a separate
+/// question.
+fn correct_p_values(points: &mut [PointComparison]) {
     let mut metrics: Vec<_> =
-        points.iter().flat_map(|pair| pair.rows.iter().map(|row| row.metric)).collect();
+        points.iter().flat_map(|pair| pair.differences.iter().map(|row| row.metric)).collect();
     metrics.sort_unstable();
     metrics.dedup();
     for metric in metrics {
-        let rows = points.iter_mut().flat_map(|pair| &mut pair.rows);
+        let rows = points.iter_mut().flat_map(|pair| &mut pair.differences);
         let mut differences: Vec<_> =
             rows.filter(|row| row.metric == metric).map(|row| &mut row.difference).collect();
-        difference::correct(&mut differences);
+        difference::apply_holm(&mut differences);
     }
 }
 
-fn known(side: &Side<'_>) -> Result<(), CompareError> {
+fn check_backend(side: &ComparisonSide<'_>) -> Result<(), CompareError> {
     let points = &side.source.record.points;
-    if points.iter().any(|point| side.has(&point.point.backend)) {
+    if points.iter().any(|point| side.includes(&point.point.backend)) {
         return Ok(());
     }
     let mut has: Vec<_> = points.iter().map(|point| point.point.backend.to_string()).collect();
     has.dedup();
-    Err(CompareError::NoBackend {
+    Err(CompareError::UnknownBackend {
         record: side.source.name.to_owned(),
         backend: side.backend.clone().unwrap_or_default(),
         has: has.join(", "),
     })
 }
 
-/// What makes two points the same: everything but the backend, when backends are compared.
-fn key(cell: &Cell<'_>, across: bool) -> String {
+/// Returns the key by which points match: all parts of the point, without the backend if `across`.
+fn point_key(cell: &ReportCell<'_>, across: bool) -> String {
     let workload = &cell.point.workload;
     let mut parts = Vec::new();
     if !across {
-        // A newer version of the same backend is what a comparison is often about.
+        // Without the version: a comparison is often about a newer version of the same backend.
         parts.push(cell.point.backend.name.clone());
     }
-    parts.extend(cell.scenario().map(|s| scenario(s).to_owned()));
-    parts.push(Over::Users.at(cell));
+    parts.extend(cell.scenario().map(|s| s.name().to_owned()));
+    parts.push(SweptValue::Users.describe(cell));
     parts.push(workload.payload().exact());
-    parts.push(format!("durability {}", durability(cell.point.durability)));
+    parts.push(format!("durability {}", cell.point.durability.name()));
     parts.join(", ")
 }
 
-fn notes(a: &Side<'_>, b: &Side<'_>) -> Vec<String> {
+fn notes(a: &ComparisonSide<'_>, b: &ComparisonSide<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let plans = (&a.source.record.plan, &b.source.record.plan);
-    let loads = |side: &Side<'_>| -> Vec<String> {
+    let loads = |side: &ComparisonSide<'_>| -> Vec<String> {
         let points = side.source.record.points.iter();
         points.filter_map(|p| serde_json::to_string(&p.point.workload).ok()).collect()
     };
@@ -261,16 +267,21 @@ fn notes(a: &Side<'_>, b: &Side<'_>) -> Vec<String> {
         let servers = &side.source.record.provenance.servers;
         for (backend, server) in servers {
             if side.backend.as_ref().is_none_or(|wanted| wanted.starts_with(backend.as_str())) {
-                let caution = server.caution.as_ref();
-                notes.extend(caution.map(|caution| format!("{}: {caution}", side.name)));
+                let cautions = server.all_cautions();
+                notes.extend(cautions.map(|caution| format!("{}: {caution}", side.name)));
             }
         }
     }
     notes
 }
 
-fn pair(key: &str, a: &Cell<'_>, b: &Cell<'_>, limits: &[Limit]) -> Pair {
-    let mut metrics = SHOWN.to_vec();
+fn compare_point(
+    key: &str,
+    a: &ReportCell<'_>,
+    b: &ReportCell<'_>,
+    limits: &[DifferenceLimit],
+) -> PointComparison {
+    let mut metrics = COMPARED_METRICS.to_vec();
     for limit in limits {
         if !metrics.contains(&limit.metric) {
             metrics.push(limit.metric);
@@ -279,31 +290,43 @@ fn pair(key: &str, a: &Cell<'_>, b: &Cell<'_>, limits: &[Limit]) -> Pair {
     let mut rows = Vec::new();
     let mut merged = Vec::new();
     for metric in metrics {
-        if let Some(difference) = difference::difference(&a.values(metric), &b.values(metric)) {
-            rows.push(Row { metric, difference });
+        if let Some(difference) =
+            difference::difference(&a.values(metric), &b.values(metric), metric.domain())
+        {
+            rows.push(MetricDifference { metric, difference });
         } else if let Metric::Latency(span, stat) = metric {
-            let of = |cell: &Cell<'_>| cell.latency(span).and_then(|latency| stat.of(&latency));
+            let of = |cell: &ReportCell<'_>| {
+                cell.latency(span).and_then(|latency| stat.value_in(&latency))
+            };
             merged.extend(of(a).zip(of(b)).map(|(a, b)| (metric, a, b)));
         }
     }
-    let count = |cell: &Cell<'_>| (cell.measured.len(), cell.suspect());
-    Pair { point: key.to_owned(), repetitions: [count(a), count(b)], rows, merged }
+    let count = |cell: &ReportCell<'_>| (cell.measured.len(), cell.suspect_count());
+    PointComparison {
+        point: key.to_owned(),
+        repetitions: [count(a), count(b)],
+        differences: rows,
+        merged_percentiles: merged,
+    }
 }
 
-fn crossings(points: &[Pair], limits: &[Limit]) -> Vec<Crossing> {
+fn evaluate_limits(points: &[PointComparison], limits: &[DifferenceLimit]) -> Vec<LimitResult> {
     let mut crossings = Vec::new();
     for limit in limits {
         for pair in points {
-            let row = pair.rows.iter().find(|row| row.metric == limit.metric);
-            // What single repetitions cannot carry, all of their messages together may.
-            let merged = pair.merged.iter().find(|(metric, ..)| *metric == limit.metric);
-            let difference = row
-                .map(|row| row.difference.clone())
-                .or_else(|| merged.and_then(|(_, a, b)| difference::difference(&[*a], &[*b])));
-            crossings.push(Crossing {
+            let row = pair.differences.iter().find(|row| row.metric == limit.metric);
+            // Percentiles of merged messages, where single repetitions have too few messages.
+            let merged =
+                pair.merged_percentiles.iter().find(|(metric, ..)| *metric == limit.metric);
+            let difference = row.map(|row| row.difference.clone()).or_else(|| {
+                merged.and_then(|(_, a, b)| {
+                    difference::difference(&[*a], &[*b], limit.metric.domain())
+                })
+            });
+            crossings.push(LimitResult {
                 limit: limit.clone(),
                 point: pair.point.clone(),
-                standing: difference.as_ref().map_or(Standing::Unknown, |d| limit.judge(d)),
+                status: difference.as_ref().map_or(LimitStatus::Undecidable, |d| limit.evaluate(d)),
                 difference,
             });
         }
@@ -312,19 +335,19 @@ fn crossings(points: &[Pair], limits: &[Limit]) -> Vec<Crossing> {
 }
 
 impl Comparison {
-    /// Whether any limit is crossed.
-    pub fn fails(&self) -> bool {
-        self.limits.iter().any(|crossing| crossing.limit.fails(crossing.standing))
+    /// Returns whether any limit fails the comparison.
+    pub fn has_crossed_limit(&self) -> bool {
+        self.limits.iter().any(|crossing| crossing.limit.is_failed_by(crossing.status))
     }
 
-    /// Limits that could not be judged at any point: they must not pass in silence.
-    pub fn unjudged(&self) -> Vec<&Limit> {
-        let mut limits: Vec<&Limit> = Vec::new();
+    /// Returns the limits that could not be evaluated at any point, which must not pass silently.
+    pub fn undecidable_limits(&self) -> Vec<&DifferenceLimit> {
+        let mut limits: Vec<&DifferenceLimit> = Vec::new();
         for crossing in &self.limits {
             let judged = self
                 .limits
                 .iter()
-                .any(|c| c.limit == crossing.limit && c.standing != Standing::Unknown);
+                .any(|c| c.limit == crossing.limit && c.status != LimitStatus::Undecidable);
             if !judged && !limits.contains(&&crossing.limit) {
                 limits.push(&crossing.limit);
             }

@@ -1,23 +1,22 @@
-//! A search for a capacity as a figure: what was seen at each number of users, and the way there.
+//! Figure of a capacity search: the objective's values by users, and the order of the tried numbers.
 
-use super::{Axis, Figure, Guide, Kind, Mark, Panel, Series};
+use super::{
+    figure::{Axis, Figure, FigurePanel, PlotKind, PlotMark, PlotSeries, ReferenceLine},
+    sweep::record_letter,
+};
 use crate::{
-    format::count,
+    format::{count, count_noun},
     measure::Judgement,
-    record::{Capacity, Record, Repetition, capacity::Outcome},
-    report::{
-        cells::{Cells, durability},
-        figures::family::letter,
-        metric::Metric,
-    },
+    record::{Capacity, Record, Repetition, capacity::TestOutcome},
+    report::{cells::ReportCells, metric::Metric},
 };
 
-/// A figure for each search of each record.
-pub fn figures(cells: &Cells<'_>) -> Vec<Figure> {
+/// Returns a figure for each capacity search of each record.
+pub fn figures(cells: &ReportCells<'_>) -> Vec<Figure> {
     let mut figures = Vec::new();
     for (place, source) in cells.sources.iter().enumerate() {
         let of = if cells.sources.len() > 1 {
-            format!(", record {}", letter(place))
+            format!(", record {}", record_letter(place))
         } else {
             String::new()
         };
@@ -35,86 +34,99 @@ pub fn figures(cells: &Cells<'_>) -> Vec<Figure> {
     figures
 }
 
-/// A repetition of a search.
-struct Seen<'a> {
+/// Repetition of a search, with its number of users.
+struct SearchRepetition<'a> {
     users: f64,
     repetition: &'a Repetition,
 }
 
-impl Seen<'_> {
-    fn mark(&self, x: f64, y: f64) -> Mark {
+impl SearchRepetition<'_> {
+    fn mark(&self, x: f64, y: f64) -> PlotMark {
         let suspect = self.repetition.verdict.status != Judgement::Valid;
-        Mark { suspect: usize::from(suspect), ..Mark::at(x, y) }
+        PlotMark { suspect: usize::from(suspect), ..PlotMark::at(x, y) }
     }
 }
 
 fn figure(of: &str, record: &Record, ladder: &[usize], capacity: &Capacity) -> Figure {
-    let mut seen: Vec<Seen<'_>> = Vec::new();
+    let mut seen: Vec<SearchRepetition<'_>> = Vec::new();
     for &point in ladder {
         let result = &record.points[point];
         let users = f64::from(result.point.workload.users());
-        seen.extend(result.repetitions.iter().map(|repetition| Seen { users, repetition }));
+        seen.extend(
+            result.repetitions.iter().map(|repetition| SearchRepetition { users, repetition }),
+        );
     }
     seen.sort_by_key(|seen| seen.repetition.order);
-    let mut panels: Vec<_> =
-        capacity.objectives.iter().filter_map(|limit| objective(limit, &seen, capacity)).collect();
-    panels.push(course(&seen, capacity));
+    let mut panels: Vec<_> = capacity
+        .objectives
+        .iter()
+        .filter_map(|limit| objective_panel(limit, &seen, capacity))
+        .collect();
+    panels.push(search_panel(&seen, capacity));
     for (letter, panel) in ('A'..).zip(&mut panels) {
         panel.title = format!("{letter}: {}", panel.title);
     }
-    let suspect = seen.iter().filter(|s| s.repetition.verdict.status != Judgement::Valid).count();
-    let n = match suspect {
-        0 => format!("n = {} repetitions", seen.len()),
-        suspect => format!("n = {} repetitions, {suspect} suspect (hollow)", seen.len()),
+    let judged = |status: Judgement| {
+        seen.iter().filter(|seen| seen.repetition.verdict.status == status).count()
     };
+    let mut n = format!("n = {}", count_noun(seen.len() as u64, "repetition"));
+    for status in [Judgement::Suspect, Judgement::Failed] {
+        match judged(status) {
+            0 => {}
+            number => n = format!("{n}, {number} {} (hollow)", status.name()),
+        }
+    }
     let caption = [
-        "one mark for each repetition; one without a value for the objective is on the way only"
+        "one mark for each repetition; repetitions without a value for the objective are in the last panel only"
             .to_owned(),
         n,
-        format!("durability {}", durability(capacity.durability)),
+        format!("durability {}", capacity.durability.name()),
         format!("payload {}", capacity.payload.exact()),
-        tested(capacity),
+        describe_tests(capacity),
     ];
     Figure {
         id: "search".into(),
-        title: format!("Capacity of {}{of}: {}", capacity.backend, capacity.answer()),
+        title: format!("Capacity of {}{of}: {}", capacity.backend, capacity.result_text()),
         caption: caption.join("; ") + ".",
         panels,
     }
 }
 
-/// What the tests came to, in words.
-fn tested(capacity: &Capacity) -> String {
-    let of = |wanted: Outcome| {
+/// Describes the outcomes of the tests for the caption.
+fn describe_tests(capacity: &Capacity) -> String {
+    let of = |wanted: TestOutcome| {
         let tests = capacity.decisions.iter().filter(|test| test.outcome == Some(wanted));
         let mut users: Vec<_> = tests.map(|test| test.users).collect();
         users.sort_unstable();
         users.iter().map(|users| count((*users).into())).collect::<Vec<_>>().join(", ")
     };
-    let all = [Outcome::Carried, Outcome::TooMany, Outcome::Grey];
-    let said = all.map(|outcome| (outcome.title(), of(outcome)));
-    let said: Vec<_> = said
+    let all = [TestOutcome::Carried, TestOutcome::TooMany, TestOutcome::Grey];
+    let outcomes = all.map(|outcome| (outcome.title(), of(outcome)));
+    let outcomes: Vec<_> = outcomes
         .iter()
         .filter(|(_, users)| !users.is_empty())
         .map(|(title, users)| format!("{title}: {users}"))
         .collect();
-    if said.is_empty() {
+    if outcomes.is_empty() {
         "no number of users was decided by a test".into()
     } else {
-        format!("tested: {}", said.join("; "))
+        format!("tested: {}", outcomes.join("; "))
     }
 }
 
-/// Repetitions in which every objective held, and the others.
-fn series(seen: &[Seen<'_>], mark: impl Fn(usize, &Seen<'_>) -> Option<Mark>) -> Vec<Series> {
-    let of = |held: bool, label: &str, style: usize| Series {
+/// Returns two series: repetitions in which every objective held, and the others.
+fn outcome_series(
+    seen: &[SearchRepetition<'_>],
+    mark: impl Fn(usize, &SearchRepetition<'_>) -> Option<PlotMark>,
+) -> Vec<PlotSeries> {
+    let of = |held: bool, label: &str, style: usize| PlotSeries {
         label: label.to_owned(),
         style,
         dashed: false,
         marks: seen
             .iter()
             .enumerate()
-            .filter(|(_, seen)| seen.repetition.held() == held)
+            .filter(|(_, seen)| seen.repetition.objectives_held() == held)
             .filter_map(|(number, seen)| mark(number, seen))
             .collect(),
     };
@@ -123,52 +135,59 @@ fn series(seen: &[Seen<'_>], mark: impl Fn(usize, &Seen<'_>) -> Option<Mark>) ->
     all
 }
 
-fn ends(capacity: &Capacity, upright: bool) -> Vec<Guide> {
+fn bound_lines(capacity: &Capacity, upright: bool) -> Vec<ReferenceLine> {
     let end = |users: Option<u32>, word: &str, before: bool| {
         let users = users?;
         let label = format!("{}: {word}", count(users.into()));
-        Some(Guide { at: f64::from(users), upright, label, before })
+        Some(ReferenceLine {
+            at: f64::from(users),
+            is_vertical: upright,
+            label,
+            label_before: before,
+        })
     };
     let both = [end(capacity.lower, "carried", true), end(capacity.upper, "too many", false)];
     both.into_iter().flatten().collect()
 }
 
-/// The values that one objective limits, over users; `None` for what is no latency.
-fn objective(
+/// Returns the panel of an objective's metric over users; `None` when the metric is not a latency.
+fn objective_panel(
     limit: &crate::plan::Threshold,
-    seen: &[Seen<'_>],
+    seen: &[SearchRepetition<'_>],
     capacity: &Capacity,
-) -> Option<Panel> {
+) -> Option<FigurePanel> {
     let metric @ Metric::Latency(..) = limit.metric.parse().ok()? else { return None };
-    let mut guides = ends(capacity, true);
-    guides.push(Guide {
+    let mut guides = bound_lines(capacity, true);
+    guides.push(ReferenceLine {
         at: limit.at_most / 1e3,
-        upright: false,
+        is_vertical: false,
         label: "objective".into(),
-        before: true,
+        label_before: true,
     });
-    let mark = |_, seen: &Seen<'_>| {
-        let value = metric.of(seen.repetition).filter(|micros| *micros > 0.0)?;
+    let mark = |_, seen: &SearchRepetition<'_>| {
+        let value = metric.value_in(seen.repetition).filter(|micros| *micros > 0.0)?;
         Some(seen.mark(seen.users, value / 1e3))
     };
-    Some(Panel {
+    Some(FigurePanel {
         title: limit.to_string(),
-        kind: Kind::Dots,
+        kind: PlotKind::Dots,
         x: Axis::linear("users", ""),
         y: Axis::log(&limit.metric, "ms"),
-        series: series(seen, mark),
-        guides,
+        series: outcome_series(seen, mark),
+        reference_lines: guides,
     })
 }
 
-/// Which number of users was tried when.
-fn course(seen: &[Seen<'_>], capacity: &Capacity) -> Panel {
-    Panel {
+/// Returns the panel of the tried numbers of users in the order of the search.
+fn search_panel(seen: &[SearchRepetition<'_>], capacity: &Capacity) -> FigurePanel {
+    FigurePanel {
         title: "the search, step by step".into(),
-        kind: Kind::Dots,
+        kind: PlotKind::Dots,
         x: Axis::linear("repetition of the search", ""),
         y: Axis::log("users", ""),
-        series: series(seen, |number, seen| Some(seen.mark((number + 1) as f64, seen.users))),
-        guides: ends(capacity, false),
+        series: outcome_series(seen, |number, seen| {
+            Some(seen.mark((number + 1) as f64, seen.users))
+        }),
+        reference_lines: bound_lines(capacity, false),
     }
 }

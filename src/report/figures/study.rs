@@ -1,31 +1,31 @@
 //! Figures 11 to 20 of the study, each with its axes and series.
 
 use super::{
-    Figure, Kind,
-    family::{Family, Over},
+    figure::{Figure, FigurePanel, PlotKind},
+    sweep::{Sweep, SweptValue},
 };
 use crate::report::{
-    cells::Cells,
-    metric::{Metric, Resource, Span, Stat},
+    cells::ReportCells,
+    metric::{LatencyKind, LatencyStat, Metric, ResourceMetric},
 };
 
-const MEAN: Metric = Metric::Latency(Span::Delivery, Stat::Mean);
-const CPU: Metric = Metric::Resource(Resource::Cpu);
-const RECEIVED: Metric = Metric::Resource(Resource::NetworkReceived);
-const SENT: Metric = Metric::Resource(Resource::NetworkSent);
+const MEAN_DELIVERY: Metric = Metric::Latency(LatencyKind::Delivery, LatencyStat::Mean);
+const CPU: Metric = Metric::Resource(ResourceMetric::Cpu);
+const RECEIVED: Metric = Metric::Resource(ResourceMetric::NetworkReceived);
+const SENT: Metric = Metric::Resource(ResourceMetric::NetworkSent);
 
-/// Those of the study's figures that the records can fill.
-pub fn figures(cells: &Cells<'_>) -> Vec<Figure> {
+/// Returns the study's figures that the records have data for.
+pub fn figures(cells: &ReportCells<'_>) -> Vec<Figure> {
     let mut figures = Vec::new();
-    let users = Family::of(cells, Over::Users);
+    let users = Sweep::from_cells(cells, SweptValue::Users);
     if !users.is_empty() {
         figures.extend(by_users(&users));
     }
-    let payload = Family::of(cells, Over::Payload);
+    let payload = Sweep::from_cells(cells, SweptValue::Payload);
     if !payload.is_empty() {
         figures.extend(by_payload(&payload));
     }
-    let scenario = Family::of(cells, Over::Scenario);
+    let scenario = Sweep::from_cells(cells, SweptValue::Scenario);
     if !scenario.is_empty() {
         figures.extend(by_scenario(&scenario));
     }
@@ -33,59 +33,60 @@ pub fn figures(cells: &Cells<'_>) -> Vec<Figure> {
     figures
 }
 
-fn by_users(family: &Family<'_>) -> [Figure; 4] {
-    let latency = family.panel("", MEAN, "mean delivery latency", Kind::Lines);
-    let cpu = family.panel("A: processor", CPU, "cores in use, mean", Kind::Bars);
-    let memory = Metric::Resource(Resource::MemoryGrowth);
-    let memory = family.panel("B: memory", memory, "growth over idle", Kind::Bars);
-    let (written, source) = writes(family);
-    let written = family.panel("", written, "bytes written", Kind::Bars);
+fn by_users(sweep: &Sweep<'_>) -> [Figure; 4] {
+    let latency = sweep.panel("", MEAN_DELIVERY, "mean delivery latency", PlotKind::Lines);
+    let cpu = sweep.panel("A: processor", CPU, "cores in use, mean", PlotKind::Bars);
+    let memory = Metric::Resource(ResourceMetric::MemoryGrowth);
+    let memory = sweep.panel("B: memory", memory, "growth over idle", PlotKind::Bars);
+    let (written, source) = written_metric(sweep);
+    let written = sweep.panel("", written, "bytes written", PlotKind::Bars);
     [
-        family.figure("figure-11", "Latency by users", "", vec![latency]),
-        family.figure("figure-12", "Processor and memory by users", SERVERS, vec![cpu, memory]),
-        family.figure("figure-13", "Disk writes of a run by users", source, vec![written]),
-        family.figure("figure-14", "Network of a run by users", SERVERS, network(family)),
+        sweep.figure("figure-11", "Latency by users", "", vec![latency]),
+        sweep.figure("figure-12", "Processor and memory by users", SUM_NOTE, vec![cpu, memory]),
+        sweep.figure("figure-13", "Disk writes of a run by users", source, vec![written]),
+        sweep.figure("figure-14", "Network of a run by users", SUM_NOTE, network(sweep)),
     ]
 }
 
-fn by_payload(family: &Family<'_>) -> [Figure; 2] {
-    let latency = family.panel("", MEAN, "mean delivery latency", Kind::Lines);
-    let cpu = family.panel("", CPU, "cores in use, mean", Kind::Lines);
+fn by_payload(sweep: &Sweep<'_>) -> [Figure; 2] {
+    let latency = sweep.panel("", MEAN_DELIVERY, "mean delivery latency", PlotKind::Lines);
+    let cpu = sweep.panel("", CPU, "cores in use, mean", PlotKind::Lines);
     [
-        family.figure("figure-15", "Latency by payload", "", vec![latency]),
-        family.figure("figure-16", "Processor by payload", SERVERS, vec![cpu]),
+        sweep.figure("figure-15", "Latency by payload", "", vec![latency]),
+        sweep.figure("figure-16", "Processor by payload", SUM_NOTE, vec![cpu]),
     ]
 }
 
-fn by_scenario(family: &Family<'_>) -> [Figure; 4] {
-    let rate = family.panel("", Metric::Throughput, "payload per second", Kind::Bars);
-    let cpu = family.panel("", CPU, "cores in use, mean", Kind::Bars);
-    let (written, source) = writes(family);
-    let written = family.panel("", written, "bytes written", Kind::Bars);
+fn by_scenario(sweep: &Sweep<'_>) -> [Figure; 4] {
+    let rate = sweep.panel("", Metric::Throughput, "payload per second", PlotKind::Bars);
+    let cpu = sweep.panel("", CPU, "cores in use, mean", PlotKind::Bars);
+    let (written, source) = written_metric(sweep);
+    let written = sweep.panel("", written, "bytes written", PlotKind::Bars);
     [
-        family.figure("figure-17", "Data rate by scenario", "", vec![rate]),
-        family.figure("figure-18", "Processor by scenario", SERVERS, vec![cpu]),
-        family.figure("figure-19", "Network by scenario", SERVERS, network(family)),
-        family.figure("figure-20", "Block writes by scenario", source, vec![written]),
+        sweep.figure("figure-17", "Data rate by scenario", "", vec![rate]),
+        sweep.figure("figure-18", "Processor by scenario", SUM_NOTE, vec![cpu]),
+        sweep.figure("figure-19", "Network by scenario", SUM_NOTE, network(sweep)),
+        sweep.figure("figure-20", "Block writes by scenario", source, vec![written]),
     ]
 }
 
-const SERVERS: &str = "sum over all of a backend's servers";
+const SUM_NOTE: &str = "sum over all of a backend's servers";
 
-fn network(family: &Family<'_>) -> Vec<super::Panel> {
+fn network(sweep: &Sweep<'_>) -> Vec<FigurePanel> {
     vec![
-        family.panel("A: received by the servers", RECEIVED, "bytes received", Kind::Bars),
-        family.panel("B: sent by the servers", SENT, "bytes sent", Kind::Bars),
+        sweep.panel("A: received by the servers", RECEIVED, "bytes received", PlotKind::Bars),
+        sweep.panel("B: sent by the servers", SENT, "bytes sent", PlotKind::Bars),
     ]
 }
 
-/// What stands for "bytes written": the block counters, or, where they count nothing although data
-/// grew, the growth of the data folders. The same for all bars of a figure.
-fn writes(family: &Family<'_>) -> (Metric, &'static str) {
-    let block = Metric::Resource(Resource::BlockWritten);
-    let growth = Metric::Resource(Resource::DataGrowth);
+/// Chooses the metric for "bytes written", the same for all bars of a figure.
+///
+/// The block counters, or the growth of the data folders when the counters stay 0 although data grew.
+fn written_metric(sweep: &Sweep<'_>) -> (Metric, &'static str) {
+    let block = Metric::Resource(ResourceMetric::BlockWritten);
+    let growth = Metric::Resource(ResourceMetric::DataGrowth);
     let any = |metric: Metric| {
-        family.cells.iter().any(|cell| cell.values(metric).iter().any(|value| *value > 0.0))
+        sweep.cells.iter().any(|cell| cell.values(metric).iter().any(|value| *value > 0.0))
     };
     if !any(block) && any(growth) {
         return (

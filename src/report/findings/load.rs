@@ -1,287 +1,287 @@
-//! Findings on processor, memory, disk, network and throughput.
+//! The study's findings on processor, memory, disk, network and throughput.
 
-use super::{
-    Finding,
-    evidence::{Judgement, System, Systems, line, times, written},
+use super::evidence::{
+    FindingBuilder, FindingDraft, StudyCells, StudySystem, cell_ratio, format_estimate, sweep_trend,
 };
 use crate::{
-    format::three,
+    format::three_significant,
     plan::Scenario,
     report::{
-        cells::{Cell, scenario as scenario_name},
-        figures::family::Over,
-        metric::{Metric, Resource},
+        cells::ReportCell,
+        figures::sweep::SweptValue,
+        metric::{Metric, ResourceMetric},
     },
     stats::{
-        difference::{Seen, difference},
+        band::{BandTest, Statistic},
+        difference::{DifferenceVerdict, difference},
         trend::Trend,
     },
 };
 
-const CPU: Metric = Metric::Resource(Resource::Cpu);
-const MEMORY: Metric = Metric::Resource(Resource::MemoryGrowth);
-const WRITTEN: Metric = Metric::Resource(Resource::BlockWritten);
-const GROWN: Metric = Metric::Resource(Resource::DataGrowth);
-const RECEIVED: Metric = Metric::Resource(Resource::NetworkReceived);
-const SENT: Metric = Metric::Resource(Resource::NetworkSent);
+const CPU: Metric = Metric::Resource(ResourceMetric::Cpu);
+const MEMORY: Metric = Metric::Resource(ResourceMetric::MemoryGrowth);
+const WRITTEN: Metric = Metric::Resource(ResourceMetric::BlockWritten);
+const DATA_GROWTH: Metric = Metric::Resource(ResourceMetric::DataGrowth);
+const RECEIVED: Metric = Metric::Resource(ResourceMetric::NetworkReceived);
+const SENT: Metric = Metric::Resource(ResourceMetric::NetworkSent);
 const SCENARIOS: [Scenario; 3] = [Scenario::Producer, Scenario::Consumer, Scenario::Both];
 
-pub fn findings(systems: &Systems<'_>) -> Vec<Finding> {
+pub fn findings(study: &StudyCells<'_>) -> Vec<FindingDraft> {
     vec![
-        cpu_grows(systems),
-        cpu_left(systems),
-        cpu_ratio(systems),
-        cpu_payload(systems),
-        cpu_throughput(systems),
-        memory(systems),
-        disk(systems),
-        disk_linear(systems),
-        received(systems),
-        sent(systems),
-        reading(systems),
-        rate(systems),
-        consumer(systems),
-        least_sent(systems),
+        cpu_grows(study),
+        cpu_left(study),
+        cpu_ratio(study),
+        cpu_payload(study),
+        cpu_throughput(study),
+        memory(study),
+        disk(study),
+        disk_linear(study),
+        received(study),
+        sent(study),
+        reading(study),
+        rate(study),
+        consumer(study),
+        least_sent(study),
     ]
 }
 
 fn slope_text(trend: &Trend, metric: Metric) -> String {
-    let (slope, interval) = trend.over(100.0);
+    let (slope, interval) = trend.growth_over(100.0);
     let quantity = metric.quantity();
     let interval = interval.map_or_else(
         || " (no interval)".to_owned(),
-        |(low, high)| format!(" [{}, {}]", quantity.write(low), quantity.write(high)),
+        |(low, high)| format!(" [{}, {}]", quantity.format(low), quantity.format(high)),
     );
-    format!("{} per 100 users{interval}", quantity.signed(slope))
+    format!("{} per 100 users{interval}", quantity.format_signed(slope))
 }
 
-/// `Some(true)` where the whole interval is above 0, `Some(false)` where it is not above at all.
-fn rises(trend: &Trend) -> Option<bool> {
-    let (low, high) = trend.interval?;
-    if low > 0.0 {
-        Some(true)
-    } else if high < 0.0 {
-        Some(false)
-    } else {
-        None
-    }
+/// Tests whether the slope is positive; `None` without an interval.
+fn rising_test(trend: &Trend) -> Option<BandTest> {
+    trend.statistic?.band_test(0.0, f64::INFINITY)
 }
 
-/// Evidence that `metric` rises with users, for each of `systems`.
-fn with_users(systems: &Systems<'_>, of: &[System], metric: Metric, judgement: &mut Judgement) {
+/// Adds evidence that `metric` rises with users, for each system in `of`.
+fn add_growth_with_users(
+    study: &StudyCells<'_>,
+    of: &[StudySystem],
+    metric: Metric,
+    finding: &mut FindingBuilder,
+) {
     for system in of {
-        let cells = systems.sweep(*system, Over::Users);
-        match line(&cells, Over::Users, metric) {
-            None => judgement.lacks(&format!("{metric} of {} over users", system.name())),
-            Some(trend) => judgement.add(
-                rises(&trend),
+        let cells = study.sweep(*system, SweptValue::Users);
+        match sweep_trend(&cells, SweptValue::Users, metric) {
+            None => finding.add_missing(&format!("{metric} of {} over users", system.name())),
+            Some(trend) => finding.add_band(
+                rising_test(&trend),
                 format!("{}: {metric} {}", system.name(), slope_text(&trend, metric)),
             ),
         }
     }
 }
 
-fn cpu_grows(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    with_users(systems, &System::BOTH, CPU, &mut judgement);
-    judgement.finding(
+fn cpu_grows(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    add_growth_with_users(study, &StudySystem::BOTH, CPU, &mut finding);
+    finding.build(
         "Processor use grows with users.",
         "the slope's interval over users is above 0 for both",
     )
 }
 
-fn cpu_left(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    for system in System::BOTH {
-        let cells = systems.sweep(system, Over::Users);
+fn cpu_left(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    for system in StudySystem::BOTH {
+        let cells = study.sweep(system, SweptValue::Users);
         let most = cells.last().and_then(|cell| Some((*cell, cell.estimate(CPU)?)));
-        match most.zip(systems.cores()) {
-            None => judgement.lacks(&format!("processor use of {}, or cores", system.name())),
+        match most.zip(study.cores()) {
+            None => finding.add_missing(&format!("processor use of {}, or cores", system.name())),
             Some(((cell, estimate), cores)) => {
                 let limit = 0.9 * cores;
-                let agrees = estimate.ci_low.zip(estimate.ci_high).and_then(|(low, high)| {
-                    if high < limit { Some(true) } else { (low > limit).then_some(false) }
-                });
-                judgement.add(
-                    agrees,
+                let mean = Statistic::from_estimate(&estimate);
+                finding.add_band(
+                    mean.and_then(|mean| mean.band_test(f64::NEG_INFINITY, limit)),
                     format!(
                         "{} of {} at {}",
-                        written(system.name(), cell, CPU),
-                        three(cores),
-                        Over::Users.at(cell)
+                        format_estimate(system.name(), cell, CPU),
+                        three_significant(cores),
+                        SweptValue::Users.describe(cell)
                     ),
                 );
             }
         }
     }
-    judgement.finding(
+    finding.build(
         "The processor does not saturate in the latency runs.",
         "mean use at the most users stays below 90 % of the hub's cores",
     )
 }
 
-/// Evidence on the ratio of Kafka to MariaDB at each point of a sweep.
-fn ratios(
-    systems: &Systems<'_>,
-    over: Over,
+/// Collects evidence on the ratio of Kafka to MariaDB at each point of a sweep up to the value `most`.
+fn ratio_evidence(
+    study: &StudyCells<'_>,
+    swept: SweptValue,
     metric: Metric,
     band: (f64, f64),
     most: f64,
-) -> Judgement {
-    let mut judgement = Judgement::new();
-    let pairs = systems.pairs(over);
+) -> FindingBuilder {
+    let mut finding = FindingBuilder::new();
+    let pairs = study.pairs(swept);
     for (_, kafka, sql) in pairs.into_iter().filter(|(x, ..)| *x <= most) {
-        match times(metric, kafka, sql) {
-            None => judgement.lacks(&format!("{metric} at {}", over.at(kafka))),
+        match cell_ratio(metric, kafka, sql) {
+            None => finding.add_missing(&format!("{metric} at {}", swept.describe(kafka))),
             Some((ratio, text)) => {
-                judgement.add(ratio.within(band.0, band.1), format!("{}: {text}", over.at(kafka)));
+                finding.add_band(
+                    ratio.band_test(band.0, band.1),
+                    format!("{}: {text}", swept.describe(kafka)),
+                );
             }
         }
     }
-    if most.is_infinite() && systems.pairs(over).is_empty() {
-        judgement.lacks("both systems at equal points");
+    if most.is_infinite() && study.pairs(swept).is_empty() {
+        finding.add_missing("both systems at equal points");
     }
-    judgement
+    finding
 }
 
-fn cpu_ratio(systems: &Systems<'_>) -> Finding {
-    ratios(systems, Over::Users, CPU, (1.5, 3.0), f64::INFINITY).finding(
+fn cpu_ratio(study: &StudyCells<'_>) -> FindingDraft {
+    ratio_evidence(study, SweptValue::Users, CPU, (1.5, 3.0), f64::INFINITY).build(
         "The streaming platform uses about twice the SQL database's processor time in latency runs.",
         "1.5 to 3 times at every number of users, with the whole interval of the ratio",
     )
 }
 
-fn cpu_payload(systems: &Systems<'_>) -> Finding {
-    let mut judgement = ratios(systems, Over::Payload, CPU, (2.0, f64::INFINITY), 1_000.0);
-    if systems.pairs(Over::Payload).is_empty() {
-        judgement.lacks("both systems at several payloads");
+fn cpu_payload(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding =
+        ratio_evidence(study, SweptValue::Payload, CPU, (2.0, f64::INFINITY), 1_000.0);
+    if study.pairs(SweptValue::Payload).is_empty() {
+        finding.add_missing("both systems at several payloads");
     }
-    judgement.finding(
+    finding.build(
         "In the payload runs it uses more than double (less at large payloads).",
         "more than 2 times at every payload up to 1 kB, with the whole interval of the ratio",
     )
 }
 
-fn cpu_throughput(systems: &Systems<'_>) -> Finding {
-    ratios(systems, Over::Scenario, CPU, (0.0, 1.25), f64::INFINITY).finding(
+fn cpu_throughput(study: &StudyCells<'_>) -> FindingDraft {
+    ratio_evidence(study, SweptValue::Scenario, CPU, (0.0, 1.25), f64::INFINITY).build(
         "At its throughput limit the streaming platform uses similar processor or less.",
         "at most 1.25 times in every scenario, with the whole interval of the ratio",
     )
 }
 
-fn memory(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    with_users(systems, &[System::Sql], MEMORY, &mut judgement);
-    let of = |system| line(&systems.sweep(system, Over::Users), Over::Users, MEMORY);
-    match of(System::Kafka).zip(of(System::Sql)) {
-        None => judgement.lacks("memory growth of both over users"),
+fn memory(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    add_growth_with_users(study, &[StudySystem::Sql], MEMORY, &mut finding);
+    let of =
+        |system| sweep_trend(&study.sweep(system, SweptValue::Users), SweptValue::Users, MEMORY);
+    match of(StudySystem::Kafka).zip(of(StudySystem::Sql)) {
+        None => finding.add_missing("memory growth of both over users"),
         Some((kafka, sql)) => {
-            let half = sql.slope / 2.0;
-            let agrees = kafka.interval.and_then(|(low, high)| {
-                if high < half { Some(true) } else { (low > half).then_some(false) }
-            });
-            judgement.add(agrees, format!("Kafka: {MEMORY} {}", slope_text(&kafka, MEMORY)));
+            let slopes = kafka.statistic.zip(sql.statistic);
+            let less = slopes.map(|(kafka, sql)| kafka.minus(sql.scaled(0.5)));
+            let test = less.and_then(|less| less.band_test(f64::NEG_INFINITY, 0.0));
+            finding.add_band(test, format!("Kafka: {MEMORY} {}", slope_text(&kafka, MEMORY)));
         }
     }
-    judgement.finding(
+    finding.build(
         "MariaDB's memory grows with users, Kafka's hardly.",
         "MariaDB's slope is above 0, and Kafka's below half of it",
     )
 }
 
-/// Bytes written: by the block counters, or by the data's growth where those count nothing.
-fn writes(systems: &Systems<'_>) -> Metric {
-    let counted = |cell: &&Cell<'_>| cell.values(WRITTEN).iter().any(|value| *value > 0.0);
-    let any = System::BOTH.iter().any(|s| systems.sweep(*s, Over::Users).iter().any(counted));
-    if any { WRITTEN } else { GROWN }
+/// Chooses the metric for bytes written: block counters, or data growth when the counters stay 0.
+fn written_metric(study: &StudyCells<'_>) -> Metric {
+    let counted = |cell: &&ReportCell<'_>| cell.values(WRITTEN).iter().any(|value| *value > 0.0);
+    let any =
+        StudySystem::BOTH.iter().any(|s| study.sweep(*s, SweptValue::Users).iter().any(counted));
+    if any { WRITTEN } else { DATA_GROWTH }
 }
 
-/// Evidence that MariaDB's `metric` differs from Kafka's in the direction `wanted`, at each point.
-fn differs(
-    systems: &Systems<'_>,
-    over: Over,
+/// Adds evidence that MariaDB's `metric` differs from Kafka's in the direction `expected`, at each point.
+fn add_differences(
+    study: &StudyCells<'_>,
+    swept: SweptValue,
     metric: Metric,
-    wanted: Seen,
-    judgement: &mut Judgement,
+    expected: DifferenceVerdict,
+    finding: &mut FindingBuilder,
 ) {
-    let pairs = systems.pairs(over);
+    let pairs = study.pairs(swept);
     if pairs.is_empty() {
-        judgement.lacks("both systems at equal points");
+        finding.add_missing("both systems at equal points");
     }
     for (_, kafka, sql) in pairs {
         let text = format!(
             "{}: {}; {}",
-            over.at(kafka),
-            written("Kafka", kafka, metric),
-            written("MariaDB", sql, metric)
+            swept.describe(kafka),
+            format_estimate("Kafka", kafka, metric),
+            format_estimate("MariaDB", sql, metric)
         );
-        let agrees = difference(&kafka.values(metric), &sql.values(metric))
-            .and_then(|d| matches!(d.seen, Seen::Higher | Seen::Lower).then_some(d.seen == wanted));
-        judgement.add(agrees, text);
+        let compared = difference(&kafka.values(metric), &sql.values(metric), metric.domain());
+        finding.add_difference(compared, expected, text);
     }
 }
 
-fn disk(systems: &Systems<'_>) -> Finding {
-    let metric = writes(systems);
-    let mut judgement = Judgement::new();
-    differs(systems, Over::Users, metric, Seen::Higher, &mut judgement);
-    judgement.note(format!("counted as {metric}"));
-    judgement.finding(
+fn disk(study: &StudyCells<'_>) -> FindingDraft {
+    let metric = written_metric(study);
+    let mut finding = FindingBuilder::new();
+    add_differences(study, SweptValue::Users, metric, DifferenceVerdict::Higher, &mut finding);
+    let counted = vec![format!("counted as {metric}")];
+    finding.build_with_notes(
         "Kafka writes less to disk than MariaDB (by about 10 MB in the study's runs).",
         "a difference in that direction is seen at every number of users; its size depends on the \
          volume of the run",
+        counted,
     )
 }
 
-fn disk_linear(systems: &Systems<'_>) -> Finding {
-    let metric = writes(systems);
-    let mut judgement = Judgement::new();
-    for system in System::BOTH {
-        let cells = systems.sweep(system, Over::Users);
-        match line(&cells, Over::Users, metric) {
-            None => judgement.lacks(&format!("{metric} of {} over users", system.name())),
+fn disk_linear(study: &StudyCells<'_>) -> FindingDraft {
+    let metric = written_metric(study);
+    let mut finding = FindingBuilder::new();
+    for system in StudySystem::BOTH {
+        let cells = study.sweep(system, SweptValue::Users);
+        match sweep_trend(&cells, SweptValue::Users, metric) {
+            None => finding.add_missing(&format!("{metric} of {} over users", system.name())),
             Some(trend) => {
-                let straight = trend.explained.unwrap_or(0.0);
-                let agrees = rises(&trend).map(|rises| rises && straight >= 0.9);
-                judgement.add(
-                    agrees,
+                let straight = trend.r_squared.unwrap_or(0.0);
+                finding.add_band_if(
+                    rising_test(&trend),
+                    straight >= 0.9,
                     format!(
                         "{}: {}, R² {}",
                         system.name(),
                         slope_text(&trend, metric),
-                        three(straight)
+                        three_significant(straight)
                     ),
                 );
             }
         }
     }
-    judgement.finding(
+    finding.build(
         "Disk writes of both grow linearly with users.",
         "the slope is above 0, and a straight line explains at least 90 % of the variance",
     )
 }
 
-fn received(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    differs(systems, Over::Users, RECEIVED, Seen::Lower, &mut judgement);
-    judgement.finding(
+fn received(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    add_differences(study, SweptValue::Users, RECEIVED, DifferenceVerdict::Lower, &mut finding);
+    finding.build(
         "Kafka receives more network data (about 7 MB in the study's runs).",
         "a difference in that direction is seen at every number of users",
     )
 }
 
-fn sent(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    differs(systems, Over::Users, SENT, Seen::Lower, &mut judgement);
-    let of = |system| line(&systems.sweep(system, Over::Users), Over::Users, SENT);
-    match of(System::Kafka).zip(of(System::Sql)) {
-        None => judgement.lacks("network of both over users"),
+fn sent(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    add_differences(study, SweptValue::Users, SENT, DifferenceVerdict::Lower, &mut finding);
+    let of = |system| sweep_trend(&study.sweep(system, SweptValue::Users), SweptValue::Users, SENT);
+    match of(StudySystem::Kafka).zip(of(StudySystem::Sql)) {
+        None => finding.add_missing("network of both over users"),
         Some((kafka, sql)) => {
-            let agrees = kafka.interval.zip(sql.interval).and_then(|(kafka, sql)| {
-                if kafka.0 > sql.1 { Some(true) } else { (kafka.1 < sql.0).then_some(false) }
-            });
-            judgement.add(
-                agrees,
+            let slopes = kafka.statistic.zip(sql.statistic);
+            let faster = slopes.map(|(kafka, sql)| kafka.minus(sql));
+            finding.add_band(
+                faster.and_then(|faster| faster.band_test(0.0, f64::INFINITY)),
                 format!(
                     "slopes: Kafka {}; MariaDB {}",
                     slope_text(&kafka, SENT),
@@ -290,89 +290,96 @@ fn sent(systems: &Systems<'_>) -> Finding {
             );
         }
     }
-    judgement.finding(
+    finding.build(
         "Kafka sends more network data, growing faster with users.",
-        "a difference is seen at every number of users, and the slopes' intervals do not overlap",
+        "a difference is seen at every number of users, and Kafka's slope is above MariaDB's",
     )
 }
 
-fn reading(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    for system in System::BOTH {
-        let of = |scenario| systems.scenario(system, scenario);
+fn reading(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    for system in StudySystem::BOTH {
+        let of = |scenario| study.scenario(system, scenario);
         let ratio = of(Scenario::Consumer)
             .zip(of(Scenario::Producer))
-            .and_then(|(consumer, producer)| times(Metric::Throughput, consumer, producer));
+            .and_then(|(consumer, producer)| cell_ratio(Metric::Throughput, consumer, producer));
         match ratio {
-            None => judgement.lacks(&format!("{} reading and writing", system.name())),
+            None => finding.add_missing(&format!("{} reading and writing", system.name())),
             Some((ratio, text)) => {
-                judgement
-                    .add(ratio.within(1.5, f64::INFINITY), format!("{}: {text}", system.name()));
+                finding.add_band(
+                    ratio.band_test(1.5, f64::INFINITY),
+                    format!("{}: {text}", system.name()),
+                );
             }
         }
     }
-    judgement.finding(
+    finding.build(
         "Reading is much faster than writing.",
         "consumer alone at least 1.5 times producer alone, for both systems",
     )
 }
 
-fn rate(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
+fn rate(study: &StudyCells<'_>) -> FindingDraft {
+    let (mut finding, mut notes) = (FindingBuilder::new(), Vec::new());
     for scenario in [Scenario::Producer, Scenario::Both] {
-        let pair =
-            systems.scenario(System::Kafka, scenario).zip(systems.scenario(System::Sql, scenario));
-        match pair.and_then(|(kafka, sql)| times(Metric::Throughput, kafka, sql)) {
-            None => judgement.lacks(&format!("both systems, scenario {}", scenario_name(scenario))),
+        let pair = study
+            .scenario(StudySystem::Kafka, scenario)
+            .zip(study.scenario(StudySystem::Sql, scenario));
+        match pair.and_then(|(kafka, sql)| cell_ratio(Metric::Throughput, kafka, sql)) {
+            None => finding.add_missing(&format!("both systems, scenario {}", scenario.name())),
             Some((ratio, text)) => {
-                let name = scenario_name(scenario);
-                judgement.add(ratio.within(1.0, f64::INFINITY), format!("{name}: {text}"));
+                let name = scenario.name();
+                finding.add_band(ratio.band_test(1.0, f64::INFINITY), format!("{name}: {text}"));
             }
         }
         if let Some((kafka, sql)) = pair {
-            let spread = |cell: &Cell<'_>| {
+            let spread = |cell: &ReportCell<'_>| {
                 let estimate = cell.estimate(Metric::Throughput)?;
                 Some(100.0 * estimate.stdev? / estimate.mean)
             };
             if let Some((kafka, sql)) = spread(kafka).zip(spread(sql)) {
-                judgement.note(format!(
+                notes.push(format!(
                     "deviation of the repetitions: Kafka {} %, MariaDB {} %",
-                    three(kafka),
-                    three(sql)
+                    three_significant(kafka),
+                    three_significant(sql)
                 ));
             }
         }
     }
-    judgement.finding(
+    finding.build_with_notes(
         "Kafka's data rate is a little better and steadier in producer and both.",
-        "its rate is higher with the whole interval of the ratio; the deviations stand beside it \
+        "its rate is higher with the whole interval of the ratio; the deviations are listed \
          and decide nothing",
+        notes,
     )
 }
 
-fn consumer(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    let pair = systems
-        .scenario(System::Kafka, Scenario::Consumer)
-        .zip(systems.scenario(System::Sql, Scenario::Consumer));
-    match pair.and_then(|(kafka, sql)| times(Metric::Throughput, kafka, sql)) {
-        None => judgement.lacks("both systems, consumer alone"),
-        Some((ratio, text)) => judgement.add(ratio.within(0.8, 1.25), format!("consumer: {text}")),
+fn consumer(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    let pair = study
+        .scenario(StudySystem::Kafka, Scenario::Consumer)
+        .zip(study.scenario(StudySystem::Sql, Scenario::Consumer));
+    match pair.and_then(|(kafka, sql)| cell_ratio(Metric::Throughput, kafka, sql)) {
+        None => finding.add_missing("both systems, consumer alone"),
+        Some((ratio, text)) => {
+            finding.add_band(ratio.band_test(0.8, 1.25), format!("consumer: {text}"));
+        }
     }
-    judgement.finding(
+    finding.build(
         "Consumer alone, both are about as fast.",
         "0.8 to 1.25 times, with the whole interval of the ratio",
     )
 }
 
-fn least_sent(systems: &Systems<'_>) -> Finding {
-    let mut judgement = Judgement::new();
-    let have = SCENARIOS.iter().filter(|s| systems.scenario(System::Kafka, **s).is_some()).count();
+fn least_sent(study: &StudyCells<'_>) -> FindingDraft {
+    let mut finding = FindingBuilder::new();
+    let have =
+        SCENARIOS.iter().filter(|s| study.scenario(StudySystem::Kafka, **s).is_some()).count();
     if have < SCENARIOS.len() {
-        judgement.lacks("all three scenarios");
+        finding.add_missing("all three scenarios");
     }
-    differs(systems, Over::Scenario, SENT, Seen::Lower, &mut judgement);
-    judgement.finding(
+    add_differences(study, SweptValue::Scenario, SENT, DifferenceVerdict::Lower, &mut finding);
+    finding.build(
         "The SQL database sends the least data in each scenario.",
         "a difference in that direction is seen in every scenario",
     )

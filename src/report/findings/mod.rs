@@ -1,72 +1,36 @@
-//! The study's findings, and what a record says of each: confirmed, contradicted, or not decidable
-//! by it, with the numbers and intervals that say so.
+//! The study's findings, each ruled confirmed, contradicted or not decidable by the records, with the
+//! numbers and intervals as evidence.
 //!
 //! A finding is confirmed only when the whole 95 % interval agrees with it, and contradicted only
-//! when the whole interval disagrees. "About", "much" and "hardly" are made numbers here, in the
-//! finding's own text, so that a reader can disagree.
+//! when the whole interval disagrees, each once corrected for the number of tests behind all findings
+//! (Holm). The study's "about", "much" and "hardly" are given numbers in the
+//! text of each finding, so that a reader can disagree.
 
 mod evidence;
+mod finding;
 mod latency;
 mod load;
 
-use super::cells::Cells;
+pub use finding::{Ruling, StudyFinding};
 
-/// What a record says of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruling {
-    /// The intervals agree with it.
-    Confirmed,
-    /// The intervals disagree with it.
-    Contradicted,
-    /// Not measured, or not surely enough.
-    Undecidable,
-}
+use super::cells::ReportCells;
+use crate::record::Record;
 
-impl Ruling {
-    /// In words.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Contradicted => "contradicted",
-            Self::Undecidable => "not decidable",
-        }
-    }
+/// Beginning of the names of the study's profiles.
+const STUDY_PROFILES: &str = "study-";
 
-    /// Both must hold.
-    const fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Contradicted, _) | (_, Self::Contradicted) => Self::Contradicted,
-            (Self::Confirmed, Self::Confirmed) => Self::Confirmed,
-            _ => Self::Undecidable,
-        }
-    }
-
-    const fn from(agrees: Option<bool>) -> Self {
-        match agrees {
-            Some(true) => Self::Confirmed,
-            Some(false) => Self::Contradicted,
-            None => Self::Undecidable,
-        }
-    }
-}
-
-/// A finding of the study, judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What the study found.
-    pub claim: &'static str,
-    /// How its words were made numbers.
-    pub meaning: &'static str,
-    /// What the records say.
-    pub ruling: Ruling,
-    /// The numbers behind it.
-    pub evidence: Vec<String>,
-}
-
-/// All of the study's findings.
-pub fn findings(cells: &Cells<'_>) -> Vec<Finding> {
-    let systems = evidence::Systems::of(cells);
+/// Rules on all of the study's findings.
+pub fn study_findings(cells: &ReportCells<'_>) -> Vec<StudyFinding> {
+    let systems = evidence::StudyCells::new(cells);
     let mut all = latency::findings(&systems);
     all.extend(load::findings(&systems));
-    all
+    evidence::rule(all)
+}
+
+/// Rules on the study's findings for one record; none if the record is not of the study: neither of one of
+/// its profiles, nor of the systems and loads that any finding needs.
+pub fn findings_of_study(record: &Record, cells: &ReportCells<'_>) -> Vec<StudyFinding> {
+    let findings = study_findings(cells);
+    let is_ruled = findings.iter().any(|finding| finding.ruling != Ruling::Undecidable);
+    if is_ruled || record.plan.profile.starts_with(STUDY_PROFILES) { findings } else { Vec::new() }
 }

@@ -1,4 +1,4 @@
-//! Drawing with `plotters`: the library's coordinates and mesh, our own marks.
+//! Draws panels with `plotters`: coordinates and mesh from the library, marks from this module.
 
 use plotters::{
     backend::SVGBackend,
@@ -11,12 +11,12 @@ use plotters::{
 };
 
 use super::{
-    COLOURS, FAINT, INK, PAPER,
-    ticks::{self, Ruler},
+    colours::{GRID, INK, PAPER, SERIES_COLOURS},
+    ticks::{self, AxisCoord},
 };
-use crate::report::figures::{Guide, Kind, Mark, Panel, Series};
+use crate::report::figures::{FigurePanel, PlotKind, PlotMark, PlotSeries, ReferenceLine};
 
-/// A figure that could not be drawn.
+/// Error of drawing a figure.
 #[derive(Debug, thiserror::Error)]
 #[error("a figure could not be drawn: {0}")]
 pub struct DrawError(String);
@@ -27,22 +27,22 @@ impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for DrawE
     }
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Ruler, Ruler>>;
+type SvgArea<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type SvgChart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<AxisCoord, AxisCoord>>;
 type Pixel = (i32, i32);
 
-/// Height of text in pixels of the drawing.
-const TEXT: i32 = 26;
-/// Height of a line of the legend.
-const LEGEND: i32 = 34;
-/// Radius of a marker.
-const MARK: i32 = 9;
+/// Height of text in drawing pixels.
+const TEXT_HEIGHT: i32 = 26;
+/// Height of a legend line in drawing pixels.
+const LEGEND_LINE_HEIGHT: i32 = 34;
+/// Radius of a round marker in drawing pixels.
+const MARKER_RADIUS: i32 = 9;
 
 const fn rgb((red, green, blue): (u8, u8, u8)) -> RGBColor {
     RGBColor(red, green, blue)
 }
 
-/// A number of characters; a label is never so long that it would not fit.
+/// Converts a number of characters to pixel arithmetic; labels are far shorter than `i32::MAX`.
 fn columns(characters: usize) -> i32 {
     i32::try_from(characters).unwrap_or(0)
 }
@@ -51,9 +51,9 @@ fn text_style(size: i32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&rgb(INK))
 }
 
-/// Draws `panels` into a grid of `(rows, columns)`.
-pub fn panels(
-    panels: &[&Panel],
+/// Draws `panels` into a grid of `(rows, columns)` and returns the SVG.
+pub fn draw_panels(
+    panels: &[&FigurePanel],
     size: (u32, u32),
     grid: (usize, usize),
 ) -> Result<String, DrawError> {
@@ -62,179 +62,197 @@ pub fn panels(
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
         root.fill(&rgb(PAPER))?;
         for (panel, area) in panels.iter().zip(root.split_evenly(grid)) {
-            one(panel, &area)?;
+            draw_panel(panel, &area)?;
         }
         root.present()?;
     }
     Ok(text)
 }
 
-fn one(panel: &Panel, area: &Area<'_>) -> Result<(), DrawError> {
+fn draw_panel(panel: &FigurePanel, area: &SvgArea<'_>) -> Result<(), DrawError> {
     let width = area.dim_in_pixel().0.cast_signed();
     let mut top = 12;
     if !panel.title.is_empty() {
-        area.draw(&Text::new(panel.title.clone(), (20, top), text_style(TEXT + 2)))?;
-        top += LEGEND + 4;
+        area.draw(&Text::new(panel.title.clone(), (20, top), text_style(TEXT_HEIGHT + 2)))?;
+        top += LEGEND_LINE_HEIGHT + 4;
     }
-    top = legend(panel, area, top, width)?;
-    area.draw(&Text::new(panel.y.name(), (20, top + 2), text_style(TEXT - 2)))?;
-    top += LEGEND;
-    let (x, y) = (ticks::horizontal(panel), ticks::vertical(panel));
+    top = draw_legend(panel, area, top, width)?;
+    area.draw(&Text::new(panel.y.title_with_unit(), (20, top + 2), text_style(TEXT_HEIGHT - 2)))?;
+    top += LEGEND_LINE_HEIGHT;
+    let (x, y) = (ticks::horizontal_axis(panel), ticks::vertical_axis(panel));
     let longest = y.labels.iter().map(|(_, text)| text.chars().count()).max().unwrap_or(1);
-    let mut chart: Chart<'_> = ChartBuilder::on(area)
+    let mut chart: SvgChart<'_> = ChartBuilder::on(area)
         .margin_top(top)
         .margin_right(28)
         .margin_bottom(10)
         .x_label_area_size(78)
         .y_label_area_size(34 + columns(longest) * 14)
         .build_cartesian_2d(x.clone(), y.clone())?;
-    mesh(&mut chart, panel, &x, &y)?;
-    for guide in &panel.guides {
-        line_across(&chart, area, guide, (&x, &y))?;
+    draw_mesh(&mut chart, panel, &x, &y)?;
+    for guide in &panel.reference_lines {
+        draw_reference_line(&chart, area, guide, (&x, &y))?;
     }
-    marks(&chart, area, panel, (&x, &y))
+    draw_marks(&chart, area, panel, (&x, &y))
 }
 
-/// A broken line across the panel with its label at the end of it.
-fn line_across(
-    chart: &Chart<'_>,
-    area: &Area<'_>,
-    guide: &Guide,
-    (x, y): (&Ruler, &Ruler),
+/// Draws a dashed line across the panel, with its label at the end.
+fn draw_reference_line(
+    chart: &SvgChart<'_>,
+    area: &SvgArea<'_>,
+    guide: &ReferenceLine,
+    (x, y): (&AxisCoord, &AxisCoord),
 ) -> Result<(), DrawError> {
     let origin = area.get_base_pixel();
     let pixel = |at: (f64, f64)| {
         let (px, py) = chart.backend_coord(&at);
         (px - origin.0, py - origin.1)
     };
-    let (from, to) = if guide.upright {
-        let place = x.place(guide.at);
+    let (from, to) = if guide.is_vertical {
+        let place = x.position(guide.at);
         (pixel((place, y.range.1)), pixel((place, y.range.0)))
     } else {
-        let place = y.place(guide.at);
+        let place = y.position(guide.at);
         (pixel((x.range.0, place)), pixel((x.range.1, place)))
     };
-    broken(area, &[from, to], rgb(INK).stroke_width(2), 10, 8)?;
-    let length = columns(guide.label.chars().count()) * (TEXT / 2);
-    let corner = match (guide.upright, guide.before) {
+    draw_dashed_line(area, &[from, to], rgb(INK).stroke_width(2), 10, 8)?;
+    let length = columns(guide.label.chars().count()) * (TEXT_HEIGHT / 2);
+    let corner = match (guide.is_vertical, guide.label_before) {
         (true, true) => (from.0 - length - 6, from.1 + 4),
         (true, false) => (from.0 + 8, from.1 + 4),
         (false, true) => (to.0 - length, to.1 + 4),
-        (false, false) => (to.0 - length, to.1 - TEXT - 2),
+        (false, false) => (to.0 - length, to.1 - TEXT_HEIGHT - 2),
     };
-    area.draw(&Text::new(guide.label.clone(), corner, text_style(TEXT - 4)))?;
+    area.draw(&Text::new(guide.label.clone(), corner, text_style(TEXT_HEIGHT - 4)))?;
     Ok(())
 }
 
-fn mesh(chart: &mut Chart<'_>, panel: &Panel, x: &Ruler, y: &Ruler) -> Result<(), DrawError> {
+fn draw_mesh(
+    chart: &mut SvgChart<'_>,
+    panel: &FigurePanel,
+    x: &AxisCoord,
+    y: &AxisCoord,
+) -> Result<(), DrawError> {
     chart
         .configure_mesh()
         .disable_x_mesh()
-        .bold_line_style(rgb(FAINT))
-        .light_line_style(rgb(FAINT))
+        .bold_line_style(rgb(GRID))
+        .light_line_style(rgb(GRID))
         .axis_style(rgb(INK))
-        .label_style(text_style(TEXT))
-        .axis_desc_style(text_style(TEXT))
+        .label_style(text_style(TEXT_HEIGHT))
+        .axis_desc_style(text_style(TEXT_HEIGHT))
         .x_labels(x.labels.len())
         .y_labels(y.labels.len())
-        .x_desc(panel.x.name())
+        .x_desc(panel.x.title_with_unit())
         .draw()?;
     Ok(())
 }
 
-/// Entries side by side as long as there is room; returns where the next line begins.
-fn legend(panel: &Panel, area: &Area<'_>, top: i32, width: i32) -> Result<i32, DrawError> {
+/// Draws legend entries side by side, wrapping at `width`; returns the top of the next line.
+fn draw_legend(
+    panel: &FigurePanel,
+    area: &SvgArea<'_>,
+    top: i32,
+    width: i32,
+) -> Result<i32, DrawError> {
     let (mut x, mut y) = (20, top);
     for series in &panel.series {
-        let needed = 74 + columns(series.label.chars().count()) * (TEXT / 2);
+        let needed = 74 + columns(series.label.chars().count()) * (TEXT_HEIGHT / 2);
         if x > 20 && x + needed > width {
-            (x, y) = (20, y + LEGEND);
+            (x, y) = (20, y + LEGEND_LINE_HEIGHT);
         }
-        let middle = y + TEXT / 2;
+        let middle = y + TEXT_HEIGHT / 2;
         let colour = colour(series);
         match panel.kind {
-            Kind::Bars => bar(area, (x, middle - 10), (x + 46, middle + 10), series, false)?,
-            Kind::Lines | Kind::Curves => {
-                stroke(area, &[(x, middle), (x + 50, middle)], series, 4)?;
+            PlotKind::Bars => {
+                draw_bar(area, (x, middle - 10), (x + 46, middle + 10), series, false)?;
             }
-            Kind::Dots => {}
+            PlotKind::Lines | PlotKind::Curves => {
+                draw_line(area, &[(x, middle), (x + 50, middle)], series, 4)?;
+            }
+            PlotKind::Dots => {}
         }
-        if matches!(panel.kind, Kind::Lines | Kind::Dots) {
-            marker(area, (x + 25, middle), series.style, colour, false)?;
+        if matches!(panel.kind, PlotKind::Lines | PlotKind::Dots) {
+            draw_marker(area, (x + 25, middle), series.style, colour, false)?;
         }
-        area.draw(&Text::new(series.label.clone(), (x + 60, y), text_style(TEXT)))?;
+        area.draw(&Text::new(series.label.clone(), (x + 60, y), text_style(TEXT_HEIGHT)))?;
         x += needed;
     }
-    Ok(y + if panel.series.is_empty() { 0 } else { LEGEND + 4 })
+    Ok(y + if panel.series.is_empty() { 0 } else { LEGEND_LINE_HEIGHT + 4 })
 }
 
-fn colour(series: &Series) -> RGBColor {
-    rgb(COLOURS[series.style % COLOURS.len()])
+fn colour(series: &PlotSeries) -> RGBColor {
+    rgb(SERIES_COLOURS[series.style % SERIES_COLOURS.len()])
 }
 
-fn marks(
-    chart: &Chart<'_>,
-    area: &Area<'_>,
-    panel: &Panel,
-    (x, y): (&Ruler, &Ruler),
+fn draw_marks(
+    chart: &SvgChart<'_>,
+    area: &SvgArea<'_>,
+    panel: &FigurePanel,
+    (x, y): (&AxisCoord, &AxisCoord),
 ) -> Result<(), DrawError> {
     let origin = area.get_base_pixel();
     let pixel = |place: f64, value: f64| -> Pixel {
-        let value = y.place(value).clamp(y.range.0, y.range.1);
+        let value = y.position(value).clamp(y.range.0, y.range.1);
         let (px, py) = chart.backend_coord(&(place, value));
         (px - origin.0, py - origin.1)
     };
     let count = panel.series.len();
     for (place, series) in panel.series.iter().enumerate() {
-        let shift = shift(panel.kind, place, count);
-        let at = |mark: &Mark, value: f64| {
-            let (px, py) = pixel(x.place(mark.x) + shift.0, value);
+        let shift = series_offset(panel.kind, place, count);
+        let at = |mark: &PlotMark, value: f64| {
+            let (px, py) = pixel(x.position(mark.x) + shift.0, value);
             (px + shift.1, py)
         };
-        if panel.kind == Kind::Bars {
-            bars(area, series, count, &at, &pixel)?;
+        if panel.kind == PlotKind::Bars {
+            draw_bars(area, series, count, &at, &pixel)?;
         }
-        if matches!(panel.kind, Kind::Lines | Kind::Curves) {
+        if matches!(panel.kind, PlotKind::Lines | PlotKind::Curves) {
             let path: Vec<_> = series.marks.iter().map(|mark| at(mark, mark.y)).collect();
-            stroke(area, &path, series, if panel.kind == Kind::Curves { 4 } else { 3 })?;
-            if let ([only], Kind::Curves) = (&path[..], panel.kind) {
-                marker(area, *only, series.style, colour(series), false)?;
+            draw_line(area, &path, series, if panel.kind == PlotKind::Curves { 4 } else { 3 })?;
+            if let ([only], PlotKind::Curves) = (&path[..], panel.kind) {
+                draw_marker(area, *only, series.style, colour(series), false)?;
             }
         }
-        if panel.kind == Kind::Curves {
+        if panel.kind == PlotKind::Curves {
             continue;
         }
         for mark in &series.marks {
-            whiskers(
+            draw_whiskers(
                 area,
                 mark,
                 &at,
-                if panel.kind == Kind::Bars { rgb(INK) } else { colour(series) },
+                if panel.kind == PlotKind::Bars { rgb(INK) } else { colour(series) },
             )?;
-            if panel.kind != Kind::Bars {
-                marker(area, at(mark, mark.y), series.style, colour(series), mark.suspect > 0)?;
+            if panel.kind != PlotKind::Bars {
+                draw_marker(
+                    area,
+                    at(mark, mark.y),
+                    series.style,
+                    colour(series),
+                    mark.suspect > 0,
+                )?;
             }
         }
     }
     Ok(())
 }
 
-/// Series stand beside each other, so that none hides another: in shares of a category, and in
-/// pixels.
-fn shift(kind: Kind, place: usize, count: usize) -> (f64, i32) {
+/// Returns the horizontal offset of a series, which keeps series from hiding each other: as a fraction of
+/// a category, and in pixels.
+fn series_offset(kind: PlotKind, place: usize, count: usize) -> (f64, i32) {
     let middle = place as f64 - (count as f64 - 1.0) / 2.0;
     match kind {
-        Kind::Bars => (middle * 0.8 / count.max(1) as f64, 0),
-        Kind::Lines => (0.0, (middle * 16.0) as i32),
-        Kind::Curves | Kind::Dots => (0.0, 0),
+        PlotKind::Bars => (middle * 0.8 / count.max(1) as f64, 0),
+        PlotKind::Lines => (0.0, (middle * 16.0) as i32),
+        PlotKind::Curves | PlotKind::Dots => (0.0, 0),
     }
 }
 
-fn bars(
-    area: &Area<'_>,
-    series: &Series,
+fn draw_bars(
+    area: &SvgArea<'_>,
+    series: &PlotSeries,
     count: usize,
-    at: &dyn Fn(&Mark, f64) -> Pixel,
+    at: &dyn Fn(&PlotMark, f64) -> Pixel,
     pixel: &dyn Fn(f64, f64) -> Pixel,
 ) -> Result<(), DrawError> {
     let category = pixel(1.0, 0.0).0 - pixel(0.0, 0.0).0;
@@ -242,17 +260,17 @@ fn bars(
     for mark in &series.marks {
         let (top, bottom) = (at(mark, mark.y), at(mark, 0.0));
         let corners = ((top.0 - half, top.1), (bottom.0 + half, bottom.1));
-        bar(area, corners.0, corners.1, series, mark.suspect > 0)?;
+        draw_bar(area, corners.0, corners.1, series, mark.suspect > 0)?;
     }
     Ok(())
 }
 
-/// A bar: filled, or hatched for every other series; hollow with a broken outline when suspect.
-fn bar(
-    area: &Area<'_>,
+/// Draws a bar: filled, hatched for every other series, hollow with a dashed outline when suspect.
+fn draw_bar(
+    area: &SvgArea<'_>,
     (left, one): Pixel,
     (right, other): Pixel,
-    series: &Series,
+    series: &PlotSeries,
     suspect: bool,
 ) -> Result<(), DrawError> {
     let (top, bottom) = (one.min(other), one.max(other));
@@ -276,25 +294,25 @@ fn bar(
     }
     let outline = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
     if suspect {
-        broken(area, &outline, colour.stroke_width(3), 10, 8)
+        draw_dashed_line(area, &outline, colour.stroke_width(3), 10, 8)
     } else {
         area.draw(&PathElement::new(outline.to_vec(), colour.stroke_width(3)))?;
         Ok(())
     }
 }
 
-/// The whiskers of the repetitions, thin, and the interval of their mean, thick.
-fn whiskers(
-    area: &Area<'_>,
-    mark: &Mark,
-    at: &dyn Fn(&Mark, f64) -> Pixel,
+/// Draws the whiskers of the repetitions (thin) and the interval of their mean (thick).
+fn draw_whiskers(
+    area: &SvgArea<'_>,
+    mark: &PlotMark,
+    at: &dyn Fn(&PlotMark, f64) -> Pixel,
     colour: RGBColor,
 ) -> Result<(), DrawError> {
     if mark.n < 2 {
         return Ok(());
     }
     if let Some((low, high)) = mark.interval {
-        // Pale, so that the whiskers are seen on it.
+        // Pale, so that the whiskers remain visible on top.
         let thick = colour.mix(0.4).stroke_width(12);
         area.draw(&PathElement::new(vec![at(mark, low), at(mark, high)], thick))?;
     }
@@ -309,8 +327,13 @@ fn whiskers(
     Ok(())
 }
 
-/// A line, broken as its style and `dashed` say.
-fn stroke(area: &Area<'_>, path: &[Pixel], series: &Series, width: u32) -> Result<(), DrawError> {
+/// Draws a line with the dash pattern of the series.
+fn draw_line(
+    area: &SvgArea<'_>,
+    path: &[Pixel],
+    series: &PlotSeries,
+    width: u32,
+) -> Result<(), DrawError> {
     let style = colour(series).stroke_width(width);
     let (on, off) = match (series.dashed, series.style % 3) {
         (true, _) => (5, 7),
@@ -323,12 +346,12 @@ fn stroke(area: &Area<'_>, path: &[Pixel], series: &Series, width: u32) -> Resul
             return Ok(());
         }
     };
-    broken(area, path, style, on, off)
+    draw_dashed_line(area, path, style, on, off)
 }
 
-/// A broken line along `path`, its pattern unbroken by the path's corners.
-fn broken(
-    area: &Area<'_>,
+/// Draws a dashed line along `path`, its pattern continuous across the path's corners.
+fn draw_dashed_line(
+    area: &SvgArea<'_>,
     path: &[Pixel],
     style: ShapeStyle,
     on: i32,
@@ -369,9 +392,9 @@ fn broken(
     Ok(())
 }
 
-/// A marker whose shape tells the series without its colour; hollow when suspect.
-fn marker(
-    area: &Area<'_>,
+/// Draws a marker whose shape identifies the series without colour; hollow when suspect.
+fn draw_marker(
+    area: &SvgArea<'_>,
     (x, y): Pixel,
     style: usize,
     colour: RGBColor,
@@ -381,8 +404,8 @@ fn marker(
     let fill = if hollow { rgb(PAPER) } else { colour }.filled();
     let corners: Vec<Pixel> = match style % 4 {
         0 => {
-            area.draw(&Circle::new((x, y), MARK, fill))?;
-            area.draw(&Circle::new((x, y), MARK, outline))?;
+            area.draw(&Circle::new((x, y), MARKER_RADIUS, fill))?;
+            area.draw(&Circle::new((x, y), MARKER_RADIUS, outline))?;
             return Ok(());
         }
         1 => vec![(-8, -8), (8, -8), (8, 8), (-8, 8)],

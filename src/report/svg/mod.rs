@@ -1,73 +1,55 @@
-//! Figures as SVG: legible in black and white (markers, dashes, hatching), in colours that the
-//! colour-blind tell apart, without fonts or files of their own.
+//! Figures as SVG: legible in black and white (markers, dashes, hatching), in colours distinguishable
+//! with colour blindness, without embedded fonts or external files.
 //!
-//! Every colour is one of [`INK`], [`FAINT`], [`PAPER`] and [`COLOURS`] as a presentation
+//! Every colour is one of [`INK`], [`GRID`], [`PAPER`] and [`SERIES_COLOURS`] as a presentation
 //! attribute, so that a page may recolour a figure by a style sheet.
 
+mod colours;
 mod draw;
 mod ticks;
 
+pub use colours::{GRID, INK, PAPER, SERIES_COLOURS, hex};
 pub use draw::DrawError;
 
-use super::figures::{Figure, Panel};
+use maud::Render;
 
-/// Text and axes.
-pub const INK: (u8, u8, u8) = (0x1f, 0x24, 0x28);
-/// Grid lines.
-pub const FAINT: (u8, u8, u8) = (0xd8, 0xdc, 0xe0);
-/// Background, and the inside of hollow marks.
-pub const PAPER: (u8, u8, u8) = (0xfe, 0xfe, 0xfe);
-/// One for each series, from the palette of Okabe and Ito (2008), which keeps its differences
-/// under the common kinds of colour blindness; in an order in which neighbours differ in
-/// brightness, too.
-pub const COLOURS: [(u8, u8, u8); 6] = [
-    (0x00, 0x5f, 0x9e),
-    (0xe0, 0x8f, 0x00),
-    (0x00, 0x9e, 0x73),
-    (0xb2, 0x3a, 0x48),
-    (0x56, 0xb4, 0xe9),
-    (0x8a, 0x63, 0xb0),
-];
+use super::figures::{Figure, FigurePanel};
 
-/// Pixels of a panel: twice the size in which it is read, so that positions are fine enough.
-const WIDTH: u32 = 880;
-const HEIGHT: u32 = 580;
+/// Width of a panel in drawing pixels: twice the displayed size, so that positions are fine enough.
+const PANEL_WIDTH: u32 = 880;
+/// Height of a panel in drawing pixels.
+const PANEL_HEIGHT: u32 = 580;
 
-/// The whole figure, its panels side by side (more than two in two columns).
+/// Draws a whole figure, its panels side by side (more than two in two columns).
 ///
 /// # Errors
-/// When the plotting library refuses, which is a bug worth a report.
-pub fn figure(figure: &Figure) -> Result<String, DrawError> {
+/// When the plotting library fails, which is a bug worth reporting.
+pub fn draw_figure(figure: &Figure) -> Result<String, DrawError> {
     let columns = figure.panels.len().clamp(1, 2);
     let rows = figure.panels.len().div_ceil(columns).max(1);
-    let size = (WIDTH * columns as u32, HEIGHT * rows as u32);
+    let size = (PANEL_WIDTH * columns as u32, PANEL_HEIGHT * rows as u32);
     let panels: Vec<_> = figure.panels.iter().collect();
-    let drawn = draw::panels(&panels, size, (rows, columns))?;
-    Ok(named(&drawn, &figure.title))
+    let drawn = draw::draw_panels(&panels, size, (rows, columns))?;
+    Ok(add_title(&drawn, &figure.title))
 }
 
-/// One panel.
+/// Draws one panel of a figure.
 ///
 /// # Errors
-/// As [`figure`].
-pub fn panel(figure: &Figure, panel: &Panel) -> Result<String, DrawError> {
-    let drawn = draw::panels(&[panel], (WIDTH, HEIGHT), (1, 1))?;
+/// As [`draw_figure`].
+pub fn draw_single_panel(figure: &Figure, panel: &FigurePanel) -> Result<String, DrawError> {
+    let drawn = draw::draw_panels(&[panel], (PANEL_WIDTH, PANEL_HEIGHT), (1, 1))?;
     let title = if panel.title.is_empty() {
         figure.title.clone()
     } else {
         format!("{}, {}", figure.title, panel.title)
     };
-    Ok(named(&drawn, &title))
+    Ok(add_title(&drawn, &title))
 }
 
-/// `#rrggbb`, as it stands in the drawing.
-pub fn hex((red, green, blue): (u8, u8, u8)) -> String {
-    format!("#{red:02X}{green:02X}{blue:02X}")
-}
-
-/// Adds a title for those who listen to a page, and for tools that list pictures.
-fn named(svg: &str, title: &str) -> String {
-    let title = super::html::escape(title);
+/// Adds a title for screen readers and for tools that list images.
+fn add_title(svg: &str, title: &str) -> String {
+    let title = title.render().into_string();
     match svg.split_once('>') {
         Some((head, rest)) => {
             format!("{head} role=\"img\" aria-label=\"{title}\">\n<title>{title}</title>{rest}")

@@ -1,36 +1,35 @@
-//! Where an axis begins and ends, and where it is labelled.
+//! Range and labels of an axis.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use crate::{
-    format::three,
-    report::figures::{Kind, Panel, Scale},
+    format::three_significant,
+    report::figures::{AxisScale, FigurePanel, PlotKind},
 };
 
-/// Labels that fit on an axis.
-const MOST: usize = 7;
+/// Largest number of labels on an axis.
+const MAX_LABELS: usize = 7;
 
-/// An axis made ready for drawing: positions are linear in it.
+/// Coordinate of a drawn axis, in which positions are linear.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ruler {
+pub struct AxisCoord {
     log: bool,
-    /// Position of the axis' begin and end.
+    /// Positions of the axis' start and end.
     pub range: (f64, f64),
-    /// Positions and texts.
+    /// Positions and texts of the labels.
     pub labels: Vec<(f64, String)>,
 }
 
-impl Ruler {
-    /// Where `value` lies.
-    pub fn place(&self, value: f64) -> f64 {
+impl AxisCoord {
+    /// Returns the position of `value`: its logarithm on a logarithmic axis.
+    pub fn position(&self, value: f64) -> f64 {
         if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value }
     }
 }
 
-/// How the plotting library sees it.
-impl Ranged for Ruler {
+impl Ranged for AxisCoord {
     type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
 
@@ -51,7 +50,7 @@ impl Ranged for Ruler {
     }
 }
 
-impl ValueFormatter<f64> for Ruler {
+impl ValueFormatter<f64> for AxisCoord {
     fn format_ext(&self, place: &f64) -> String {
         let distance = |label: &&(f64, String)| (label.0 - place).abs();
         let nearest = self.labels.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
@@ -59,76 +58,80 @@ impl ValueFormatter<f64> for Ruler {
     }
 }
 
-/// The horizontal axis of `panel`.
-pub fn horizontal(panel: &Panel) -> Ruler {
+/// Returns the horizontal axis of `panel`.
+pub fn horizontal_axis(panel: &FigurePanel) -> AxisCoord {
     let axis = &panel.x;
     let values = panel.series.iter().flat_map(|series| &series.marks).map(|mark| mark.x);
-    let values = values.chain(guides(panel, true));
+    let values = values.chain(reference_values(panel, true));
     let (low, high) = extent(values).unwrap_or((0.0, 1.0));
-    if axis.scale == Scale::Categories {
+    if axis.scale == AxisScale::Categories {
         let last = axis.ticks.len().max(1) as f64 - 1.0;
-        return Ruler { log: false, range: (-0.6, last + 0.6), labels: axis.ticks.clone() };
+        return AxisCoord { log: false, range: (-0.6, last + 0.6), labels: axis.ticks.clone() };
     }
-    let log = axis.scale == Scale::Log && low > 0.0;
-    let bare = Ruler { log, range: (0.0, 0.0), labels: Vec::new() };
-    let (first, last) = (bare.place(low), bare.place(high));
+    let log = axis.scale == AxisScale::Log && low > 0.0;
+    let bare = AxisCoord { log, range: (0.0, 0.0), labels: Vec::new() };
+    let (first, last) = (bare.position(low), bare.position(high));
     let span = last - first;
     let margin = match panel.kind {
-        Kind::Lines if span > 0.0 => span * 0.06,
-        Kind::Dots if span > 0.0 => span * 0.03,
+        PlotKind::Lines if span > 0.0 => span * 0.06,
+        PlotKind::Dots if span > 0.0 => span * 0.03,
         _ if span > 0.0 => 0.0,
         _ => first.abs().max(1.0) * 0.5,
     };
     let mut range = (first - margin, last + margin);
     if axis.ticks.is_empty() {
-        if !log && low >= 0.0 && panel.kind != Kind::Lines {
+        if !log && low >= 0.0 && panel.kind != PlotKind::Lines {
             range.0 = range.0.min(0.0);
         }
-        let labels = linear(range.0, range.1, MOST);
-        return Ruler { range, labels, ..bare };
+        let labels = linear_labels(range.0, range.1, MAX_LABELS);
+        return AxisCoord { range, labels, ..bare };
     }
     let placed: Vec<_> = axis
         .ticks
         .iter()
-        .map(|(value, text)| (bare.place(*value), text.clone()))
+        .map(|(value, text)| (bare.position(*value), text.clone()))
         .filter(|(place, _)| *place >= range.0 - 1e-9 && *place <= range.1 + 1e-9)
         .collect();
-    Ruler { range, labels: thinned(placed, span), ..bare }
+    AxisCoord { range, labels: thin_labels(placed, span), ..bare }
 }
 
-/// Where the panel's lines across cross an axis: they are to be seen, too.
-fn guides(panel: &Panel, upright: bool) -> impl Iterator<Item = f64> + '_ {
-    panel.guides.iter().filter(move |guide| guide.upright == upright).map(|guide| guide.at)
+/// Returns the values of the panel's reference lines on an axis, which the axis must include.
+fn reference_values(panel: &FigurePanel, upright: bool) -> impl Iterator<Item = f64> + '_ {
+    panel
+        .reference_lines
+        .iter()
+        .filter(move |guide| guide.is_vertical == upright)
+        .map(|guide| guide.at)
 }
 
-/// The vertical axis of `panel`: from 0 unless it is logarithmic.
-pub fn vertical(panel: &Panel) -> Ruler {
+/// Returns the vertical axis of `panel`, which includes 0 unless it is logarithmic.
+pub fn vertical_axis(panel: &FigurePanel) -> AxisCoord {
     let marks = || panel.series.iter().flat_map(|series| &series.marks);
     let values = marks().flat_map(|mark| {
         let ends = mark.whiskers.map_or([mark.y; 2], |(low, high)| [low, high]);
         [mark.y, ends[0], ends[1]]
     });
-    let (low, high) = extent(values.chain(guides(panel, false))).unwrap_or((0.0, 1.0));
-    // An interval may reach below what can be: what is never negative keeps its 0 as the ground.
+    let (low, high) = extent(values.chain(reference_values(panel, false))).unwrap_or((0.0, 1.0));
+    // An interval may reach below 0 although no value does: the axis then still starts at 0.
     let ends = marks().filter_map(|mark| mark.interval).flat_map(|(least, most)| [least, most]);
     let (low, high) = match extent(ends) {
         Some((least, most)) if low < 0.0 => (low.min(least), high.max(most)),
         Some((_, most)) => (low, high.max(most)),
         None => (low, high),
     };
-    if panel.y.scale == Scale::Log && low > 0.0 {
-        return logarithmic(low, high);
+    if panel.y.scale == AxisScale::Log && low > 0.0 {
+        return logarithmic_axis(low, high);
     }
     let low = low.min(0.0);
     let high = if high > low { high } else { low + 1.0 };
-    let labels = linear(low, high + (high - low) * 0.05, 6);
+    let labels = linear_labels(low, high + (high - low) * 0.05, 6);
     let step = labels.get(1).map_or(1.0, |second| second.0 - labels[0].0);
     let low = if low < 0.0 { (low / step).floor() * step } else { 0.0 };
-    let labels = linear(low, high + (high - low) * 0.05, 6);
-    Ruler { log: false, range: (low, high + (high - low) * 0.08), labels }
+    let labels = linear_labels(low, high + (high - low) * 0.05, 6);
+    AxisCoord { log: false, range: (low, high + (high - low) * 0.08), labels }
 }
 
-fn logarithmic(low: f64, high: f64) -> Ruler {
+fn logarithmic_axis(low: f64, high: f64) -> AxisCoord {
     let (first, last) = (low.log10(), high.log10());
     let margin = ((last - first) * 0.06).max(0.05);
     let range = (first - margin, last + margin);
@@ -145,11 +148,11 @@ fn logarithmic(low: f64, high: f64) -> Ruler {
         for factor in factors {
             let value = factor * 10_f64.powi(power);
             if (range.0..=range.1).contains(&value.log10()) {
-                labels.push((value.log10(), short(value)));
+                labels.push((value.log10(), format_label(value)));
             }
         }
     }
-    Ruler { log: true, range, labels }
+    AxisCoord { log: true, range, labels }
 }
 
 fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -159,11 +162,11 @@ fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// Round steps of 1, 2 or 5 between `low` and `high`, at most about `most` of them.
-fn linear(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
+/// Returns labels at round steps (1, 2 or 5 times a power of ten) from `low` to `high`, about `most` at most.
+fn linear_labels(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
     let rough = (high - low) / most as f64;
     if rough <= 0.0 || !rough.is_finite() {
-        return vec![(low, short(low))];
+        return vec![(low, format_label(low))];
     }
     let magnitude = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0]
@@ -173,29 +176,29 @@ fn linear(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
         .unwrap_or(10.0 * magnitude);
     let first = (low / step - 1e-9).ceil() as i64;
     let last = (high / step + 1e-9).floor() as i64;
-    (first..=last).map(|k| k as f64 * step).map(|value| (value, short(value))).collect()
+    (first..=last).map(|k| k as f64 * step).map(|value| (value, format_label(value))).collect()
 }
 
-/// A label: no more figures than the step needs.
-fn short(value: f64) -> String {
+/// Formats a label without trailing zeros; from 1,000 on with three significant figures.
+fn format_label(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if value.abs() >= 1_000.0 {
-        return three(value);
+        return three_significant(value);
     }
     if text == "-0" || text.is_empty() { "0".into() } else { text.into() }
 }
 
-/// Of labels that lie too close, every other goes, until they fit; the first and the last stay.
-fn thinned(labels: Vec<(f64, String)>, span: f64) -> Vec<(f64, String)> {
-    let room = span / MOST as f64 * 0.8;
-    let mut kept: Vec<(f64, String)> = Vec::new();
+/// Drops labels that are too close to the previous one.
+fn thin_labels(labels: Vec<(f64, String)>, span: f64) -> Vec<(f64, String)> {
+    let room = span / MAX_LABELS as f64 * 0.8;
+    let mut thinned: Vec<(f64, String)> = Vec::new();
     for label in labels {
-        if kept.last().is_none_or(|last| label.0 - last.0 >= room) {
-            kept.push(label);
+        if thinned.last().is_none_or(|last| label.0 - last.0 >= room) {
+            thinned.push(label);
         }
     }
-    kept
+    thinned
 }
 
 #[cfg(test)]
@@ -207,7 +210,7 @@ mod tests {
     #[test]
     fn steps_are_round() {
         let texts = |low, high| -> Vec<String> {
-            linear(low, high, 6).into_iter().map(|(_, text)| text).collect()
+            linear_labels(low, high, 6).into_iter().map(|(_, text)| text).collect()
         };
         assert_eq!(texts(0.0, 3.1), ["0", "1", "2", "3"]);
         assert_eq!(texts(0.0, 0.021), ["0", "0.005", "0.01", "0.015", "0.02"]);
@@ -216,8 +219,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn labels_lie_on_the_axis_and_fit(low in -1e3..1e3_f64, span in 1e-3..1e6_f64) {
-            let labels = linear(low, low + span, 6);
+        fn labels_are_within_the_axis_and_fit(low in -1e3..1e3_f64, span in 1e-3..1e6_f64) {
+            let labels = linear_labels(low, low + span, 6);
             prop_assert!(labels.len() <= 8, "{}", labels.len());
             for (place, _) in labels {
                 prop_assert!(place >= low - span * 1e-6 && place <= low + span * (1.0 + 1e-6));

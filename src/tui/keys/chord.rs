@@ -1,18 +1,18 @@
-//! Keys as people write them: `f`, `F5`, `ctrl-p`, `enter`, `pagedown`.
+//! Key chords in human-readable form: `f`, `F5`, `ctrl-p`, `enter`, `pagedown`.
 
 use std::fmt;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// A key, with Ctrl or without.
+/// A key with or without Ctrl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd)]
 pub struct Chord {
     ctrl: bool,
     code: KeyCode,
 }
 
-/// Keys that have a name.
-const NAMED: [(&str, KeyCode); 15] = [
+/// Keys that are written by name.
+const NAMED_KEYS: [(&str, KeyCode); 15] = [
     ("enter", KeyCode::Enter),
     ("esc", KeyCode::Esc),
     ("tab", KeyCode::Tab),
@@ -31,8 +31,8 @@ const NAMED: [(&str, KeyCode); 15] = [
 ];
 
 impl Chord {
-    /// The chord that `text` names.
-    pub fn read(text: &str) -> Option<Self> {
+    /// Parses a chord such as `ctrl-p`.
+    pub fn parse(text: &str) -> Option<Self> {
         let (ctrl, name) = match text.strip_prefix("ctrl-") {
             Some(name) if !name.is_empty() => (true, name),
             _ => (false, text),
@@ -43,13 +43,13 @@ impl Chord {
             (Some('F'), number) => {
                 KeyCode::F(number.parse().ok().filter(|n| (1..=12).contains(n))?)
             }
-            _ => NAMED.iter().find(|(named, _)| *named == name)?.1,
+            _ => NAMED_KEYS.iter().find(|(named, _)| *named == name)?.1,
         };
         Some(Self { ctrl, code })
     }
 
-    /// The chord that was pressed; `None` for one with Alt, which no key of ours has.
-    pub fn of(key: KeyEvent) -> Option<Self> {
+    /// Converts a key event; `None` if it has Alt, Super or Meta, which no chord has.
+    pub fn from_event(key: KeyEvent) -> Option<Self> {
         let other = KeyModifiers::ALT | KeyModifiers::SUPER | KeyModifiers::META;
         (!key.modifiers.intersects(other))
             .then_some(Self { ctrl: key.modifiers.contains(KeyModifiers::CONTROL), code: key.code })
@@ -59,7 +59,7 @@ impl Chord {
 impl fmt::Display for Chord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ctrl = if self.ctrl { "ctrl-" } else { "" };
-        match (NAMED.iter().find(|(_, code)| *code == self.code), self.code) {
+        match (NAMED_KEYS.iter().find(|(_, code)| *code == self.code), self.code) {
             (Some((name, _)), _) => write!(f, "{ctrl}{name}"),
             (None, KeyCode::Char(symbol)) => write!(f, "{ctrl}{symbol}"),
             (None, KeyCode::F(number)) => write!(f, "{ctrl}F{number}"),
@@ -73,13 +73,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_is_written_the_same() {
+    fn parsed_chords_are_displayed_the_same() {
         for text in ["f", "F", "F5", "ctrl-p", "enter", "space", "pageup", "?", "[", "-", "ctrl--"]
         {
-            assert_eq!(Chord::read(text).map(|chord| chord.to_string()).as_deref(), Some(text));
+            assert_eq!(Chord::parse(text).map(|chord| chord.to_string()).as_deref(), Some(text));
         }
         for text in ["", "ff", "ctrl-", "F13", "alt-x", " "] {
-            assert_eq!(Chord::read(text), None, "{text:?}");
+            assert_eq!(Chord::parse(text), None, "{text:?}");
         }
     }
 }

@@ -1,34 +1,33 @@
-//! The command palette: every action of the place below it, found by a few letters of its name.
+//! Command palette: finds an action of the screen below by a few letters of its name.
 
 use tui_input::Input;
 
-use super::Place;
 use crate::tui::{
-    keys::{Action, Keymap},
+    keys::{Action, InputContext, Keymap},
     msg::Msg,
 };
 
-/// The palette while it is open.
+/// The open palette.
 #[derive(Debug, Clone)]
 pub struct Palette {
-    /// The place whose actions are offered.
-    place: Place,
-    /// What was typed.
+    /// Context whose actions are offered.
+    context: InputContext,
+    /// Search text.
     pub input: Input,
-    /// The line that is chosen.
+    /// Selected line.
     pub line: usize,
 }
 
 impl Palette {
-    /// The palette over `place`.
-    pub fn over(place: Place) -> Self {
-        Self { place, input: Input::default(), line: 0 }
+    /// Creates a palette of the actions of a context.
+    pub fn new(context: InputContext) -> Self {
+        Self { context, input: Input::default(), line: 0 }
     }
 
-    /// The actions that match what was typed, the best first; all of them while nothing was.
-    pub fn found(&self, keys: &Keymap) -> Vec<(&'static Action, String)> {
+    /// Actions that match the search text, best match first; all actions if the text is empty.
+    pub fn matches(&self, keys: &Keymap) -> Vec<(&'static Action, String)> {
         let offered: Vec<_> = keys
-            .actions(self.place)
+            .actions(self.context)
             .into_iter()
             .filter(|(action, _)| action.name != "commands")
             .collect();
@@ -39,18 +38,18 @@ impl Palette {
         let mut scored: Vec<_> = offered
             .into_iter()
             .filter_map(|entry| {
-                let text = format!("{} {}", entry.0.name, entry.0.what);
-                Some((score(typed, &text)?, entry))
+                let text = format!("{} {}", entry.0.name, entry.0.description);
+                Some((match_score(typed, &text)?, entry))
             })
             .collect();
-        // A stable sort: among equals the table's own order stays.
+        // A stable sort keeps the table's order among equal scores.
         scored.sort_by_key(|(score, _)| *score);
         scored.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    /// Applies a key. The chosen action's message, when one was chosen.
+    /// Applies a message and returns the chosen action's message, if one was chosen.
     pub fn update(&mut self, msg: &Msg, keys: &Keymap) -> Option<Msg> {
-        let last = self.found(keys).len().saturating_sub(1);
+        let last = self.matches(keys).len().saturating_sub(1);
         match msg {
             Msg::Type(request) => {
                 self.input.handle(*request);
@@ -61,7 +60,7 @@ impl Palette {
             Msg::Line(line) if self.line == *line => return self.update(&Msg::Accept, keys),
             Msg::Line(line) => self.line = (*line).min(last),
             Msg::Accept => {
-                let found = self.found(keys);
+                let found = self.matches(keys);
                 return found.get(self.line.min(last)).map(|(action, _)| (action.msg)());
             }
             _ => {}
@@ -70,17 +69,17 @@ impl Palette {
     }
 }
 
-/// How far apart the letters of `typed` lie in `text`, in their order and in whatever case; `None`
-/// where one is missing. The start of a word is as near as the letter that follows.
-fn score(typed: &str, text: &str) -> Option<usize> {
+/// Returns the sum of the gaps between the letters of `typed` in `text`, in order and without regard
+/// to case; `None` if a letter is missing. The start of a word counts as adjacent.
+fn match_score(typed: &str, text: &str) -> Option<usize> {
     let text: Vec<char> = text.to_lowercase().chars().collect();
     let mut gaps = 0;
     let mut from = 0;
-    for wanted in typed.to_lowercase().chars().filter(|symbol| !symbol.is_whitespace()) {
-        let place = from + text[from..].iter().position(|symbol| *symbol == wanted)?;
-        let starts = place == 0 || !text[place - 1].is_alphanumeric();
-        gaps += if starts && from > 0 { 1 } else { place - from };
-        from = place + 1;
+    for letter in typed.to_lowercase().chars().filter(|symbol| !symbol.is_whitespace()) {
+        let position = from + text[from..].iter().position(|symbol| *symbol == letter)?;
+        let starts = position == 0 || !text[position - 1].is_alphanumeric();
+        gaps += if starts && from > 0 { 1 } else { position - from };
+        from = position + 1;
     }
     Some(gaps)
 }
@@ -89,9 +88,9 @@ fn score(typed: &str, text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn first(place: Place, typed: &str) -> Option<&'static str> {
-        let palette = Palette { input: Input::new(typed.to_owned()), ..Palette::over(place) };
-        palette.found(&Keymap::default()).first().map(|(action, _)| action.name)
+    fn first(context: InputContext, typed: &str) -> Option<&'static str> {
+        let palette = Palette { input: Input::new(typed.to_owned()), ..Palette::new(context) };
+        palette.matches(&Keymap::default()).first().map(|(action, _)| action.name)
     }
 
     #[test]
@@ -100,16 +99,16 @@ mod tests {
             [("heat", "view-heat"), ("freez", "freeze"), ("map", "map"), ("LOG", "log")]
         {
             let palette =
-                Palette { input: Input::new(typed.to_owned()), ..Palette::over(Place::Live) };
-            let found = palette.found(&Keymap::default());
+                Palette { input: Input::new(typed.to_owned()), ..Palette::new(InputContext::Live) };
+            let found = palette.matches(&Keymap::default());
             assert!(found.iter().take(3).any(|(action, _)| action.name == name), "{typed}");
         }
-        assert_eq!(first(Place::Live, "zzzz"), None);
-        assert_eq!(first(Place::Profiles, "warm"), Some("warm"));
+        assert_eq!(first(InputContext::Live, "zzzz"), None);
+        assert_eq!(first(InputContext::Profiles, "warm"), Some("warm"));
     }
 
     #[test]
-    fn only_what_the_place_can_do_is_offered() {
-        assert_eq!(first(Place::Finished, "freeze"), None);
+    fn only_actions_of_the_context_are_offered() {
+        assert_eq!(first(InputContext::Finished, "freeze"), None);
     }
 }

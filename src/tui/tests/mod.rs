@@ -1,16 +1,21 @@
-//! The screen as its operator sees it: keys and events in, frames out.
+//! Tests of the screen as the operator uses it: keys and events in, frames out.
 
-mod chaos;
+mod band;
+mod control;
+mod detached;
 mod finished;
-mod habits;
-mod kept;
+mod history;
+mod interface;
 mod live;
 mod profiles;
+mod random_input;
+mod reachable;
+mod records;
 mod setup;
-mod shelf;
-mod steer;
 mod stories;
-mod travel;
+mod tour;
+mod way_back;
+mod widths;
 
 use std::time::Duration;
 
@@ -18,52 +23,61 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{Terminal, backend::TestBackend, style::Color};
 
 use super::{
-    fixture::{self, FixturePlanner, FixtureShelf},
-    model::{Catalog, Field, Model, Place, Screen},
+    display_choices::DisplayZone,
+    fixture::{self, FixturePlanner, FixtureRecordService},
+    keys::InputContext,
+    model::{Field, Model, Screen, ServiceResponse},
     msg::{Effect, Msg},
-    outside::{Planner, Shelf, Stop},
+    ports::{Planner, RecordService},
     preferences::Preferences,
-    symbols::Symbols,
+    requests::{ServiceRequest, StopMode},
+    terminal::{Background, MouseOwner, Symbols},
     theme::Theme,
     view,
 };
 use crate::{
-    event::{Alarm, End, Event, ImageStep, Level, Phase},
-    measure::Vitals,
-    plan::{Plan, Step},
+    event::{EndStatus, Event, ImageProgress, LogLevel, Phase, ThresholdAlarm},
+    measure::HostMetrics,
+    plan::{Plan, ScheduledRepetition},
+    record::{Standstill, StandstillKind},
     units::{Bytes, Celsius},
 };
 
-/// A screen without a terminal and without an engine.
-struct Stage {
+/// Screen without a terminal and an engine.
+struct TestScreen {
     model: Model,
-    /// Effects other than questions to the planner, which are answered at once.
+    /// Effects other than requests to the planner and the service, which are answered at once.
     effects: Vec<Effect>,
-    /// Questions to the records on disk, which are answered at once.
-    asked: Vec<super::outside::Ask>,
+    /// Requests to the service, which are answered at once.
+    requests: Vec<ServiceRequest>,
     now: Duration,
 }
 
-impl Stage {
+impl TestScreen {
     fn new() -> Self {
-        let (model, effects) = Model::new(fixture::catalog(), Preferences::default());
-        let mut stage = Self { model, effects: Vec::new(), asked: Vec::new(), now: Duration::ZERO };
-        stage.perform(effects);
-        stage
+        Self::with_preferences(Preferences::default())
     }
 
-    /// A run of `plan` that was just started.
-    fn live(plan: &Plan) -> Self {
-        let mut stage = Self::new();
-        let place =
-            stage.model.catalog.profiles.iter().position(|entry| entry.name == plan.profile);
-        for _ in 0..place.expect("a profile of the fixture") {
-            stage.key(KeyCode::Down);
+    fn with_preferences(preferences: Preferences) -> Self {
+        let (model, effects) = Model::new(fixture::catalog(), preferences);
+        let mut screen =
+            Self { model, effects: Vec::new(), requests: Vec::new(), now: Duration::ZERO };
+        screen.perform(effects);
+        screen
+    }
+
+    /// Starts a run of `plan`.
+    fn start_run(plan: &Plan) -> Self {
+        let mut screen = Self::new();
+        let index =
+            screen.model.catalog.profiles.iter().position(|entry| entry.name == plan.profile);
+        for _ in 0..index.expect("a profile of the fixture") {
+            screen.key(KeyCode::Down);
         }
-        stage.key(KeyCode::Enter);
-        assert!(matches!(stage.effects.pop(), Some(Effect::Start(_))));
-        stage.tell(fixture::beginning(plan));
-        stage
+        screen.key(KeyCode::Enter);
+        assert!(matches!(screen.effects.pop(), Some(Effect::Start(_))));
+        screen.send_events(fixture::start_events(plan));
+        screen
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
@@ -71,14 +85,15 @@ impl Stage {
             match effect {
                 Effect::Preview { text, overrides } => {
                     let answer = FixturePlanner.plan(&text, &overrides);
-                    self.say(Msg::Previewed(Box::new(answer)));
+                    self.send(Msg::Previewed(Box::new(answer)));
                 }
-                Effect::Shelf(ask) => {
+                Effect::Service(request) => {
                     let before = std::cell::RefCell::new(Vec::new());
-                    let told = FixtureShelf.answer(&ask, &|told| before.borrow_mut().push(told));
-                    self.asked.push(ask);
-                    for told in before.into_inner().into_iter().chain([told]) {
-                        self.say(Msg::Shelf(Box::new(told)));
+                    let response = FixtureRecordService
+                        .handle(&request, &|response| before.borrow_mut().push(response));
+                    self.requests.push(request);
+                    for response in before.into_inner().into_iter().chain([response]) {
+                        self.respond(response);
                     }
                 }
                 other => self.effects.push(other),
@@ -86,31 +101,84 @@ impl Stage {
         }
     }
 
-    fn say(&mut self, msg: Msg) {
+    fn send(&mut self, msg: Msg) {
         let effects = self.model.update(msg);
         self.perform(effects);
     }
 
+    /// Passes a response of the service to the model.
+    fn respond(&mut self, response: ServiceResponse) {
+        let effects = self.model.handle_response(response);
+        self.perform(effects);
+    }
+
+    /// Gives the terminal another size.
+    fn resize(&mut self, width: u16, height: u16) {
+        self.send(Msg::Resized(width, height));
+    }
+
     fn key(&mut self, code: KeyCode) {
-        let pressed = self.model.keys.message(KeyEvent::from(code), self.model.place());
+        let pressed = self.model.keys.message(KeyEvent::from(code), self.model.input_context());
         if let Some(msg) = pressed {
-            self.say(msg);
+            self.send(msg);
         }
     }
 
-    /// Moves to a field of the form.
+    /// Presses the key of this name: a letter, or `enter`, `tab`, `down` and others.
+    fn press(&mut self, name: &str) {
+        let code = match name {
+            "enter" => KeyCode::Enter,
+            "tab" => KeyCode::Tab,
+            "esc" => KeyCode::Esc,
+            "space" => KeyCode::Char(' '),
+            "up" => KeyCode::Up,
+            "down" => KeyCode::Down,
+            "left" => KeyCode::Left,
+            "right" => KeyCode::Right,
+            "home" => KeyCode::Home,
+            "end" => KeyCode::End,
+            "pgup" => KeyCode::PageUp,
+            "pgdn" => KeyCode::PageDown,
+            "back" => KeyCode::Backspace,
+            "f5" => KeyCode::F(5),
+            letter => {
+                let mut letters = letter.chars();
+                match (letters.next(), letters.next()) {
+                    (Some(letter), None) => KeyCode::Char(letter),
+                    _ => panic!("no key {name}"),
+                }
+            }
+        };
+        self.key(code);
+    }
+
+    /// Chooses an answer of the question by its letter, and gives it.
+    fn answer(&mut self, letter: char) {
+        self.key(KeyCode::Char(letter));
+        self.key(KeyCode::Enter);
+    }
+
+    /// Starts the form's plan; a long run after its question.
+    fn start(&mut self) {
+        self.key(KeyCode::F(5));
+        if self.model.input_context() == InputContext::Start {
+            self.answer('y');
+        }
+    }
+
+    /// Selects a field of the form.
     fn select(&mut self, field: Field) {
         let fields = self.model.setup.fields();
-        let place = fields.iter().position(|other| *other == field).expect("a field of this form");
+        let index = fields.iter().position(|other| *other == field).expect("a field of this form");
         for _ in 0..fields.len() {
             self.key(KeyCode::Up);
         }
-        for _ in 0..place {
+        for _ in 0..index {
             self.key(KeyCode::Down);
         }
     }
 
-    /// Gives the selected field another text.
+    /// Replaces the selected field's text.
     fn retype(&mut self, text: &str) {
         self.key(KeyCode::Enter);
         for _ in 0..80 {
@@ -126,19 +194,19 @@ impl Stage {
         }
     }
 
-    /// Lets the engine tell `events`; a second passes at each snapshot.
-    fn tell(&mut self, events: Vec<Event>) {
+    /// Applies events of the run; a second passes at each snapshot.
+    fn send_events(&mut self, events: Vec<Event>) {
         for event in events {
             if matches!(event, Event::Snapshot(_)) {
-                self.pass(1);
+                self.advance(1);
             }
-            self.say(Msg::Engine(Box::new(event)));
+            self.send(Msg::RunEvent(Box::new(event)));
         }
     }
 
-    fn pass(&mut self, seconds: u64) {
+    fn advance(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
-        self.say(Msg::Tick(self.now));
+        self.send(Msg::Tick(self.now));
     }
 
     fn terminal(&self, width: u16, height: u16) -> Terminal<TestBackend> {
@@ -148,15 +216,15 @@ impl Stage {
         terminal
     }
 
-    /// Holds the frames of these sizes against the kept ones.
-    fn frames(&self, name: &str, sizes: &[(u16, u16)]) {
+    /// Compares the frames of these sizes with the stored snapshots.
+    fn assert_frames(&self, name: &str, sizes: &[(u16, u16)]) {
         for (width, height) in sizes {
             let name = format!("{name}_{width}x{height}");
             insta::assert_snapshot!(name, self.frame(*width, *height));
         }
     }
 
-    /// The text of all cells in a style of which `is_it` holds.
+    /// Text of all cells for which `is_it` is true.
     fn cells(&self, width: u16, height: u16, is_it: fn(&ratatui::buffer::Cell) -> bool) -> String {
         let terminal = self.terminal(width, height);
         let cells = terminal.backend().buffer().content().iter().filter(|cell| is_it(cell));
@@ -174,16 +242,22 @@ impl Stage {
     }
 }
 
-/// The sizes that have a layout of their own.
+/// Terminal sizes with different layouts.
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
-fn load(stage: &mut Stage, plan: &Plan, position: usize, seconds: u32, median: f64) {
-    stage.tell(fixture::repetition_until(plan, position, seconds, median));
+fn send_load_events(
+    screen: &mut TestScreen,
+    plan: &Plan,
+    position: usize,
+    seconds: u32,
+    median: f64,
+) {
+    screen.send_events(fixture::load_events(plan, position, seconds, median));
 }
 
-fn under_load() -> Stage {
+fn under_load() -> TestScreen {
     let plan = fixture::sweep();
-    let mut stage = Stage::live(&plan);
-    load(&mut stage, &plan, 1, 38, 2_100.0);
-    stage
+    let mut screen = TestScreen::start_run(&plan);
+    send_load_events(&mut screen, &plan, 1, 38, 2_100.0);
+    screen
 }

@@ -1,27 +1,27 @@
-//! Ten days of an operator, played from the first key to the last frame.
+//! Ten operator sessions, from the first key to the last frame.
 
 use super::*;
 use crate::tui::{
-    model::Live,
-    outside::{Ask, Export, Request},
-    preferences::Runs,
+    model::LiveRun,
+    preferences::RunOwner,
+    requests::{ExportFormat, StartRequest},
 };
 
-/// The sizes at which a story is seen.
-const SIGHTS: [(u16, u16); 2] = [(80, 24), (160, 45)];
+/// Terminal sizes at which a session is recorded.
+const STORY_SIZES: [(u16, u16); 5] = [(60, 20), (80, 23), (80, 24), (120, 36), (160, 45)];
 
-/// A story: keys and events in, frames out.
+/// Operator session: keys and events in, frames out.
 struct Story {
     name: &'static str,
-    stage: Stage,
-    /// What was seen, at each of [`SIGHTS`].
-    films: [String; 2],
+    screen: TestScreen,
+    /// Recorded frames at each of [`STORY_SIZES`].
+    recordings: [String; STORY_SIZES.len()],
 }
 
 impl Story {
     fn begin(name: &'static str) -> Self {
-        let mut story = Self { name, stage: Stage::new(), films: Default::default() };
-        story.see("the screen opens");
+        let mut story = Self { name, screen: TestScreen::new(), recordings: Default::default() };
+        story.capture("the screen opens");
         story
     }
 
@@ -30,56 +30,38 @@ impl Story {
         let mut rest = keys;
         while let Some(first) = rest.chars().next() {
             let named = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
-            let (code, after) = match named {
-                Some((name, after)) => (self.named(name), after),
-                None => (KeyCode::Char(first), &rest[first.len_utf8()..]),
-            };
-            self.stage.key(code);
+            let (name, after) = named.unwrap_or_else(|| rest.split_at(first.len_utf8()));
+            self.screen.press(name);
             rest = after;
         }
     }
 
-    #[expect(clippy::unused_self, reason = "reads as the story's own")]
-    fn named(&self, name: &str) -> KeyCode {
-        match name {
-            "enter" => KeyCode::Enter,
-            "tab" => KeyCode::Tab,
-            "esc" => KeyCode::Esc,
-            "space" => KeyCode::Char(' '),
-            "down" => KeyCode::Down,
-            "left" => KeyCode::Left,
-            "home" => KeyCode::Home,
-            "back" => KeyCode::Backspace,
-            "f5" => KeyCode::F(5),
-            other => panic!("no key {other}"),
+    /// Records the present frames with a caption.
+    fn capture(&mut self, what: &str) {
+        for (recording, (width, height)) in self.recordings.iter_mut().zip(STORY_SIZES) {
+            self.screen.model.size = (width, height);
+            recording.extend(["══ ", what, "\n", &self.screen.frame(width, height), "\n"]);
         }
     }
 
-    /// What the operator sees now.
-    fn see(&mut self, what: &str) {
-        for (film, (width, height)) in self.films.iter_mut().zip(SIGHTS) {
-            film.extend(["══ ", what, "\n", &self.stage.frame(width, height), "\n"]);
-        }
-    }
-
-    /// What was asked to run.
-    fn started(&mut self) -> Request {
-        match self.stage.effects.pop() {
+    /// Takes the request that was started.
+    fn started(&mut self) -> StartRequest {
+        match self.screen.effects.pop() {
             Some(Effect::Start(request)) => *request,
             other => panic!("nothing was started: {other:?}"),
         }
     }
 
-    fn shows(&self, text: &str) -> &Self {
-        let frame = self.stage.frame(160, 45);
+    fn assert_shows(&self, text: &str) -> &Self {
+        let frame = self.screen.frame(160, 45);
         assert!(frame.contains(text), "{text}:\n{frame}");
         self
     }
 
-    /// Holds what was seen against what was seen when somebody last looked at it.
-    fn end(self) {
-        for (film, (width, height)) in self.films.into_iter().zip(SIGHTS) {
-            insta::assert_snapshot!(format!("story_{}_{width}x{height}", self.name), film);
+    /// Compares the recorded frames with the stored snapshots.
+    fn assert_snapshots(self) {
+        for (recording, (width, height)) in self.recordings.into_iter().zip(STORY_SIZES) {
+            insta::assert_snapshot!(format!("story_{}_{width}x{height}", self.name), recording);
         }
     }
 }
@@ -90,30 +72,41 @@ fn a_first_look() {
     story.press("<enter>");
     let plan = story.started().preview.plan;
     assert_eq!(plan, fixture::first_look());
-    story.stage.tell(fixture::beginning(&plan));
-    load(&mut story.stage, &plan, 0, 20, 104.0);
-    story.see("the load is on");
-    story.stage.tell(fixture::run(&plan, End::Complete).split_off(3));
-    story.see("it is over");
+    story.screen.send_events(fixture::start_events(&plan));
+    send_load_events(&mut story.screen, &plan, 0, 20, 104.0);
+    story.capture("the load is on");
+    story.screen.send_events(fixture::run_events(&plan, EndStatus::Complete).split_off(3));
+    story.capture("the run is finished");
+    story.press("R");
+    story.capture("its record is in the list");
+    story.press("<esc>");
+    story.assert_shows("Nothing lost");
+    story.press("<esc>L");
+    story.capture("the results are shown again");
     story.press("q");
-    assert_eq!(story.stage.effects, [Effect::Quit]);
-    story.end();
+    assert_eq!(story.screen.effects, [Effect::Quit]);
+    story.assert_snapshots();
 }
 
 #[test]
 fn another_backend_is_chosen() {
     let mut story = Story::begin("another_backend");
     story.press("<tab><enter><space><down><down><space>");
-    story.see("another backend is marked");
+    story.capture("another backend is marked");
     story.press("<enter>");
-    story.shows("kafka:4.4.0").shows("docker");
+    story.assert_shows("kafka:4.4.0").assert_shows("docker");
+    let fields = story.screen.model.setup.fields();
+    let partitions = fields.into_iter().find(|field| field.key() == "kafka.partitions");
+    story.screen.select(partitions.expect("a field of this backend"));
+    story.press("<enter><back>4<enter>");
+    story.capture("a setting of the backend is changed");
     story.press("<f5>");
     let plan = story.started().preview.plan;
-    story.stage.tell(fixture::beginning(&plan));
-    load(&mut story.stage, &plan, 0, 10, 2_100.0);
-    story.shows("kafka 4.4.0 · 100 users");
-    story.see("it is measured");
-    story.end();
+    story.screen.send_events(fixture::start_events(&plan));
+    send_load_events(&mut story.screen, &plan, 0, 10, 2_100.0);
+    story.assert_shows("kafka 4.4.0 · 100 users");
+    story.capture("it is measured");
+    story.assert_snapshots();
 }
 
 #[test]
@@ -121,181 +114,200 @@ fn three_numbers_of_users_are_swept() {
     let mut story = Story::begin("sweep");
     story.press("<tab><down><down><down><down><enter>");
     story.press("<back><back><back>100, 200, 400");
-    story.see("three numbers are typed");
+    story.capture("three numbers are typed");
     story.press("<enter>");
-    story.shows("3 points × 1 = 3 repetitions");
+    story.assert_shows("3 points × 1 = 3 repetitions");
     story.press("<f5>");
     let plan = story.started().preview.plan;
     assert_eq!(plan.points.len(), 3);
-    let events = fixture::run(&plan, End::Complete);
+    let events = fixture::run_events(&plan, EndStatus::Complete);
     let second = events
         .iter()
         .position(|event| matches!(event, Event::Repetition { position, .. } if *position == 1));
     let mut events = events.into_iter();
-    story.stage.tell(events.by_ref().take(second.expect("three repetitions") + 20).collect());
+    story
+        .screen
+        .send_events(events.by_ref().take(second.expect("three repetitions") + 20).collect());
     story.press("m");
-    story.see("the map while the second point is measured");
-    story.stage.tell(events.collect());
+    story.capture("the map while the second point is measured");
+    story.screen.send_events(events.collect());
     story.press("<down>");
-    story.see("all three are measured");
-    story.end();
+    story.capture("all three are measured");
+    story.press("f<esc>");
+    story.capture("back at the results from their record");
+    story.assert_snapshots();
 }
 
 #[test]
-fn a_hub_throttles_while_it_is_watched() {
+fn a_hub_throttles_during_a_run() {
     let plan = fixture::sweep();
     let mut story = Story::begin("throttle");
     story.press("<down><down><enter>");
     story.started();
-    story.stage.tell(fixture::beginning(&plan));
-    load(&mut story.stage, &plan, 1, 38, 2_100.0);
-    story.see("all is well");
+    story.screen.send_events(fixture::start_events(&plan));
+    send_load_events(&mut story.screen, &plan, 1, 38, 2_100.0);
+    story.capture("all is well");
     let mut hot = fixture::snapshot(&plan.points[1], 39, 6_400.0);
-    hot.hub = Some(Vitals {
+    hot.hub = Some(HostMetrics {
         temperature: Some(Celsius::from(84.0)),
         clock_mhz: Some(600.0),
         throttle_bits: Some(0b110),
-        ..Vitals::default()
+        ..HostMetrics::default()
     });
-    story.stage.tell(vec![Event::Snapshot(Box::new(hot))]);
-    story.shows("THROTTLED");
-    story.see("it is throttled");
+    story.screen.send_events(vec![Event::Snapshot(Box::new(hot))]);
+    story.assert_shows("THROTTLED");
+    story.capture("it is throttled");
     story.press("e");
-    story.shows("the hub is held back by heat or by its supply");
-    story.see("since when, the log says");
-    story.end();
+    story.assert_shows("the hub is held back by heat or by its supply");
+    story.capture("the log has the time");
+    story.press("M");
+    story.capture("the mouse is for the terminal, to select the line");
+    story.assert_snapshots();
 }
 
 #[test]
-fn the_display_is_frozen_and_looked_back_on() {
+fn the_display_is_frozen_and_moved_back() {
     let plan = fixture::sweep();
     let mut story = Story::begin("freeze");
     story.press("<down><down><enter>");
     story.started();
-    story.stage.tell(fixture::beginning(&plan));
-    load(&mut story.stage, &plan, 0, 61, 900.0);
+    story.screen.send_events(fixture::start_events(&plan));
+    send_load_events(&mut story.screen, &plan, 0, 61, 900.0);
     let last = fixture::snapshot(&plan.points[0], 62, 900.0);
-    story.stage.tell(fixture::repetition_end(&plan, 0, &last));
-    load(&mut story.stage, &plan, 1, 38, 2_100.0);
+    story.screen.send_events(fixture::repetition_end_events(&plan, 0, &last));
+    send_load_events(&mut story.screen, &plan, 1, 38, 2_100.0);
     story.press("f<left><left><left>");
-    story.see("three seconds ago");
+    story.capture("three seconds ago");
     let later = fixture::snapshot(&plan.points[1], 39, 2_100.0);
-    story.stage.tell(vec![Event::Snapshot(Box::new(later))]);
+    story.screen.send_events(vec![Event::Snapshot(Box::new(later))]);
     story.press("[");
-    story.see("the repetition before");
+    story.capture("the repetition before");
     story.press("f");
-    assert!(!story.stage.frame(160, 45).contains("frozen"));
-    story.see("the present again");
-    story.end();
+    assert!(!story.screen.frame(160, 45).contains("frozen"));
+    story.capture("the present again");
+    story.assert_snapshots();
 }
 
 #[test]
-fn a_run_is_stopped_and_gone_on_with() {
+fn a_run_is_stopped_and_resumed() {
     let plan = fixture::sweep();
     let mut story = Story::begin("stop_and_resume");
     story.press("<down><down><enter>");
     story.started();
-    story.stage.tell(fixture::beginning(&plan));
-    load(&mut story.stage, &plan, 0, 30, 2_100.0);
+    story.screen.send_events(fixture::start_events(&plan));
+    send_load_events(&mut story.screen, &plan, 0, 30, 2_100.0);
     story.press("s");
-    story.see("asked how to stop");
-    story.press("a");
-    assert_eq!(story.stage.effects.pop(), Some(Effect::Stop(Stop::AfterRepetition)));
+    story.capture("asked how to stop");
+    story.press("a<enter>");
+    assert_eq!(story.screen.effects.pop(), Some(Effect::Stop(StopMode::AfterRepetition)));
     let last = fixture::snapshot(&plan.points[0], 62, 2_100.0);
-    story.stage.tell(fixture::repetition_end(&plan, 0, &last));
+    story.screen.send_events(fixture::repetition_end_events(&plan, 0, &last));
     let record = "records/2026-11-20T14-02-study-throughput.json".into();
-    story.stage.tell(vec![Event::Ended { end: End::Stopped, record }]);
-    story.see("stopped");
+    story.screen.send_events(vec![Event::Ended { end: EndStatus::Stopped, record }]);
+    story.capture("stopped");
     story.press("og");
     let request = story.started();
     assert!(request.resume.is_some_and(|path| path.to_string_lossy().contains("throughput")));
-    let mut events = fixture::beginning(&request.preview.plan);
+    let mut events = fixture::start_events(&request.preview.plan);
     if let Event::Started { done, .. } = &mut events[0] {
         *done = 1;
     }
-    story.stage.tell(events);
-    load(&mut story.stage, &request.preview.plan, 1, 5, 2_100.0);
-    story.see("it goes on from the next repetition");
-    story.end();
+    story.screen.send_events(events);
+    send_load_events(&mut story.screen, &request.preview.plan, 1, 5, 2_100.0);
+    story.capture("it continues with the next repetition");
+    story.assert_snapshots();
 }
 
 #[test]
 fn two_records_are_compared() {
     let mut story = Story::begin("compare");
     story.press("R");
-    story.see("the records");
+    story.capture("the records");
     story.press("<down><space><down>c");
-    assert!(matches!(story.stage.asked.last(), Some(Ask::Compare(a, b)) if a != b));
-    story.see("what differs");
+    assert!(
+        matches!(story.screen.requests.last(), Some(ServiceRequest::CompareRecords(a, b)) if a != b)
+    );
+    story.capture("what differs");
     story.press("<tab>");
-    story.see("as figures");
-    story.end();
+    story.capture("as figures");
+    story.press("<esc>");
+    story.capture("back at the records");
+    story.assert_snapshots();
 }
 
 #[test]
 fn a_profile_is_saved() {
     let mut story = Story::begin("save_profile");
     story.press("w=");
-    story.see("what differs from the file");
+    story.capture("what differs from the file");
+    story.press("<esc>q");
+    story.capture("asked about changes that are not saved");
     story.press("<esc>Swarm-look");
-    story.see("asked for a name");
+    story.capture("asked for a name");
     story.press("<enter>");
-    let Some(Ask::Keep { name, overrides, .. }) = story.stage.asked.last() else {
-        panic!("{:?}", story.stage.asked)
+    let Some(ServiceRequest::SaveProfile { name, overrides, .. }) = story.screen.requests.last()
+    else {
+        panic!("{:?}", story.screen.requests)
     };
     assert_eq!((name.as_str(), overrides.len()), ("warm-look", 1));
-    story.shows("▸warm-look");
-    story.see("it is kept");
-    story.end();
+    story.assert_shows("▸warm-look");
+    story.capture("the profile is saved");
+    story.assert_snapshots();
 }
 
 #[test]
 fn a_record_is_exported() {
     let mut story = Story::begin("export");
     story.press("R<down><down><enter>x");
-    story.see("asked in which form");
+    story.capture("asked for the format");
     story.press("r");
-    assert!(matches!(story.stage.asked.last(), Some(Ask::Export(_, Export::Report))));
+    assert!(matches!(
+        story.screen.requests.last(),
+        Some(ServiceRequest::ExportRecord(_, ExportFormat::Report))
+    ));
     assert!(
-        matches!(story.stage.effects.as_slice(), [Effect::Copy(path)] if path.ends_with("html"))
+        matches!(story.screen.effects.as_slice(), [Effect::Copy(path)] if path.ends_with("html"))
     );
-    story.see("where it lies");
-    story.end();
+    story.capture("the export's path");
+    story.assert_snapshots();
 }
 
 #[test]
-fn a_lost_session_is_recovered_from_with_the_run_still_going() {
+fn a_lost_session_is_recovered_while_the_run_continues() {
     let plan = fixture::sweep();
     let mut story = Story::begin("lost_session");
-    story.stage.model.runs = Runs::Kept;
+    story.screen.model.run_owner = RunOwner::DetachedProcess;
     story.press("<down><down><enter>");
     story.started();
-    story.stage.tell(fixture::beginning(&plan));
-    load(&mut story.stage, &plan, 0, 30, 2_100.0);
-    story.see("before the connection is lost");
-    let Screen::Live(live) = &story.stage.model.screen else { panic!("a run is on") };
-    let mut kept: Live = live.as_ref().clone();
-    story.stage.say(Msg::Terminate);
-    assert_eq!(story.stage.effects, [Effect::Quit], "the run is not stopped");
+    story.screen.send_events(fixture::start_events(&plan));
+    send_load_events(&mut story.screen, &plan, 0, 30, 2_100.0);
+    story.capture("before the connection is lost");
+    let Screen::Live(live) = &story.screen.model.screen else { panic!("a run is on") };
+    let mut detached: LiveRun = live.as_ref().clone();
+    story.screen.send(Msg::Terminate);
+    assert_eq!(story.screen.effects, [Effect::Quit], "the run is not stopped");
 
-    // The run's own process goes on and keeps what a screen would have.
-    let mut now = story.stage.now;
+    // The run's process continues and applies the events as a screen would.
+    let mut now = story.screen.now;
     for second in 31..=45 {
         now += Duration::from_secs(1);
         let snapshot = fixture::snapshot(&plan.points[0], second, 2_100.0);
-        kept.apply(Event::Snapshot(Box::new(snapshot)), now);
+        detached.apply(Event::Snapshot(Box::new(snapshot)), now);
     }
-    let written = serde_json::to_string(&kept).expect("a run can be written down");
-    story.stage = Stage::new();
-    story.stage.now = now;
-    story.stage.pass(0);
-    story.stage.model.attach(Box::new(serde_json::from_str(&written).expect("and read")));
-    story.see("the screen is back");
+    let json = serde_json::to_string(&detached).expect("the run can be serialized");
+    story.screen = TestScreen::new();
+    story.screen.now = now;
+    story.screen.advance(0);
+    story
+        .screen
+        .model
+        .attach(Box::new(serde_json::from_str(&json).expect("the run can be deserialized")));
+    story.capture("the screen is back");
     story.press("f<home>");
-    story.see("and has the seconds before");
+    story.capture("the seconds before the attachment");
     story.press("fq");
-    story.see("it asks what shall become of the run");
-    story.press("n");
-    assert_eq!(story.stage.effects, [Effect::Stop(Stop::Now)]);
-    story.end();
+    story.capture("asked whether to stop the run");
+    story.press("n<enter>");
+    assert_eq!(story.screen.effects, [Effect::Stop(StopMode::Now)]);
+    story.assert_snapshots();
 }

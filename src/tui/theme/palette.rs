@@ -1,201 +1,211 @@
-//! The colours of the themes that bring their own, and what terminals of fewer colours show of them.
+//! Fixed colours of themes, and their conversion for terminals with fewer colours.
 //!
-//! Every ink is one of the 256 colours of xterm, so that a theme looks the same whether a terminal
-//! shows 256 colours or all of them, and has one of the sixteen beside it. A finished frame is
-//! painted: what draws it knows neither the background nor how many colours there are.
+//! Every colour of a palette is one of xterm's 256 colours, so that a theme looks the same with 256
+//! colours and with true colour, and has a substitute among the sixteen colours. Colours are converted in
+//! the finished frame: drawing code needs to know neither the background nor the number of colours.
 
 use ratatui::{buffer::Buffer, style::Color};
 
-use super::Theme;
-
-/// How many colours a terminal shows.
+/// Number of colours that a terminal shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Depth {
-    /// Sixteen, which its owner may have changed.
+pub enum ColourDepth {
+    /// Sixteen colours, which the user may have changed.
     Sixteen,
-    /// 256.
+    /// xterm's 256 colours.
     #[default]
-    Indexed,
-    /// All of them.
-    True,
+    Indexed256,
+    /// 24-bit colour.
+    TrueColour,
 }
 
-/// What an ink is for.
+/// Purpose of a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The background.
-    Ground,
+pub enum ColourRole {
+    /// Background.
+    Background,
     /// Text.
     Text,
-    /// Words beside numbers.
+    /// Labels beside numbers.
     Label,
-    /// Frames.
+    /// Borders of panels.
     Border,
-    /// Keys, and what is measured.
+    /// Keys, and measured data.
     Accent,
-    /// A second series.
+    /// Second series.
     Second,
-    /// All is well.
+    /// Success.
     Good,
-    /// A reason for doubt.
+    /// Warning.
     Warn,
-    /// The ground of what went wrong.
-    Bad,
-    /// The text of what went wrong.
-    OnBad,
-    /// A limit, as a line.
-    Limit,
-    /// From few to many.
+    /// Background of an error.
+    BadBackground,
+    /// Text of an error.
+    BadText,
+    /// Line of a limit.
+    LimitLine,
+    /// Shade of a heat map, 0 (few) to 3 (many).
     Shade(u8),
 }
 
-/// A colour, by its number among the 256, and what stands for it where there are sixteen.
-type Ink = (Role, u8, Color);
+/// Purpose, number among the 256 colours, and substitute among the sixteen colours.
+type PaletteEntry = (ColourRole, u8, Color);
 
-const DARK: &[Ink] = &[
-    (Role::Ground, 233, Color::Black),
-    (Role::Text, 253, Color::Gray),
-    (Role::Label, 248, Color::Gray),
-    (Role::Border, 242, Color::DarkGray),
-    (Role::Accent, 80, Color::Cyan),
-    (Role::Second, 176, Color::LightMagenta),
-    (Role::Good, 114, Color::Green),
-    (Role::Warn, 221, Color::LightYellow),
-    (Role::Bad, 160, Color::Red),
-    (Role::OnBad, 231, Color::White),
-    (Role::Limit, 203, Color::LightRed),
-    (Role::Shade(0), 24, Color::Blue),
-    (Role::Shade(1), 31, Color::LightBlue),
-    (Role::Shade(2), 80, Color::Cyan),
-    (Role::Shade(3), 195, Color::White),
+/// Fixed colours of a theme; empty for a theme that uses the terminal's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Palette(&'static [PaletteEntry]);
+
+const DARK: &[PaletteEntry] = &[
+    (ColourRole::Background, 233, Color::Black),
+    (ColourRole::Text, 253, Color::Gray),
+    (ColourRole::Label, 248, Color::Gray),
+    (ColourRole::Border, 242, Color::DarkGray),
+    (ColourRole::Accent, 80, Color::Cyan),
+    (ColourRole::Second, 176, Color::LightMagenta),
+    (ColourRole::Good, 114, Color::Green),
+    (ColourRole::Warn, 221, Color::LightYellow),
+    (ColourRole::BadBackground, 160, Color::Red),
+    (ColourRole::BadText, 231, Color::White),
+    (ColourRole::LimitLine, 203, Color::LightRed),
+    (ColourRole::Shade(0), 24, Color::Blue),
+    (ColourRole::Shade(1), 31, Color::LightBlue),
+    (ColourRole::Shade(2), 80, Color::Cyan),
+    (ColourRole::Shade(3), 195, Color::White),
 ];
-const LIGHT: &[Ink] = &[
-    (Role::Ground, 231, Color::White),
-    (Role::Text, 235, Color::Black),
-    (Role::Label, 240, Color::DarkGray),
-    (Role::Border, 245, Color::DarkGray),
-    (Role::Accent, 25, Color::Blue),
-    (Role::Second, 127, Color::Magenta),
-    // The green of sixteen colours cannot be read on white.
-    (Role::Good, 28, Color::Black),
-    (Role::Warn, 130, Color::Red),
-    (Role::Bad, 124, Color::Red),
-    (Role::OnBad, 231, Color::White),
-    (Role::Limit, 124, Color::Red),
-    (Role::Shade(0), 153, Color::Cyan),
-    (Role::Shade(1), 110, Color::LightBlue),
-    (Role::Shade(2), 67, Color::Blue),
-    (Role::Shade(3), 18, Color::Black),
+const LIGHT: &[PaletteEntry] = &[
+    (ColourRole::Background, 231, Color::White),
+    (ColourRole::Text, 235, Color::Black),
+    (ColourRole::Label, 240, Color::DarkGray),
+    (ColourRole::Border, 245, Color::DarkGray),
+    (ColourRole::Accent, 25, Color::Blue),
+    (ColourRole::Second, 127, Color::Magenta),
+    // Green of the sixteen colours is unreadable on white.
+    (ColourRole::Good, 28, Color::Black),
+    (ColourRole::Warn, 130, Color::Red),
+    (ColourRole::BadBackground, 124, Color::Red),
+    (ColourRole::BadText, 231, Color::White),
+    (ColourRole::LimitLine, 124, Color::Red),
+    (ColourRole::Shade(0), 153, Color::Cyan),
+    (ColourRole::Shade(1), 110, Color::LightBlue),
+    (ColourRole::Shade(2), 67, Color::Blue),
+    (ColourRole::Shade(3), 18, Color::Black),
 ];
-const HIGH_CONTRAST: &[Ink] = &[
-    (Role::Ground, 16, Color::Black),
-    (Role::Text, 231, Color::White),
-    (Role::Label, 231, Color::White),
-    (Role::Border, 231, Color::White),
-    (Role::Accent, 51, Color::LightCyan),
-    (Role::Second, 213, Color::LightMagenta),
-    (Role::Good, 46, Color::LightGreen),
-    (Role::Warn, 226, Color::LightYellow),
-    (Role::Bad, 124, Color::Red),
-    (Role::OnBad, 231, Color::White),
-    (Role::Limit, 203, Color::LightRed),
-    (Role::Shade(0), 33, Color::LightBlue),
-    (Role::Shade(1), 51, Color::LightCyan),
-    (Role::Shade(2), 226, Color::LightYellow),
-    (Role::Shade(3), 231, Color::White),
+const HIGH_CONTRAST: &[PaletteEntry] = &[
+    (ColourRole::Background, 16, Color::Black),
+    (ColourRole::Text, 231, Color::White),
+    (ColourRole::Label, 231, Color::White),
+    (ColourRole::Border, 231, Color::White),
+    (ColourRole::Accent, 51, Color::LightCyan),
+    (ColourRole::Second, 213, Color::LightMagenta),
+    (ColourRole::Good, 46, Color::LightGreen),
+    (ColourRole::Warn, 226, Color::LightYellow),
+    (ColourRole::BadBackground, 124, Color::Red),
+    (ColourRole::BadText, 231, Color::White),
+    (ColourRole::LimitLine, 203, Color::LightRed),
+    (ColourRole::Shade(0), 33, Color::LightBlue),
+    (ColourRole::Shade(1), 51, Color::LightCyan),
+    (ColourRole::Shade(2), 226, Color::LightYellow),
+    (ColourRole::Shade(3), 231, Color::White),
 ];
 
-/// Where the 256 begin to be the same on every terminal: before are the sixteen.
-const FIRST: u8 = 16;
-/// Where the greys begin, after a cube of six by six by six.
-const GREYS: u8 = 232;
+/// First of the 256 colours that is the same on every terminal; those before are the sixteen colours.
+const FIRST_CUBE_COLOUR: u8 = 16;
+/// First grey, after the colour cube of 6 × 6 × 6.
+const FIRST_GREY: u8 = 232;
 
-impl Depth {
-    /// What the environment promises.
-    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+impl ColourDepth {
+    /// Detects the number of colours from environment variables.
+    pub fn detect(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default();
         let many = term.contains("256color");
-        // GNU screen knows 256 colours at most, whatever the terminal around it has told; tmux
-        // goes by the same name and knows all. The Linux console has sixteen.
+        // GNU screen supports at most 256 colours, regardless of COLORTERM from the terminal around it;
+        // tmux may have the same TERM and supports true colour. The Linux console has sixteen.
         let is_screen = term.starts_with("screen") && set("TMUX").is_none();
         if term == "linux" || is_screen && !many {
             return Self::Sixteen;
         }
         if is_screen {
-            return Self::Indexed;
+            return Self::Indexed256;
         }
         match set("COLORTERM").as_deref() {
-            Some("truecolor" | "24bit") => Self::True,
-            _ if term.contains("direct") => Self::True,
-            Some(_) => Self::Indexed,
-            None if many => Self::Indexed,
+            Some("truecolor" | "24bit") => Self::TrueColour,
+            _ if term.contains("direct") => Self::TrueColour,
+            Some(_) => Self::Indexed256,
+            None if many => Self::Indexed256,
             None => Self::Sixteen,
-        }
-    }
-
-    fn shown(self, colour: Color, inks: &[Ink]) -> Color {
-        let Color::Indexed(index) = colour else { return colour };
-        match self {
-            Self::Indexed => colour,
-            Self::True => rgb(index).map_or(colour, |[r, g, b]| Color::Rgb(r, g, b)),
-            Self::Sixteen => {
-                inks.iter().find(|(_, other, _)| *other == index).map_or(colour, |ink| ink.2)
-            }
         }
     }
 }
 
-/// Red, green and blue of one of the 256 colours; the sixteen have none of their own.
+/// Returns red, green and blue of one of the 256 colours; `None` for the sixteen, which have no fixed values.
 fn rgb(index: u8) -> Option<[u8; 3]> {
-    let above = index.checked_sub(FIRST)?;
-    if index >= GREYS {
-        return Some([8 + 10 * (index - GREYS); 3]);
+    let above = index.checked_sub(FIRST_CUBE_COLOUR)?;
+    if index >= FIRST_GREY {
+        return Some([8 + 10 * (index - FIRST_GREY); 3]);
     }
     let step = |part: u8| if part == 0 { 0 } else { 55 + 40 * part };
     Some([step(above / 36), step(above / 6 % 6), step(above % 6)])
 }
 
-impl Theme {
-    /// Its own colours, where it has some.
-    const fn inks(self) -> &'static [Ink] {
-        match self {
-            Self::Dark => DARK,
-            Self::Light => LIGHT,
-            Self::HighContrast => HIGH_CONTRAST,
-            Self::Sixteen | Self::None => &[],
+impl Palette {
+    /// Colours on a dark background.
+    pub const DARK: Self = Self(DARK);
+    /// Colours on a light background.
+    pub const LIGHT: Self = Self(LIGHT);
+    /// Bright colours on black.
+    pub const HIGH_CONTRAST: Self = Self(HIGH_CONTRAST);
+    /// No fixed colours.
+    pub const EMPTY: Self = Self(&[]);
+
+    /// Returns the colour for a role; `None` if the palette is empty.
+    pub fn colour(self, role: ColourRole) -> Option<Color> {
+        let (_, index, _) = self.0.iter().find(|(other, ..)| *other == role)?;
+        Some(Color::Indexed(*index))
+    }
+
+    /// Converts a colour of the palette to one that the terminal shows.
+    fn convert(self, colour: Color, depth: ColourDepth) -> Color {
+        let Color::Indexed(index) = colour else { return colour };
+        match depth {
+            ColourDepth::Indexed256 => colour,
+            ColourDepth::TrueColour => {
+                rgb(index).map_or(colour, |[red, green, blue]| Color::Rgb(red, green, blue))
+            }
+            ColourDepth::Sixteen => {
+                let entry = self.0.iter().find(|(_, other, _)| *other == index);
+                entry.map_or(colour, |(_, _, sixteen)| *sixteen)
+            }
         }
     }
 
-    /// Its own colour for something.
-    pub(super) fn ink(self, role: Role) -> Option<Color> {
-        let ink = self.inks().iter().find(|(other, ..)| *other == role)?;
-        Some(Color::Indexed(ink.1))
-    }
-
-    /// Gives a finished frame the theme's own background, and the colours that the terminal has.
-    pub fn paint(self, depth: Depth, buffer: &mut Buffer) {
-        let (Some(text), Some(ground)) = (self.ink(Role::Text), self.ink(Role::Ground)) else {
+    /// Applies text colour and background to a finished frame, and converts its colours to the
+    /// terminal's; an empty palette changes nothing.
+    pub fn paint(self, depth: ColourDepth, buffer: &mut Buffer) {
+        let (Some(text), Some(background)) =
+            (self.colour(ColourRole::Text), self.colour(ColourRole::Background))
+        else {
             return;
         };
-        let own = |colour: Color, instead: Color| {
-            depth.shown(if colour == Color::Reset { instead } else { colour }, self.inks())
+        let convert = |colour: Color, default: Color| {
+            self.convert(if colour == Color::Reset { default } else { colour }, depth)
         };
         for cell in &mut buffer.content {
-            cell.fg = own(cell.fg, text);
-            cell.bg = own(cell.bg, ground);
+            cell.fg = convert(cell.fg, text);
+            cell.bg = convert(cell.bg, background);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ratatui::layout::Rect;
-
     use super::*;
 
-    const OWN: [Theme; 3] = [Theme::Dark, Theme::Light, Theme::HighContrast];
-    /// The sixteen as the VGA had them, which the Linux console still has.
+    const PALETTES: [(Palette, &str); 3] = [
+        (Palette::DARK, "dark"),
+        (Palette::LIGHT, "light"),
+        (Palette::HIGH_CONTRAST, "high contrast"),
+    ];
+    /// The sixteen colours of the VGA, which the Linux console still uses.
     const VGA: [(Color, [u8; 3]); 16] = [
         (Color::Black, [0, 0, 0]),
         (Color::Red, [170, 0, 0]),
@@ -215,7 +225,7 @@ mod tests {
         (Color::White, [255, 255, 255]),
     ];
 
-    /// Relative luminance, as WCAG 2 defines it.
+    /// Returns the relative luminance as defined by WCAG 2.
     fn luminance(colour: Color) -> f64 {
         let parts = match colour {
             Color::Rgb(r, g, b) => [r, g, b],
@@ -237,31 +247,34 @@ mod tests {
     #[test]
     fn text_of_every_theme_can_be_read_on_its_background() {
         assert!((contrast(Color::Black, Color::White) - 21.0).abs() < 0.01);
-        for depth in [Depth::True, Depth::Indexed, Depth::Sixteen] {
-            for theme in OWN {
-                let ink = |role| depth.shown(theme.ink(role).expect("an ink"), theme.inks());
+        for depth in [ColourDepth::TrueColour, ColourDepth::Indexed256, ColourDepth::Sixteen] {
+            for (palette, name) in PALETTES {
+                let colour = |role| palette.convert(palette.colour(role).expect("a colour"), depth);
                 let text = [
-                    (Role::Text, Role::Ground),
-                    (Role::Label, Role::Ground),
-                    (Role::Accent, Role::Ground),
-                    (Role::Second, Role::Ground),
-                    (Role::Good, Role::Ground),
-                    (Role::Warn, Role::Ground),
-                    (Role::OnBad, Role::Bad),
-                    // Selected lines are the other way round.
-                    (Role::Ground, Role::Text),
+                    (ColourRole::Text, ColourRole::Background),
+                    (ColourRole::Label, ColourRole::Background),
+                    (ColourRole::Accent, ColourRole::Background),
+                    (ColourRole::Second, ColourRole::Background),
+                    (ColourRole::Good, ColourRole::Background),
+                    (ColourRole::Warn, ColourRole::Background),
+                    (ColourRole::BadText, ColourRole::BadBackground),
+                    // Selected lines are reversed.
+                    (ColourRole::Background, ColourRole::Text),
                 ];
-                let least = if theme == Theme::HighContrast { 7.0 } else { 4.5 };
+                let least = if name == "high contrast" { 7.0 } else { 4.5 };
                 for (front, back) in text {
-                    let found = contrast(ink(front), ink(back));
-                    assert!(found >= least, "{theme:?} {depth:?} {front:?}: {found:.2}");
+                    let found = contrast(colour(front), colour(back));
+                    assert!(found >= least, "{name} {depth:?} {front:?}: {found:.2}");
                 }
-                // Lines need less.
-                let bright = ink(Role::Border) != Color::DarkGray;
-                let lines = [(Role::Limit, 3.0), (Role::Border, if bright { 3.0 } else { 2.5 })];
+                // Lines need less contrast.
+                let bright = colour(ColourRole::Border) != Color::DarkGray;
+                let lines = [
+                    (ColourRole::LimitLine, 3.0),
+                    (ColourRole::Border, if bright { 3.0 } else { 2.5 }),
+                ];
                 for (line, least) in lines {
-                    let found = contrast(ink(line), ink(Role::Ground));
-                    assert!(found >= least, "{theme:?} {depth:?} {line:?}: {found:.2}");
+                    let found = contrast(colour(line), colour(ColourRole::Background));
+                    assert!(found >= least, "{name} {depth:?} {line:?}: {found:.2}");
                 }
             }
         }
@@ -269,10 +282,10 @@ mod tests {
 
     #[test]
     fn a_colour_means_one_thing_of_sixteen() {
-        for theme in OWN {
-            for (role, index, sixteen) in theme.inks() {
-                let shown = Depth::Sixteen.shown(Color::Indexed(*index), theme.inks());
-                assert_eq!(shown, *sixteen, "{theme:?} {role:?}");
+        for (palette, name) in PALETTES {
+            for (role, index, sixteen) in palette.0 {
+                let shown = palette.convert(Color::Indexed(*index), ColourDepth::Sixteen);
+                assert_eq!(shown, *sixteen, "{name} {role:?}");
             }
         }
     }
@@ -289,52 +302,34 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_painted_with_what_the_terminal_has() {
-        let painted = |theme: Theme, depth: Depth| {
-            let mut buffer = Buffer::empty(Rect::new(0, 0, 2, 1));
-            buffer.set_string(1, 0, "x", theme.data());
-            theme.paint(depth, &mut buffer);
-            let [plain, data] = [&buffer[(0, 0)], &buffer[(1, 0)]];
-            [plain.fg, plain.bg, data.fg, data.bg]
-        };
-        let grey = |level| Color::Rgb(level, level, level);
-        let cyan = Color::Rgb(95, 215, 215);
-        assert_eq!(painted(Theme::Dark, Depth::True), [grey(218), grey(18), cyan, grey(18)]);
-        let indexed = [253, 233, 80, 233].map(Color::Indexed);
-        assert_eq!(painted(Theme::Dark, Depth::Indexed), indexed);
-        let sixteen = [Color::Gray, Color::Black, Color::Cyan, Color::Black];
-        assert_eq!(painted(Theme::Dark, Depth::Sixteen), sixteen);
-        let own = [Color::Reset, Color::Reset, Color::Cyan, Color::Reset];
-        assert_eq!(painted(Theme::Sixteen, Depth::True), own, "the terminal's own");
-        assert_eq!(painted(Theme::None, Depth::True), [Color::Reset; 4]);
-    }
-
-    #[test]
     fn the_environment_says_how_many_colours_there_are() {
         let of = |variables: &[(&str, &str)]| {
-            Depth::of(|name| {
+            ColourDepth::detect(|name| {
                 let found = variables.iter().find(|(variable, _)| *variable == name);
                 found.map(|(_, value)| (*value).to_owned())
             })
         };
         let truecolor = ("COLORTERM", "truecolor");
         for (variables, depth) in [
-            (&[][..], Depth::Sixteen),
-            (&[("TERM", "xterm")], Depth::Sixteen),
-            (&[("TERM", "vt100")], Depth::Sixteen),
-            (&[("TERM", "xterm-256color")], Depth::Indexed),
-            (&[("TERM", "xterm-256color"), truecolor], Depth::True),
-            (&[("TERM", "xterm-256color"), ("COLORTERM", "24bit")], Depth::True),
-            (&[("TERM", "xterm"), ("COLORTERM", "rxvt")], Depth::Indexed),
-            (&[("TERM", "xterm"), ("COLORTERM", "")], Depth::Sixteen),
-            (&[("TERM", "xterm-direct")], Depth::True),
-            (&[("TERM", "linux"), truecolor], Depth::Sixteen),
-            (&[("TERM", "screen"), truecolor], Depth::Sixteen),
-            (&[("TERM", "screen-256color"), truecolor], Depth::Indexed),
-            (&[("TERM", "screen-256color"), truecolor, ("TMUX", "/tmp/1")], Depth::True),
-            (&[("TERM", "screen"), ("TMUX", "/tmp/1")], Depth::Sixteen),
-            (&[("TERM", "tmux-256color")], Depth::Indexed),
-            (&[("TERM", "tmux-256color"), truecolor], Depth::True),
+            (&[][..], ColourDepth::Sixteen),
+            (&[("TERM", "xterm")], ColourDepth::Sixteen),
+            (&[("TERM", "vt100")], ColourDepth::Sixteen),
+            (&[("TERM", "xterm-256color")], ColourDepth::Indexed256),
+            (&[("TERM", "xterm-256color"), truecolor], ColourDepth::TrueColour),
+            (&[("TERM", "xterm-256color"), ("COLORTERM", "24bit")], ColourDepth::TrueColour),
+            (&[("TERM", "xterm"), ("COLORTERM", "rxvt")], ColourDepth::Indexed256),
+            (&[("TERM", "xterm"), ("COLORTERM", "")], ColourDepth::Sixteen),
+            (&[("TERM", "xterm-direct")], ColourDepth::TrueColour),
+            (&[("TERM", "linux"), truecolor], ColourDepth::Sixteen),
+            (&[("TERM", "screen"), truecolor], ColourDepth::Sixteen),
+            (&[("TERM", "screen-256color"), truecolor], ColourDepth::Indexed256),
+            (
+                &[("TERM", "screen-256color"), truecolor, ("TMUX", "/tmp/1")],
+                ColourDepth::TrueColour,
+            ),
+            (&[("TERM", "screen"), ("TMUX", "/tmp/1")], ColourDepth::Sixteen),
+            (&[("TERM", "tmux-256color")], ColourDepth::Indexed256),
+            (&[("TERM", "tmux-256color"), truecolor], ColourDepth::TrueColour),
         ] {
             assert_eq!(of(variables), depth, "{variables:?}");
         }

@@ -1,12 +1,11 @@
-//! Columns of eighth blocks: sparklines and histograms stand on them.
+//! Columns of eighth blocks, for sparklines and histograms.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, widgets::Widget};
 
-const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+const EIGHTH_BLOCKS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
-/// Draws one column at `x` that fills `share` of the height of `area`; whatever is above 0 is
-/// visible.
-pub fn column(buffer: &mut Buffer, area: Rect, x: u16, share: f64, style: Style) {
+/// Draws one column at `x` that fills `share` of the height of `area`; any share above 0 is visible.
+pub fn draw_column(buffer: &mut Buffer, area: Rect, x: u16, share: f64, style: Style) {
     let full = f64::from(area.height) * 8.0;
     let mut eighths = (share.clamp(0.0, 1.0) * full).round() as usize;
     if share > 0.0 {
@@ -18,29 +17,29 @@ pub fn column(buffer: &mut Buffer, area: Rect, x: u16, share: f64, style: Style)
         if here > 0
             && let Some(cell) = buffer.cell_mut((x, y))
         {
-            cell.set_symbol(EIGHTHS[here]).set_style(style);
+            cell.set_symbol(EIGHTH_BLOCKS[here]).set_style(style);
         }
     }
 }
 
-/// The newest values as columns, the last one at the right edge. What was not measured is blank.
-pub struct Spark<'a> {
+/// Draws the newest values as columns, the last one at the right edge; a missing value is blank.
+pub struct Sparkline<'a> {
     /// Values, oldest first.
     pub values: &'a [Option<f64>],
-    /// The value of a full column.
-    pub full: f64,
+    /// Value of a full column.
+    pub full_scale: f64,
     /// Style of the columns.
     pub style: Style,
 }
 
-impl Widget for Spark<'_> {
+impl Widget for Sparkline<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let shown = self.values.iter().rev();
         for (x, value) in (area.left()..area.right()).rev().zip(shown) {
             if let Some(value) = value
-                && self.full > 0.0
+                && self.full_scale > 0.0
             {
-                column(buffer, area, x, value / self.full, self.style);
+                draw_column(buffer, area, x, value / self.full_scale, self.style);
             }
         }
     }
@@ -60,14 +59,14 @@ mod tests {
     #[test]
     fn the_newest_value_is_at_the_right_and_a_missing_one_is_blank() {
         let values = [Some(9.0), Some(8.0), None, Some(4.0), Some(0.001), Some(0.0)];
-        let spark = Spark { values: &values, full: 8.0, style: Style::new() };
+        let spark = Sparkline { values: &values, full_scale: 8.0, style: Style::new() };
         assert_eq!(drawn(spark, 5, 1), ["█ ▄▁ "]);
     }
 
     #[test]
     fn a_column_may_be_several_rows_high() {
         let values = [Some(12.0), Some(16.0)];
-        let spark = Spark { values: &values, full: 16.0, style: Style::new() };
+        let spark = Sparkline { values: &values, full_scale: 16.0, style: Style::new() };
         assert_eq!(drawn(spark, 2, 2), ["▄█", "██"]);
     }
 }

@@ -1,15 +1,21 @@
-//! Widgets of our own, where ratatui has none. Each draws from plain numbers.
+//! Widgets that ratatui lacks, each drawn from plain numbers.
 
 mod bars;
-mod chart;
-mod heat;
+mod distribution_strip;
+mod figure_chart;
+mod heat_map;
 mod histogram;
-mod lines;
-mod meter;
+mod line_chart;
+mod progress_bar;
 
-pub use bars::Spark;
-pub use chart::Chart;
-pub use heat::Heat;
-pub use histogram::{Histogram, extent};
-pub use lines::{Drawn, Lines, Scale, Series, ceiling, column_of};
-pub use meter::{gauge, meter};
+pub use bars::Sparkline;
+pub use distribution_strip::{
+    CENTRE_SIGN, DistributionStrip, OUTER_SIGN, ValueStrip, draw_latency_axis,
+};
+pub use figure_chart::FigureChart;
+pub use heat_map::HeatMap;
+pub use histogram::{BarRange, Histogram, bar_range};
+pub use line_chart::{
+    BAND_SIGN, Band, LineChart, SeriesShape, TimeSeries, ValueScale, column_of, round_up,
+};
+pub use progress_bar::{gauge, progress_bar};

@@ -1,18 +1,18 @@
 //! Messages that one statement stores, in order.
 
-use crate::{backend::Receipt, clock::Micros, stamp::Stamp};
+use crate::{backend::SendReceipt, clock::Micros, stamp::Stamp};
 
-/// Messages of one user. Payloads lie one after the other in one piece of memory.
+/// Messages of one user; the payloads are adjacent in one buffer.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct InsertBatch {
     stamps: Vec<Stamp>,
     ends: Vec<usize>,
     payloads: Vec<u8>,
 }
 
-impl Batch {
-    /// An empty batch with room for as much as this one holds.
-    pub fn successor(&self) -> Self {
+impl InsertBatch {
+    /// Returns an empty batch with capacity for as much as this batch holds.
+    pub fn with_same_capacity(&self) -> Self {
         Self {
             stamps: Vec::with_capacity(self.stamps.len()),
             ends: Vec::with_capacity(self.ends.len()),
@@ -27,17 +27,17 @@ impl Batch {
         self.ends.push(self.payloads.len());
     }
 
-    /// Messages.
+    /// Returns the number of messages.
     pub fn rows(&self) -> usize {
         self.stamps.len()
     }
 
-    /// Bytes of all messages, stamps included.
+    /// Returns the bytes of all messages, stamps included.
     pub fn bytes(&self) -> usize {
         self.payloads.len() + self.stamps.len() * Stamp::LEN
     }
 
-    /// Each message as a row of the table: stamp and payload.
+    /// Returns each message as a row of the table: stamp and payload.
     pub fn iter(&self) -> impl Iterator<Item = (u64, Vec<u8>)> + Send + '_ {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         self.stamps
@@ -46,9 +46,9 @@ impl Batch {
             .map(|(stamp, (start, end))| (stamp.number(), self.payloads[start..*end].to_vec()))
     }
 
-    /// The outcome of each message, known at `at`.
-    pub fn receipts(&self, at: Micros) -> impl Iterator<Item = Receipt> + '_ {
-        self.stamps.iter().map(move |stamp| Receipt { stamp: *stamp, at })
+    /// Returns a receipt for each message whose outcome is known at `at`.
+    pub fn receipts(&self, at: Micros) -> impl Iterator<Item = SendReceipt> + '_ {
+        self.stamps.iter().map(move |stamp| SendReceipt { stamp: *stamp, at, not_before: at })
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_come_out_as_they_went_in(messages: Vec<(u64, Vec<u8>)>) {
-            let mut batch = Batch::default();
+            let mut batch = InsertBatch::default();
             for (number, payload) in &messages {
                 batch.push(Stamp::from_number(*number), payload);
             }

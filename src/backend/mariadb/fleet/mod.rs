@@ -1,17 +1,21 @@
-//! The users: a connection with a prepared `INSERT` each, a task each, all on a runtime of their
-//! own that no screen and no other work can delay.
+//! The users: each has a connection with a prepared `INSERT` and a task, on a runtime separate from
+//! the screen and all other work.
 //!
-//! `send` puts a message into its user's queue. The user's task (see [`user`]) takes from it in
-//! order, one statement at a time, and reports what became of each. Bundled messages wait in an
-//! open batch until it is full or flushed, and are then one bulk statement and one commit.
+//! `send` puts a message into its user's queue. The user's task (see [`user`]) takes messages from
+//! the queue in order, one statement at a time, and reports their outcome. Batched messages wait in
+//! an open batch until it is full or flushed, and are then one bulk statement and one commit.
 
 mod batch;
+mod config;
+mod connection;
+mod state;
 mod user;
 
 use std::{
+    cell::Cell,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -20,67 +24,38 @@ use std::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     task::JoinSet,
     time::timeout,
 };
 
-use self::{
-    batch::Batch,
-    user::{Link, UserTask},
-};
-use super::login::Login;
 use crate::{
-    backend::{BackendError, Bundling, Fleet, Reports, SendError},
-    clock::Clock,
-    stamp::{Stamp, User},
+    backend::{BackendError, Batching, Fleet, Handover, SendError, SendOutcomes},
+    hot_thread::{HotThread, HotThreadGuard, ThreadRole},
+    stamp::{Stamp, UserId},
+};
+use {
+    batch::InsertBatch,
+    config::BatchLimits,
+    connection::UserConnection,
+    state::{MAX_CONCURRENT_LOGINS, NEVER_SENT_REASON, SharedFleetState},
+    user::UserTask,
 };
 
-/// Logins in flight at once: enough to keep both sides busy, few enough for any listen queue.
-const LOGINS: usize = 64;
-/// Bytes that may wait in queues. More cannot be sent until the server has caught up.
-const SINGLE_BUDGET: usize = 256 << 20;
-/// The same for bundled messages, of which there are always more.
-const BULK_BUDGET: usize = 48 << 20;
-/// A bulk statement of about this size is large enough for the best rate.
-const LARGEST_BATCH: usize = 2 << 20;
-/// Interval of a timer that spares all others a wake-up; far below a statement's time-out.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// How long statements under way may still take when the fleet is dropped.
-const GRACE: Duration = Duration::from_secs(1);
+pub use config::FleetConfig;
 
-/// What to assemble.
-#[derive(Debug, Clone)]
-pub struct Users {
-    /// Where to log in.
-    pub login: Login,
-    /// How many.
-    pub count: u32,
-    /// One statement for each message, or bulk.
-    pub bundling: Bundling,
-    /// Rows of a bulk statement.
-    pub batch: usize,
-    /// Whether a failed statement leaves nothing behind.
-    pub transactional: bool,
-    /// The run's clock.
-    pub clock: Clock,
-}
+/// Name of the users' thread.
+const USERS_THREAD_NAME: &str = "mariadb-users";
+/// Name of the threads that build bulk statements.
+const BULK_THREAD_NAME: &str = "mariadb-bulk";
+/// Interval of a timer that saves the statements' timers a wake-up; far below a statement's
+/// timeout.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long statements in flight may still take when the fleet is dropped.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What all users share.
-struct Shared {
-    users: Users,
-    reports: Arc<dyn Reports>,
-    logins: Semaphore,
-    /// Bytes handed over whose outcome is not known yet.
-    waiting: AtomicUsize,
-    /// The fleet is being dropped: nothing more goes out.
-    closing: AtomicBool,
-    /// Users without a connection.
-    cut_off: AtomicU32,
-}
-
-/// The most threads that a fleet takes.
-pub fn most_threads() -> usize {
+/// Returns the maximum number of threads of a fleet.
+pub fn max_threads() -> usize {
     1 + cores()
 }
 
@@ -89,71 +64,46 @@ fn cores() -> usize {
 }
 
 /// All users, connected.
-pub struct Connected {
-    queues: Vec<mpsc::UnboundedSender<Batch>>,
-    open: Vec<Batch>,
-    shared: Arc<Shared>,
-    limits: Limits,
+pub struct MariaDbFleet {
+    queues: Vec<mpsc::UnboundedSender<InsertBatch>>,
+    open_batches: Vec<InsertBatch>,
+    shared: Arc<SharedFleetState>,
+    limits: BatchLimits,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a batch and the queues may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Limits {
-    rows: usize,
-    bytes: usize,
-    budget: usize,
-}
-
-impl Limits {
-    /// All open batches together never take more than half of the budget, so that a fleet whose
-    /// budget is used up has always something under way that will free it.
-    fn of(users: &Users) -> Self {
-        match users.bundling {
-            Bundling::Single => Self { rows: 1, bytes: 1, budget: SINGLE_BUDGET },
-            Bundling::Bulk => Self {
-                rows: users.batch,
-                bytes: (BULK_BUDGET / 2 / users.count.max(1) as usize)
-                    .min(LARGEST_BATCH)
-                    .min(users.login.packet() / 2),
-                budget: BULK_BUDGET,
-            },
-        }
-    }
-}
-
-/// Connects all users; progress goes to `reports`.
-pub async fn assemble(users: Users, reports: Arc<dyn Reports>) -> Result<Connected, BackendError> {
-    let login = users.login.clone();
-    let failed = |reason: String| login.operation("starting the users' thread", reason);
-    let limits = Limits::of(&users);
-    let count = users.count;
-    let shared = Arc::new(Shared {
-        users,
-        reports,
-        logins: Semaphore::new(LOGINS),
-        waiting: AtomicUsize::new(0),
-        closing: AtomicBool::new(false),
-        cut_off: AtomicU32::new(0),
-    });
-    let runtime = runtime(&shared.users).map_err(|error| failed(error.to_string()))?;
+/// Connects all users; reports progress to `outcomes`.
+pub async fn connect(
+    config: FleetConfig,
+    outcomes: Arc<dyn SendOutcomes>,
+) -> Result<MariaDbFleet, BackendError> {
+    let login = config.login.clone();
+    let failed = |reason: String| login.operation_error("starting the users' thread", reason);
+    let limits = BatchLimits::from_config(&config);
+    let users = config.users;
+    let shared = Arc::new(SharedFleetState::new(config, outcomes));
+    let users_thread = HotThread::new(USERS_THREAD_NAME, ThreadRole::Acknowledges);
+    let runtime =
+        build_runtime(&shared, &users_thread).map_err(|error| failed(error.to_string()))?;
     let (stop, stopped) = oneshot::channel();
     let (ready, connected) = oneshot::channel();
     let thread = std::thread::Builder::new()
-        .name("mariadb-users".into())
+        .name(USERS_THREAD_NAME.into())
         .spawn({
             let shared = Arc::clone(&shared);
             move || {
-                runtime.block_on(live(shared, ready, stopped));
-                runtime.shutdown_timeout(GRACE);
+                shared.outcomes.watch_thread(&users_thread);
+                let _entered = users_thread.enter();
+                runtime.block_on(run_users(shared, ready, stopped));
+                runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             }
         })
         .map_err(|error| failed(error.to_string()))?;
     let queues = connected.await.map_err(|_| failed("it ended unexpectedly".into()))??;
-    Ok(Connected {
+    Ok(MariaDbFleet {
         queues,
-        open: (0..count).map(|_| Batch::default()).collect(),
+        open_batches: (0..users).map(|_| InsertBatch::default()).collect(),
         shared,
         limits,
         stop: Some(stop),
@@ -161,148 +111,156 @@ pub async fn assemble(users: Users, reports: Arc<dyn Reports>) -> Result<Connect
     })
 }
 
-/// One thread does for single messages; making bulk statements is work for more.
-fn runtime(users: &Users) -> std::io::Result<Runtime> {
-    let threads = cores().min(users.count as usize);
-    match users.bundling {
-        Bundling::Bulk if threads > 1 => Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("mariadb-bulk")
-            .enable_all()
-            .build(),
-        _ => Builder::new_current_thread().enable_all().build(),
-    }
+/// Builds the users' runtime: one thread suffices for single messages; building bulk statements
+/// needs more.
+///
+/// Each thread that works for the users is watched: `users_thread` if it is the only one. Its pass
+/// lasts from one wait of the runtime for the network to the next.
+fn build_runtime(
+    shared: &Arc<SharedFleetState>,
+    users_thread: &Arc<HotThread>,
+) -> std::io::Result<Runtime> {
+    let threads = cores().min(shared.config.users as usize);
+    let mut builder = match shared.config.batching {
+        Batching::Bulk if threads > 1 => {
+            let mut builder = Builder::new_multi_thread();
+            let (outcomes, started) = (Arc::clone(&shared.outcomes), AtomicU32::new(0));
+            builder.worker_threads(threads).thread_name(BULK_THREAD_NAME).on_thread_start(
+                move || {
+                    let number = started.fetch_add(1, Ordering::Relaxed) + 1;
+                    let name = format!("{BULK_THREAD_NAME}-{number}");
+                    let worker = HotThread::new(name, ThreadRole::Acknowledges);
+                    outcomes.watch_thread(&worker);
+                    WORKER.set(Some(worker.enter()));
+                },
+            );
+            builder.on_thread_stop(|| drop(WORKER.take()));
+            builder
+        }
+        _ => {
+            let mut builder = Builder::new_current_thread();
+            let (begins, ends) = (Arc::clone(users_thread), Arc::clone(users_thread));
+            builder.on_thread_unpark(move || begins.begin_pass());
+            builder.on_thread_park(move || ends.end_pass());
+            builder
+        }
+    };
+    builder.enable_all().build()
 }
 
-type Queues = Vec<mpsc::UnboundedSender<Batch>>;
+thread_local! {
+    /// Marks the end of a worker of the users' runtime.
+    static WORKER: Cell<Option<HotThreadGuard>> = const { Cell::new(None) };
+}
 
-/// The users' lives, from the first login to the last good-bye.
-async fn live(
-    shared: Arc<Shared>,
+type Queues = Vec<mpsc::UnboundedSender<InsertBatch>>;
+
+/// Runs the users from the first login until the fleet is dropped.
+async fn run_users(
+    shared: Arc<SharedFleetState>,
     ready: oneshot::Sender<Result<Queues, BackendError>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let links = tokio::select! {
-        links = connect_all(&shared) => links,
+    let connections = tokio::select! {
+        connections = connect_all(&shared) => connections,
         _ = &mut stopped => return,
     };
-    let links = match links {
-        Ok(links) => links,
+    let connections = match connections {
+        Ok(connections) => connections,
         Err(error) => {
-            // Nobody waits any more when this fails.
+            // An error means that the caller was dropped.
             let _ = ready.send(Err(error));
             return;
         }
     };
     let mut tasks = JoinSet::new();
-    let mut queues = Vec::with_capacity(links.len());
-    for (user, link) in (0..).zip(links) {
+    let mut queues = Vec::with_capacity(connections.len());
+    for (user, connection) in (0..).zip(connections) {
         let (sender, queue) = mpsc::unbounded_channel();
         queues.push(sender);
-        tasks.spawn(UserTask::new(user, Arc::clone(&shared), link, queue).run());
+        tasks.spawn(UserTask::new(user, Arc::clone(&shared), connection, queue).run());
     }
     if ready.send(Ok(queues)).is_err() {
         return;
     }
-    // Each statement sets a timer. A timer that would be the next to ring wakes the runtime's
-    // thread once more; with this one ringing soon anyway, none of theirs is the next. An error
-    // means that the fleet is gone: the same as being told to stop.
-    while timeout(HEARTBEAT, &mut stopped).await.is_err() {}
-    let _ = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+    // Each statement sets a timer. A timer that becomes the next to fire wakes the runtime's thread
+    // once more; while this one fires soon anyway, no statement's timer is the next. An error means
+    // that the fleet was dropped, which is equivalent to a stop.
+    while timeout(HEARTBEAT_INTERVAL, &mut stopped).await.is_err() {}
+    let _ = timeout(SHUTDOWN_TIMEOUT, async { while tasks.join_next().await.is_some() {} }).await;
     tasks.shutdown().await;
 }
 
-async fn connect_all(shared: &Arc<Shared>) -> Result<Vec<Link>, BackendError> {
+async fn connect_all(shared: &Arc<SharedFleetState>) -> Result<Vec<UserConnection>, BackendError> {
     let connected = AtomicU32::new(0);
-    stream::iter(0..shared.users.count)
+    stream::iter(0..shared.config.users)
         .map(|_| async {
-            let link = shared.first_login().await?;
-            shared.reports.connected(connected.fetch_add(1, Ordering::Relaxed) + 1);
-            Ok(link)
+            let connection = shared.connect_user_with_retries().await?;
+            shared.outcomes.connected(connected.fetch_add(1, Ordering::Relaxed) + 1);
+            Ok(connection)
         })
-        .buffered(LOGINS)
+        .buffered(MAX_CONCURRENT_LOGINS)
         .try_collect()
         .await
 }
 
-impl Fleet for Connected {
-    fn send(&mut self, user: User, _stamp: Stamp, message: &[u8]) -> Result<(), SendError> {
+impl Fleet for MariaDbFleet {
+    fn send(&mut self, user: UserId, _stamp: Stamp, message: &[u8]) -> Result<Handover, SendError> {
         let Some((stamp, payload)) = Stamp::split(message) else {
             return Err(SendError::Refused("a message must begin with its stamp".into()));
         };
-        let Some(open) = self.open.get_mut(user as usize) else {
+        let Some(open) = self.open_batches.get_mut(user as usize) else {
             return Err(SendError::Refused(format!("there is no user {user}")));
         };
-        let waiting = self.shared.waiting.load(Ordering::Relaxed);
-        if waiting > 0 && waiting + message.len() > self.limits.budget {
+        let queued = self.shared.queued_bytes();
+        if queued > 0 && queued + message.len() > self.limits.max_queued_bytes {
             return Err(SendError::Full);
         }
-        self.shared.waiting.fetch_add(message.len(), Ordering::Relaxed);
+        self.shared.add_queued(message.len());
         open.push(stamp, payload);
         if open.rows() >= self.limits.rows || open.bytes() >= self.limits.bytes {
             self.submit(user as usize);
         }
-        Ok(())
+        Ok(Handover::Taken)
     }
 
     fn flush(&mut self) {
-        for user in 0..self.open.len() {
-            if self.open[user].rows() > 0 {
+        for user in 0..self.open_batches.len() {
+            if self.open_batches[user].rows() > 0 {
                 self.submit(user);
             }
         }
     }
 }
 
-impl Connected {
+impl MariaDbFleet {
     fn submit(&mut self, user: usize) {
-        let next = self.open[user].successor();
-        let batch = std::mem::replace(&mut self.open[user], next);
+        let next = self.open_batches[user].with_same_capacity();
+        let batch = std::mem::replace(&mut self.open_batches[user], next);
         if let Err(unsent) = self.queues[user].send(batch) {
-            self.shared.never_sent(&unsent.0, "this user's task has ended");
+            self.shared.report_never_sent(&unsent.0, "this user's task has ended");
         }
     }
 }
 
-impl Drop for Connected {
-    /// Closes all connections. What is in a queue is reported as refused, since it was never
-    /// sent; what is under way for longer than the grace as unknown.
+impl Drop for MariaDbFleet {
+    /// Closes all connections.
+    ///
+    /// Queued messages are reported as refused, since they were never sent; statements in flight
+    /// for longer than [`SHUTDOWN_TIMEOUT`] as unknown.
     fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::Relaxed);
-        for batch in self.open.iter().filter(|batch| batch.rows() > 0) {
-            self.shared.never_sent(batch, user::CLOSED);
+        self.shared.close();
+        for batch in self.open_batches.iter().filter(|batch| batch.rows() > 0) {
+            self.shared.report_never_sent(batch, NEVER_SENT_REASON);
         }
         self.queues.clear();
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has nothing left to close.
+            // A thread that panicked has no connections left to close.
             let _ = thread.join();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn users(count: u32, bundling: Bundling) -> Users {
-        Users {
-            login: Login::new(([127, 0, 0, 1], 1).into(), String::new()),
-            count,
-            bundling,
-            batch: 1_000,
-            transactional: true,
-            clock: Clock::start(),
-        }
-    }
-
-    #[test]
-    fn open_batches_never_use_up_the_budget() {
-        for count in [1, 7, 1_000, 100_000] {
-            let limits = Limits::of(&users(count, Bundling::Bulk));
-            assert!(limits.bytes * count as usize <= limits.budget / 2, "{count} users");
-            assert!(limits.bytes > 0);
-        }
-        assert_eq!(Limits::of(&users(5, Bundling::Single)).rows, 1);
+        self.shared.report_repeated_logins();
+        let config = &self.shared.config;
+        config.login.closed_sessions().add_all(&config.sessions);
     }
 }

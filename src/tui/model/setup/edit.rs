@@ -1,107 +1,109 @@
-//! Changing a field's value: by typing, by turning, by one key.
+//! Editing a field's value: as text, by cycling through choices, by the warm-up key.
 
 use tui_input::Input;
 
-use super::{Editing, Field, Setup};
+use super::{
+    field::{Field, FieldKind},
+    form::{Editing, SetupForm},
+};
 use crate::tui::{
-    model::FieldKind,
     msg::{Effect, Msg},
-    outside::Ask,
+    requests::ServiceRequest,
 };
 
-/// The server warm-up that one key asks for: what a JVM needs to compile its busy code.
-const WARM: &str = "30 s";
-/// The study's way.
-const COLD: &str = "0 s";
+/// Server warm-up that the warm-up key sets: the time a JVM needs to compile its busy code.
+const WARM_SERVER_WARMUP: &str = "30 s";
+/// No server warm-up, as in the study.
+const COLD_SERVER_WARMUP: &str = "0 s";
 
-impl Setup {
-    pub(super) fn change(&mut self, field: Field, value: String) -> Option<Effect> {
+impl SetupForm {
+    pub(super) fn change_field(&mut self, field: Field, value: String) -> Option<Effect> {
         self.changes.get_mut(self.profile)?.insert(field, value);
-        self.ask()
+        self.preview_effect()
     }
 
-    pub(super) fn open(&mut self) -> Option<Effect> {
+    pub(super) fn open_field(&mut self) -> Option<Effect> {
         let field = self.selected();
         match field.kind() {
-            FieldKind::Text | FieldKind::Worded(_) => {
+            FieldKind::Text | FieldKind::PrefixedText(_) => {
                 let value = self.value(field).unwrap_or_default();
                 self.editing = Editing::Text(Input::new(value));
                 None
             }
-            FieldKind::Choice(_) => self.cycle(1),
+            FieldKind::Choice(_) => self.cycle_choice(1),
             FieldKind::Backends => {
                 self.editing = Editing::Choices(0);
                 None
             }
-            FieldKind::Place => {
+            FieldKind::HubCandidates => {
                 self.editing = Editing::Choices(0);
-                Some(Effect::Shelf(Ask::Hubs))
+                Some(Effect::Service(ServiceRequest::FindHubs))
             }
         }
     }
 
-    pub(super) fn cycle(&mut self, by: isize) -> Option<Effect> {
+    pub(super) fn cycle_choice(&mut self, by: isize) -> Option<Effect> {
         let field = self.selected();
-        let (FieldKind::Choice(words) | FieldKind::Worded(words)) = field.kind() else {
+        let (FieldKind::Choice(words) | FieldKind::PrefixedText(words)) = field.kind() else {
             return None;
         };
         let value = self.value(field).unwrap_or_default();
         let present = value.split(' ').next().unwrap_or_default();
-        let next = words.iter().position(|word| *word == present).map_or(0, |place| {
-            place.saturating_add_signed(by + words.len().cast_signed()) % words.len()
+        let next = words.iter().position(|word| *word == present).map_or(0, |index| {
+            index.saturating_add_signed(by + words.len().cast_signed()) % words.len()
         });
         let word = *words.get(next)?;
         match (field, field.kind()) {
-            (Field::Kind, _) => self.switch(word),
-            (_, FieldKind::Worded(_)) => {
-                let value = Field::reworded(&value, word);
-                self.change_or_keep(field, value);
-                self.ask()
+            (Field::Kind, _) => self.switch_kind(word),
+            (_, FieldKind::PrefixedText(_)) => {
+                let value = Field::replace_prefix(&value, word);
+                self.set_or_clear_change(field, value);
+                self.preview_effect()
             }
-            _ => self.change(field, word.to_owned()),
+            _ => self.change_field(field, word.to_owned()),
         }
     }
 
     pub(super) fn toggle_warmup(&mut self) -> Option<Effect> {
-        let warm = self.plan.as_ref()?.plan.server_warmup.is_zero();
-        let value = if warm { WARM } else { COLD };
-        self.change(Field::ServerWarmup, value.to_owned())
+        let warm = self.last_plan.as_ref()?.plan.server_warmup.is_zero();
+        let value = if warm { WARM_SERVER_WARMUP } else { COLD_SERVER_WARMUP };
+        self.change_field(Field::ServerWarmup, value.to_owned())
     }
 
-    pub(super) fn typing(&mut self, msg: &Msg) -> Option<Effect> {
+    pub(super) fn update_text(&mut self, msg: &Msg) -> Option<Effect> {
         let Editing::Text(input) = &mut self.editing else { return None };
         match msg {
             Msg::Type(request) => {
                 input.handle(*request);
                 let typed = input.value().trim().to_owned();
-                self.try_out(&typed)
+                self.preview_typed(&typed)
             }
             Msg::Accept => {
                 let value = input.value().trim().to_owned();
                 self.editing = Editing::Nothing;
                 let field = self.selected();
-                let value = field.completed(&value, self.value(field).as_deref());
+                let value = field.complete_typed(&value, self.value(field).as_deref());
                 if self.value(field).as_deref() == Some(value.as_str()) {
-                    return self.ask();
+                    return self.preview_effect();
                 }
-                self.change(field, value)
+                self.change_field(field, value)
             }
             Msg::Back => {
                 self.editing = Editing::Nothing;
-                self.ask()
+                self.preview_effect()
             }
             _ => None,
         }
     }
 
-    /// Asks what a text would come to while it is still typed.
-    fn try_out(&self, typed: &str) -> Option<Effect> {
+    /// Requests a preview of the text that is being typed.
+    fn preview_typed(&self, typed: &str) -> Option<Effect> {
         let entry = self.entry()?;
         let field = self.selected();
-        let mut overrides = self.overrides_but(Some(field));
-        if self.is_given(field, typed) {
-            let typed = field.completed(typed, self.value(field).as_deref());
-            overrides.push(field.given(&typed));
+        let mut overrides = self.overrides_without(Some(field));
+        if self.is_override(field, typed) {
+            let typed = field.complete_typed(typed, self.value(field).as_deref());
+            overrides.push(field.to_override(&typed));
         }
         Some(Effect::Preview { text: entry.text.clone(), overrides })
     }

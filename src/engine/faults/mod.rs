@@ -1,0 +1,3 @@
+//! Planned faults: injects faults into servers during a load, and clears them.
+
+pub mod scheduler;

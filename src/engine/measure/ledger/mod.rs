@@ -1,0 +1,428 @@
+//! The ledger: accounts for every message.
+//!
+//! Its memory grows with the messages in flight, not with the messages sent: a user's stamps are unique
+//! and ascending, so the entry of a message that was acknowledged and delivered can be dropped, and a
+//! stamp without an entry but not above the user's last one must have been settled before.
+
+use std::collections::VecDeque;
+
+mod entry;
+
+use self::entry::{AckState, LedgerEntry, OpenCounts};
+use crate::{
+    clock::Micros,
+    measure::Ledger,
+    stamp::{Stamp, UserId},
+};
+
+pub use self::entry::SendTimes;
+
+/// A message that has not arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingMessage {
+    /// Time at which the message was passed to the client.
+    pub sent: Micros,
+    /// Whether the server acknowledged the message.
+    pub acked: bool,
+    /// Whether the server certainly does not have the message.
+    pub refused: bool,
+}
+
+/// Classification of an intact arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArrivalOutcome {
+    /// The message's first arrival.
+    First(SendTimes),
+    /// The message had arrived before.
+    Duplicate,
+    /// The user never sent the message.
+    Unsent,
+}
+
+/// Number of a user's entries above which settled entries are also removed from the middle.
+const COMPACT_ABOVE: usize = 4096;
+
+#[derive(Debug, Default)]
+struct UserLedger {
+    /// Ascending ticks. Settled entries are removed at the front; from the middle only by compaction.
+    entries: VecDeque<LedgerEntry>,
+    last_sent: Option<u64>,
+    last_arrived: Option<u64>,
+    compact_at: usize,
+}
+
+impl UserLedger {
+    fn find(&mut self, tick: u64) -> Option<&mut LedgerEntry> {
+        let front = self.entries.front()?.tick;
+        // In the throughput workload ticks are consecutive and the first guess is right.
+        let guess = usize::try_from(tick.checked_sub(front)?).unwrap_or(usize::MAX);
+        let index = match self.entries.get(guess) {
+            Some(entry) if entry.tick == tick => guess,
+            _ => self.entries.binary_search_by_key(&tick, |entry| entry.tick).ok()?,
+        };
+        self.entries.get_mut(index)
+    }
+
+    fn remove_settled(&mut self) {
+        while self.entries.front().is_some_and(LedgerEntry::is_settled) {
+            self.entries.pop_front();
+        }
+        if self.entries.len() > self.compact_at.max(COMPACT_ABOVE) {
+            self.entries.retain(|entry| !entry.is_settled());
+            self.compact_at = self.entries.len() * 2;
+        }
+    }
+}
+
+/// The ledger of some of the users: those whose number is `shard` modulo the number of shards.
+#[derive(Debug, Default)]
+pub struct LedgerShard {
+    users: Vec<UserLedger>,
+    counts: Ledger,
+    open: OpenCounts,
+    acked: u64,
+    stride: u32,
+}
+
+impl LedgerShard {
+    /// Creates the shard for every `stride`th of `users` users.
+    pub fn new(users: u32, stride: u32) -> Self {
+        let count = users.div_ceil(stride) as usize;
+        Self {
+            users: std::iter::repeat_with(UserLedger::default).take(count).collect(),
+            counts: Ledger::default(),
+            open: OpenCounts::default(),
+            acked: 0,
+            stride,
+        }
+    }
+
+    fn user_ledger(&mut self, user: UserId) -> Option<&mut UserLedger> {
+        self.users.get_mut((user / self.stride) as usize)
+    }
+
+    /// Changes the entry of a message, if it is not settled; returns it as it was before.
+    fn change(
+        &mut self,
+        stamp: Stamp,
+        change: impl FnOnce(&mut LedgerEntry),
+    ) -> Option<LedgerEntry> {
+        let user = self.users.get_mut((stamp.user() / self.stride) as usize)?;
+        let entry = user.find(stamp.tick())?;
+        let before = *entry;
+        change(entry);
+        self.open.remove(before);
+        self.open.add(*entry);
+        user.remove_settled();
+        Some(before)
+    }
+
+    /// Records a message that is about to be sent.
+    pub fn record_sent(&mut self, stamp: Stamp, times: SendTimes) {
+        self.counts.sent += 1;
+        if let Some(user) = self.user_ledger(stamp.user()) {
+            user.last_sent = Some(stamp.tick());
+            let entry = LedgerEntry {
+                tick: stamp.tick(),
+                times,
+                ack_state: AckState::Pending,
+                delivered: false,
+            };
+            user.entries.push_back(entry);
+            self.open.add(entry);
+        }
+    }
+
+    /// Changes the send time of a user's last message, which is handed over again.
+    pub fn set_sent(&mut self, stamp: Stamp, sent: Micros) {
+        let Some(user) = self.user_ledger(stamp.user()) else { return };
+        if let Some(entry) = user.entries.back_mut().filter(|entry| entry.tick == stamp.tick()) {
+            entry.times.sent = sent;
+        }
+    }
+
+    /// Changes the send time of a message that had to wait in the client; returns its times.
+    pub fn set_written(&mut self, stamp: Stamp, sent: Micros) -> Option<SendTimes> {
+        let entry = self.user_ledger(stamp.user())?.find(stamp.tick())?;
+        entry.times.sent = sent;
+        Some(entry.times)
+    }
+
+    /// Returns the times of a message that is not settled.
+    #[cfg(test)]
+    pub fn times_of(&mut self, stamp: Stamp) -> Option<SendTimes> {
+        Some(self.user_ledger(stamp.user())?.find(stamp.tick())?.times)
+    }
+
+    /// Removes a user's last message, which the client did not accept.
+    pub fn withdraw(&mut self, stamp: Stamp) {
+        let Some(user) = self.user_ledger(stamp.user()) else { return };
+        let last = user.entries.pop_back_if(|entry| entry.tick == stamp.tick());
+        if let Some(entry) = last {
+            self.open.remove(entry);
+            self.counts.sent -= 1;
+        }
+    }
+
+    /// Records an acknowledgement. Returns the message's times, unless the message had been
+    /// acknowledged before or was never sent.
+    pub fn record_ack(&mut self, stamp: Stamp) -> Option<SendTimes> {
+        let before = self.change(stamp, |entry| entry.ack_state = AckState::Acked)?;
+        if before.ack_state == AckState::Acked {
+            return None;
+        }
+        self.acked += 1;
+        Some(before.times)
+    }
+
+    /// Records that a message is on its way and that its client asked for no acknowledgement.
+    pub fn record_without_ack(&mut self, stamp: Stamp) {
+        self.change(stamp, |entry| entry.ack_state = AckState::NotRequested);
+    }
+
+    /// Records that the server certainly refused a message.
+    pub fn record_refusal(&mut self, stamp: Stamp) {
+        self.change(stamp, |entry| entry.ack_state = AckState::Refused);
+    }
+
+    /// Records that the server's response to a message will stay unknown, unless the message arrives.
+    pub fn record_unknown(&mut self, stamp: Stamp) {
+        self.change(stamp, |entry| entry.ack_state = AckState::Unknown);
+    }
+
+    /// Records the arrival of an intact message.
+    pub fn record_arrival(&mut self, stamp: Stamp) -> ArrivalOutcome {
+        let Some(user) = self.user_ledger(stamp.user()) else {
+            self.counts.corrupt += 1;
+            return ArrivalOutcome::Unsent;
+        };
+        let tick = stamp.tick();
+        let in_order = user.last_arrived.is_none_or(|last| last < tick);
+        let settled_before = user.last_sent.is_some_and(|last| tick <= last);
+        let arrival = match self.change(stamp, |entry| entry.delivered = true) {
+            Some(before) if before.delivered => ArrivalOutcome::Duplicate,
+            Some(before) => {
+                if let Some(user) = self.user_ledger(stamp.user()) {
+                    user.last_arrived = user.last_arrived.max(Some(tick));
+                }
+                ArrivalOutcome::First(before.times)
+            }
+            None if settled_before => ArrivalOutcome::Duplicate,
+            None => ArrivalOutcome::Unsent,
+        };
+        match arrival {
+            ArrivalOutcome::First(_) => {
+                self.counts.delivered += 1;
+                self.counts.out_of_order += u64::from(!in_order);
+            }
+            ArrivalOutcome::Duplicate => self.counts.duplicate += 1,
+            ArrivalOutcome::Unsent => self.counts.corrupt += 1,
+        }
+        arrival
+    }
+
+    /// Records the arrival of a message that differs from what was sent.
+    pub fn record_corrupt(&mut self) {
+        self.counts.corrupt += 1;
+    }
+
+    /// Records an arrival after the drain.
+    pub fn record_late(&mut self) {
+        self.counts.late += 1;
+    }
+
+    /// Adds this shard to `total`. An undelivered message counts as failed if it was refused; otherwise
+    /// as lost once the drain is over (`drain_over`), and as on the way before.
+    ///
+    /// After the drain all three are counted from the entries, not as differences, so that the ledger's
+    /// equations can fail when the entries are wrong.
+    pub fn add_to(&self, total: &mut Ledger, drain_over: bool) {
+        total.sent += self.counts.sent;
+        *total.acked.get_or_insert(0) += self.acked;
+        total.delivered += self.counts.delivered;
+        total.duplicate += self.counts.duplicate;
+        total.out_of_order += self.counts.out_of_order;
+        total.corrupt += self.counts.corrupt;
+        total.late += self.counts.late;
+        if !drain_over {
+            let [failed, _] = self.open.with(AckState::Refused);
+            let undelivered = self.open.undelivered();
+            total.failed += failed;
+            total.on_the_way += undelivered - failed;
+            return;
+        }
+        for entry in self.users.iter().flat_map(|user| &user.entries) {
+            if !entry.delivered {
+                let refused = entry.ack_state == AckState::Refused;
+                total.failed += u64::from(refused);
+                total.lost += u64::from(!refused);
+                total.acked_then_lost += u64::from(entry.ack_state == AckState::Acked);
+            }
+        }
+    }
+
+    /// Returns the number of further arrivals of messages that had arrived.
+    pub const fn duplicates(&self) -> u64 {
+        self.counts.duplicate
+    }
+
+    /// Returns every message that has not arrived.
+    pub fn missing_messages(&self) -> Vec<MissingMessage> {
+        let entries = self.users.iter().flat_map(|user| &user.entries);
+        entries
+            .filter(|entry| !entry.delivered)
+            .map(|entry| MissingMessage {
+                sent: entry.times.sent,
+                acked: entry.ack_state == AckState::Acked,
+                refused: entry.ack_state == AckState::Refused,
+            })
+            .collect()
+    }
+
+    /// Counts messages whose state may still change: messages without a response (even when one has
+    /// arrived, its client may send it again), and, where arrivals are expected, messages acknowledged
+    /// and not yet arrived.
+    pub fn pending_count(&self, arrivals_expected: bool) -> u64 {
+        let unanswered = self.open.with(AckState::Pending);
+        let [acked, _] = self.open.with(AckState::Acked);
+        let [not_asked, _] = self.open.with(AckState::NotRequested);
+        unanswered[0] + unanswered[1] + if arrivals_expected { acked + not_asked } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SEND_TIMES: SendTimes = SendTimes { due: Micros(0), sent: Micros(1) };
+
+    fn total(shard: &LedgerShard, planned: u64) -> Ledger {
+        let mut total = Ledger { planned, ..Ledger::default() };
+        shard.add_to(&mut total, true);
+        total.unsent = planned - total.sent;
+        total
+    }
+
+    /// Simulated responses to one message.
+    #[derive(Debug, Clone, Copy)]
+    struct SimulatedOutcome {
+        acked: bool,
+        refused: bool,
+        arrivals: u8,
+    }
+
+    fn simulated_outcomes() -> impl Strategy<Value = Vec<(UserId, SimulatedOutcome)>> {
+        let outcome =
+            (any::<bool>(), any::<bool>(), 0_u8..3).prop_map(|(acked, refused, arrivals)| {
+                SimulatedOutcome { acked, refused: refused && !acked, arrivals }
+            });
+        prop::collection::vec((0_u32..5, outcome), 0..200)
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_counted_once_whatever_happens(outcomes in simulated_outcomes(), order: u64) {
+            let mut shard = LedgerShard::new(5, 1);
+            let mut steps = Vec::new();
+            for (number, (user, outcome)) in outcomes.iter().enumerate() {
+                let stamp = Stamp::new(*user, 10 + number as u64 * 3);
+                shard.record_sent(stamp, SEND_TIMES);
+                steps.extend(std::iter::repeat_n((stamp, 0), usize::from(outcome.arrivals)));
+                steps.extend(outcome.acked.then_some((stamp, 1)));
+                steps.extend(outcome.refused.then_some((stamp, 2)));
+            }
+            // Any order of outcomes, decided by `order`.
+            steps.sort_by_key(|(stamp, kind)| (stamp.number() ^ order).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(*kind));
+            for (stamp, kind) in steps {
+                match kind {
+                    0 => { shard.record_arrival(stamp); }
+                    1 => { shard.record_ack(stamp); }
+                    _ => shard.record_refusal(stamp),
+                }
+            }
+            let ledger = total(&shard, outcomes.len() as u64);
+            let count = |what: fn(&SimulatedOutcome) -> bool| outcomes.iter().filter(|(_, f)| what(f)).count() as u64;
+            prop_assert_eq!(ledger.delivered, count(|f| f.arrivals > 0));
+            prop_assert_eq!(ledger.duplicate, count(|f| f.arrivals > 1));
+            prop_assert_eq!(ledger.acked, Some(count(|f| f.acked)));
+            prop_assert_eq!(ledger.failed, count(|f| f.refused && f.arrivals == 0));
+            prop_assert_eq!(ledger.lost, count(|f| !f.refused && f.arrivals == 0));
+            prop_assert_eq!(ledger.acked_then_lost, count(|f| f.acked && f.arrivals == 0));
+            prop_assert_eq!(ledger.corrupt, 0);
+            prop_assert!(ledger.contradictions().is_empty());
+            let mut early = Ledger { planned: ledger.planned, ..Ledger::default() };
+            shard.add_to(&mut early, false);
+            prop_assert_eq!(early, Ledger { lost: 0, acked_then_lost: 0, on_the_way: ledger.lost, ..ledger });
+        }
+    }
+
+    #[test]
+    fn memory_grows_with_what_is_in_flight() {
+        let mut shard = LedgerShard::new(1, 1);
+        let lost = Stamp::new(0, 1);
+        shard.record_sent(lost, SEND_TIMES);
+        for tick in 2..100_000 {
+            let stamp = Stamp::new(0, tick);
+            shard.record_sent(stamp, SEND_TIMES);
+            shard.record_ack(stamp);
+            shard.record_arrival(stamp);
+        }
+        assert!(shard.users[0].entries.len() <= COMPACT_ABOVE + 1);
+        assert_eq!(shard.record_arrival(Stamp::new(0, 50)), ArrivalOutcome::Duplicate);
+        assert_eq!(shard.record_arrival(lost), ArrivalOutcome::First(SEND_TIMES));
+        assert_eq!(shard.record_arrival(Stamp::new(0, 100_000)), ArrivalOutcome::Unsent);
+        assert_eq!(shard.record_arrival(Stamp::new(9, 5)), ArrivalOutcome::Unsent);
+    }
+
+    #[test]
+    fn arrivals_out_of_order_are_counted_once_each() {
+        let mut shard = LedgerShard::new(2, 1);
+        let arrived: Vec<_> = (1..=4).map(|tick| Stamp::new(0, tick)).collect();
+        for stamp in &arrived {
+            shard.record_sent(*stamp, SEND_TIMES);
+        }
+        for index in [0, 2, 1, 3] {
+            shard.record_arrival(arrived[index]);
+        }
+        assert_eq!(total(&shard, 4).out_of_order, 1);
+    }
+
+    #[test]
+    fn a_message_without_an_acknowledgement_is_awaited_until_it_arrives() {
+        let mut shard = LedgerShard::new(1, 1);
+        let stamps = [Stamp::new(0, 1), Stamp::new(0, 2)];
+        for stamp in stamps {
+            shard.record_sent(stamp, SEND_TIMES);
+            shard.record_without_ack(stamp);
+        }
+        assert_eq!((shard.pending_count(true), shard.pending_count(false)), (2, 0));
+        shard.record_arrival(stamps[0]);
+        assert_eq!((shard.pending_count(true), total(&shard, 2).lost), (1, 1));
+    }
+
+    #[test]
+    fn a_withdrawn_message_does_not_count_as_sent() {
+        let mut shard = LedgerShard::new(1, 1);
+        let stamp = Stamp::new(0, 5);
+        shard.record_sent(stamp, SEND_TIMES);
+        shard.withdraw(stamp);
+        let ledger = total(&shard, 1);
+        assert_eq!((ledger.sent, ledger.unsent, ledger.lost), (0, 1, 0));
+    }
+
+    #[test]
+    fn users_of_one_shard_do_not_mix() {
+        let stride = 4;
+        let mut shard = LedgerShard::new(10, stride);
+        let users = BTreeSet::from([1_u32, 5, 9]);
+        for user in &users {
+            shard.record_sent(Stamp::new(*user, 7), SEND_TIMES);
+        }
+        assert!(matches!(shard.record_arrival(Stamp::new(5, 7)), ArrivalOutcome::First(_)));
+        assert_eq!(total(&shard, 3).lost, 2);
+    }
+}

@@ -1,0 +1,195 @@
+//! Every view at every width: no word is cut without `…`.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// Widths of all terminals for which the views are laid out.
+const WIDTHS: std::ops::RangeInclusive<u16> = 60..=200;
+/// Sizes with room for every word.
+const ROOMY_SIZES: [(u16, u16); 3] = [(200, 60), (260, 90), (420, 140)];
+
+/// Screens that together show every view, with names.
+fn views() -> Vec<(String, TestScreen)> {
+    let mut views: Vec<(String, TestScreen)> = Vec::new();
+    let mut add = |name: &str, keys: &[&str], start: &dyn Fn() -> TestScreen| {
+        let mut screen = start();
+        for key in keys {
+            screen.press(key);
+        }
+        views.push((name.to_owned(), screen));
+    };
+    let setup = || TestScreen::new();
+    add("setup", &[], &setup);
+    add("long names", &["down", "down"], &setup);
+    add("form", &["tab", "down", "down"], &setup);
+    add("form at the end", &["tab", "up", "end", "down", "down", "down", "down"], &setup);
+    add("backends", &["tab", "enter"], &setup);
+    add("hubs", &["down", "tab", "down", "down", "enter"], &setup);
+    add("problem", &["tab", "down", "down", "down", "down", "enter", "x"], &setup);
+    add("changes", &["w", "="], &setup);
+    add("check", &["c"], &setup);
+    add("images", &["i"], &setup);
+    add("name", &["S"], &setup);
+    add("delete a profile", &["down", "down", "down", "D"], &setup);
+    add("help", &["?"], &setup);
+    add("commands", &[":"], &setup);
+
+    for view in ["1", "2", "3", "4", "5"] {
+        add(&format!("latency view {view}"), &[view], &under_load);
+    }
+    for panel in 0..7 {
+        let keys = [&["enter"][..], &vec!["tab"; panel]].concat();
+        add(&format!("panel {panel}"), &keys, &under_load);
+        add(&format!("focused panel {panel}"), &vec!["tab"; panel], &under_load);
+    }
+    add("commands of a run", &[":"], &under_load);
+    add("help of a run", &["?"], &under_load);
+    add("stop", &["s"], &under_load);
+    add("add", &["s", "+", "enter"], &under_load);
+    add("quit", &["q"], &under_load);
+    let suspect = || {
+        let mut screen = under_load();
+        let suspect = fixture::suspect_snapshot(&fixture::sweep().points[1]);
+        screen.send_events(vec![Event::Snapshot(Box::new(suspect))]);
+        screen
+    };
+    add("suspect", &[], &suspect);
+    add("suspect ledger", &["enter", "tab", "tab", "tab", "tab"], &suspect);
+    add("frozen", &["f", "left"], &under_load);
+    add("earlier", &["f", "["], &under_load);
+    add("stopping", &["s", "a", "enter"], &under_load);
+    add("mouse", &["M"], &under_load);
+    let builtin = || {
+        let plan = fixture::first_look();
+        let mut screen = TestScreen::start_run(&plan);
+        send_load_events(&mut screen, &plan, 0, 20, 104.0);
+        screen
+    };
+    add("caution", &[], &builtin);
+
+    for (name, plan, end) in [
+        ("finished", fixture::sweep(), EndStatus::Complete),
+        ("stopped", fixture::sweep(), EndStatus::Stopped),
+        ("finished throughput", fixture::throughput(), EndStatus::Complete),
+    ] {
+        let finished = || {
+            let mut screen = TestScreen::start_run(&plan);
+            screen.send_events(fixture::run_events(&plan, end.clone()));
+            screen
+        };
+        add(name, &["down"], &finished);
+    }
+    let failed = || {
+        let mut screen = TestScreen::start_run(&fixture::sweep());
+        let error = "no permission to use the Docker engine at unix:///var/run/docker.sock\n  add \
+                     yourself to the docker group (sudo usermod -aG docker $USER)";
+        let end = EndStatus::Failed { error: error.to_owned() };
+        screen.send_events(vec![Event::Ended { end, record: "records/empty.json".into() }]);
+        screen
+    };
+    add("failed", &[], &failed);
+
+    add("records", &["R", "down", "down"], &setup);
+    add("filter", &["R", "/", "m"], &setup);
+    add("tags", &["R", "down", "t", "x"], &setup);
+    add("delete a record", &["R", "down", "d"], &setup);
+    for page in ["1", "2", "3", "4", "5", "6", "7"] {
+        add(&format!("record page {page}"), &["R", "down", "down", "enter", page], &setup);
+    }
+    add("second figure", &["R", "down", "down", "enter", "4", "right", "right"], &setup);
+    add("export", &["R", "down", "down", "x"], &setup);
+    for page in ["1", "2"] {
+        let keys = ["R", "down", "down", "space", "down", "c", page];
+        add(&format!("comparison page {page}"), &keys, &setup);
+    }
+    views
+}
+
+/// Words of a frame: what is between spaces and borders, without punctuation at the ends.
+fn words(frame: &str) -> impl Iterator<Item = &str> {
+    let separates = |symbol: char| symbol.is_whitespace() || "│─┌┐└┘├┤┬┴┼▏▸◂".contains(symbol);
+    let is_letter =
+        |symbol: char| symbol.is_alphabetic() && !('\u{2800}'..='\u{28ff}').contains(&symbol);
+    frame
+        .split(separates)
+        .map(|word| word.trim_matches(|symbol: char| ".,:;()[]“”\"'".contains(symbol)))
+        // A long path continues in the next row.
+        .filter(|word| !(word.contains('/') && word.chars().count() > 20))
+        .filter(move |word| word.chars().filter(|symbol| is_letter(*symbol)).count() > 1)
+}
+
+/// Frame without what an overlay covers in part: only the overlay itself, if one is open.
+fn uncovered_frame(screen: &mut TestScreen, width: u16, height: u16) -> String {
+    let frame = screen.frame(width, height);
+    let Some(overlay) = screen.model.overlay.take() else { return frame };
+    let below = screen.frame(width, height);
+    screen.model.overlay = Some(overlay);
+    let pad = |line: &str| -> Vec<char> {
+        let mut symbols: Vec<char> = line.chars().collect();
+        symbols.resize(width.into(), ' ');
+        symbols
+    };
+    let rows: Vec<(Vec<char>, Vec<char>)> =
+        frame.lines().zip(below.lines()).map(|(above, below)| (pad(above), pad(below))).collect();
+    let differs: Vec<usize> = rows
+        .iter()
+        .flat_map(|(above, below)| (0..above.len()).filter(|place| above[*place] != below[*place]))
+        .collect();
+    let (left, right) = (differs.iter().min(), differs.iter().max());
+    let (Some(left), Some(right)) = (left, right) else { return String::new() };
+    let inside = rows
+        .iter()
+        .filter(|(above, below)| above != below)
+        .map(|(above, _)| above[*left..=*right].iter().collect::<String>());
+    inside.collect::<Vec<_>>().join("\n")
+}
+
+/// Words that begin as others and are whole.
+const WHOLE_WORDS: &[&str] = &[];
+
+/// Each view at a third of the widths, each width with a third of the views.
+#[test]
+fn no_word_is_cut_without_a_sign() {
+    check_words(|view, width| (view + usize::from(width)).is_multiple_of(3));
+}
+
+#[test]
+#[ignore = "takes a quarter of a minute"]
+fn no_word_is_cut_without_a_sign_at_any_width() {
+    check_words(|_, _| true);
+}
+
+/// Draws the views, by their numbers, at the widths that `is_drawn` chooses.
+fn check_words(is_drawn: impl Fn(usize, u16) -> bool) {
+    let mut views = views();
+    let mut known: BTreeSet<String> = WHOLE_WORDS.iter().map(|word| (*word).to_owned()).collect();
+    for (_, screen) in &mut views {
+        for (width, height) in ROOMY_SIZES {
+            screen.send(Msg::Resized(width, height));
+            known.extend(words(&screen.frame(width, height)).map(str::to_owned));
+        }
+    }
+    let mut cut = BTreeSet::new();
+    for (number, (name, screen)) in views.iter_mut().enumerate() {
+        for width in WIDTHS.filter(|width| is_drawn(number, *width)) {
+            // The smallest height, and one with other layouts.
+            let height = if width % 2 == 0 { 20 } else { 24 + width % 16 };
+            screen.send(Msg::Resized(width, height));
+            let frame = uncovered_frame(screen, width, height);
+            for word in words(&frame).filter(|word| !word.contains('…') && !known.contains(*word))
+            {
+                let whole = known.range(word.to_owned()..).next();
+                if whole.is_some_and(|whole| whole.starts_with(word)) {
+                    cut.insert(format!("{name}: {word} of {}", whole.map_or("", |it| it)));
+                }
+            }
+        }
+    }
+    assert!(
+        cut.is_empty(),
+        "{} words:\n{}",
+        cut.len(),
+        cut.into_iter().collect::<Vec<_>>().join("\n")
+    );
+}
