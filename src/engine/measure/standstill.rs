@@ -100,6 +100,7 @@ impl GapStream {
         let limit = gaps.limit();
         let present = is_open.then_some((since.max(gaps.last), now.0));
         let mut long: Vec<_> = gaps.candidates.iter().copied().chain(present).collect();
+        // The limit is above zero: a gap that would end before it begins, since nothing waits, is none.
         long.retain(|(from, to)| to.saturating_sub(*from) >= limit);
         long
     }
@@ -153,19 +154,40 @@ fn upper_bound(class: usize) -> i64 {
     if power < 2 { 2 << power } else { (5 + quarter).saturating_mul(1 << (power - 2)) }
 }
 
-/// Common parts of two lists of gaps.
+/// Common parts of two lists of gaps, each in the order of time and without overlaps.
 fn intersect(a: &[Gap], b: &[Gap]) -> Vec<Gap> {
-    let common = |&(from, to): &Gap| {
-        b.iter().map(move |other| (from.max(other.0), to.min(other.1))).collect::<Vec<_>>()
-    };
-    a.iter().flat_map(common).filter(|(from, to)| from < to).collect()
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    let mut common = Vec::new();
+    while let (Some(&&(from, to)), Some(&&(other_from, other_to))) = (a.peek(), b.peek()) {
+        let part = (from.max(other_from), to.min(other_to));
+        if part.0 < part.1 {
+            common.push(part);
+        }
+        if to < other_to {
+            a.next()
+        } else {
+            b.next()
+        };
+    }
+    common
 }
 
-/// Parts of the gaps `a` outside the gaps `b`.
+/// Parts of the gaps `a` outside the gaps `b`, each list in the order of time and without overlaps.
 fn subtract(a: &[Gap], b: &[Gap]) -> Vec<Gap> {
-    b.iter().fold(a.to_vec(), |left, &(from, to)| {
-        left.iter().flat_map(|gap| [(gap.0, gap.1.min(from)), (gap.0.max(to), gap.1)]).collect()
-    })
+    let mut left = Vec::new();
+    for &(mut from, to) in a {
+        let first = b.partition_point(|&(_, end)| end <= from);
+        for &(cut_from, cut_to) in b[first..].iter().take_while(|&&(start, _)| start < to) {
+            if from < cut_from {
+                left.push((from, cut_from));
+            }
+            from = cut_to;
+        }
+        if from < to {
+            left.push((from, to));
+        }
+    }
+    left
 }
 
 /// What a load does, which decides what its streams wait for.
@@ -316,6 +338,8 @@ impl StandstillMonitor {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const START: Micros = Micros(7_000_000);
@@ -437,6 +461,57 @@ mod tests {
             monitor.record_acks([Micros(START.0 + batch)].into_iter());
         }
         assert_eq!(texts(&monitor, 4), ["nothing acknowledged from 1.0 to 1.9 s"]);
+    }
+
+    #[test]
+    fn a_load_of_many_standstills_is_looked_through_at_once() {
+        // A second of work, a second of nothing, for an hour: as many parts as standstills, not two to their power.
+        let stops: Vec<_> = (0..1_800)
+            .flat_map(|k| {
+                let (from, to) = ((2 * k + 1) * 1_000_000, (2 * k + 2) * 1_000_000);
+                [("sends", from, to), ("acks", from - 5_000, to), ("arrivals", from - 5_000, to)]
+            })
+            .collect();
+        let monitor = StandstillMonitor::default();
+        monitor.restart(START, Waiting::Schedule);
+        for stream in [&monitor.sends, &monitor.acks, &monitor.arrivals] {
+            stream.gaps.lock().time_by_length[class_of(4_000)] = 1 << 40;
+        }
+        let of = |name: &str| {
+            let gaps = stops.iter().filter(|(stream, ..)| *stream == name);
+            gaps.map(|(_, from, to)| (START.0 + from, START.0 + to)).collect()
+        };
+        monitor.sends.gaps.lock().candidates = of("sends");
+        monitor.acks.gaps.lock().candidates = of("acks");
+        monitor.arrivals.gaps.lock().candidates = of("arrivals");
+        let end = Micros(START.0 + 3_601_000_000);
+        let found =
+            monitor.find_new(START, end, true, MissingAnswers { acks: false, arrivals: false });
+        assert_eq!(found.len(), MAX_STANDSTILLS);
+        assert!(found.iter().all(|one| one.what == StandstillKind::Everything), "{found:?}");
+    }
+
+    /// Gaps in the order of time and without overlaps, within a hundred microseconds.
+    fn gaps() -> impl Strategy<Value = Vec<Gap>> {
+        prop::collection::btree_set(0_i64..100, 0..20)
+            .prop_map(|ends| ends.into_iter().collect::<Vec<_>>())
+            .prop_map(|ends| ends.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn parts_of_gaps_hold_the_times_that_they_should(a in gaps(), b in gaps()) {
+            let holds = |gaps: &[Gap], at: i64| gaps.iter().any(|(from, to)| (*from..*to).contains(&at));
+            let (common, rest) = (intersect(&a, &b), subtract(&a, &b));
+            for at in 0..100 {
+                prop_assert_eq!(holds(&common, at), holds(&a, at) && holds(&b, at));
+                prop_assert_eq!(holds(&rest, at), holds(&a, at) && !holds(&b, at));
+            }
+            for parts in [&common, &rest] {
+                prop_assert!(parts.iter().all(|(from, to)| from < to));
+                prop_assert!(parts.windows(2).all(|pair| pair[0].1 <= pair[1].0), "in order");
+            }
+        }
     }
 
     #[test]
