@@ -2,6 +2,8 @@
 
 use std::{
     io::{self, Write},
+    panic::resume_unwind,
+    sync::Arc,
     time::Duration,
 };
 
@@ -30,6 +32,8 @@ use crate::{
 
 /// Longest wait until the last progress is printed.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the end of an aborted run.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Executes `hubmark run`.
 pub async fn run(args: RunArgs) -> Result<Exit> {
@@ -106,27 +110,31 @@ fn resolve_plan(
 /// Executes the run; `None` when a second signal ended it at once.
 async fn execute(request: RunSpec, quiet: bool) -> Option<Result<RunOutcome, RunError>> {
     let (launch, events) = launch::RunLauncher::new();
+    let launch = Arc::new(launch);
     let removal_timeout = request.plan.hub.timeouts().query;
     let clean = format!("run hubmark clean{}", request.plan.hub.command_options());
     let mut signals = Signals::install();
     let follower = tokio::spawn(headless::follow(events, quiet));
-    let control = launch.control.clone();
-    let outcome = {
-        let run = launch.run(request);
-        tokio::pin!(run);
-        tokio::select! {
-            outcome = &mut run => Some(outcome),
-            () = signals.next() => {
-                control.stop_now();
-                print_error("ending in order; a second signal ends at once");
-                tokio::select! {
-                    outcome = &mut run => Some(outcome),
-                    () = signals.next() => None,
-                }
+    // A task of its own, so that a signal is obeyed even while the run answers nothing.
+    let mut run = tokio::spawn({
+        let launch = Arc::clone(&launch);
+        async move { Box::pin(launch.run(request)).await }
+    });
+    let outcome = tokio::select! {
+        outcome = &mut run => Some(outcome),
+        () = signals.next() => {
+            launch.control.stop_now();
+            print_error("ending in order; a second signal ends at once");
+            tokio::select! {
+                outcome = &mut run => Some(outcome),
+                () = signals.next() => None,
             }
         }
     };
     if outcome.is_none() {
+        run.abort();
+        // Its end is waited for, since it may be starting a server; not for long, since it may be stuck.
+        let _ = tokio::time::timeout(ABORT_TIMEOUT, run).await;
         match tokio::time::timeout(removal_timeout, launch.shutdown()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => print_error(format!("{error}\n  {clean}")),
@@ -139,7 +147,7 @@ async fn execute(request: RunSpec, quiet: bool) -> Option<Result<RunOutcome, Run
     drop(launch);
     // The engine is dropped, and with it the last sender: the follower ends.
     let _ = tokio::time::timeout(PROGRESS_TIMEOUT, follower).await;
-    outcome
+    outcome.map(|ended| ended.unwrap_or_else(|error| resume_unwind(error.into_panic())))
 }
 
 fn finish(outcome: Result<RunOutcome, RunError>, format: OutputFormat) -> Result<Exit> {
