@@ -180,9 +180,7 @@ fn other_processes_take_the_processor() {
     for_each_row("processor taken", &ALL, &[FaultPhase::Load], |row, system, phase| {
         let mut run = FaultedRun::start(RunSite::local(), row, system, phase, LONG_DRAIN, None);
         run.wait_for(FaultPhase::Load);
-        let hogs = CpuHogs::start();
-        sleep(Duration::from_secs(4));
-        drop(hogs);
+        CpuHogs::start(4).wait();
         let outcome = run.finish(0, &[]);
         let reasons = &outcome.assert_counts_agree().repetition().verdict.reasons;
         let has_reason = |code: &str| reasons.iter().any(|reason| reason.code == code);

@@ -119,9 +119,6 @@ fn a_stall_of_the_reader_is_hubmarks() {
 #[test]
 #[ignore = "needs a Docker engine"]
 fn a_busy_machine_is_named() {
-    let (repetition, row) = measure("machine", &[], |_| {
-        let _hogs = CpuHogs::start();
-        sleep(Duration::from_secs(4));
-    });
+    let (repetition, row) = measure("machine", &[], |_| CpuHogs::start(4).wait());
     check_reason(&repetition, &["hub-busy"], "other processes used", &row);
 }

@@ -221,7 +221,7 @@ fn pasted_text_stops_no_run() {
         .wait_until("the question is closed", |frame| !frame.contains("stop or change the run?"));
     terminal.answer("q", "n");
     assert_eq!(terminal.wait_for_exit(), 130);
-    assert_eq!(terminal.count_code(PASTE_OFF), 1);
+    terminal.wait_until("pasting is as before", |_| terminal.count_code(PASTE_OFF) == 1);
     assert!(terminal.was_restored());
 }
 

@@ -95,21 +95,30 @@ pub fn delete_topic(container: &str) {
     assert_eq!(deleted.unwrap(), [Ok("hubmark".to_owned())]);
 }
 
-/// Processes that keep every core busy; killed when dropped.
+/// Processes that keep every core busy for a time, and end by themselves: a test that had to end them would wait for a
+/// core, too, and all others with it.
 pub struct CpuHogs(Vec<Child>);
 
 impl CpuHogs {
-    /// Starts eight processes of high priority for each core.
-    pub fn start() -> Self {
+    /// Starts eight processes of high priority for each core, for `seconds`.
+    pub fn start(seconds: u32) -> Self {
         let cores = std::thread::available_parallelism().unwrap().get();
+        let script = format!("my $end = time + {seconds}; 1 while time < $end");
         let spin = || {
             Command::new("nice")
-                .args(["-n", "-19", "perl", "-e", "1 while 1"])
+                .args(["-n", "-19", "perl", "-e", &script])
                 .stderr(Stdio::null())
                 .spawn()
                 .unwrap()
         };
         Self((0..cores * 8).map(|_| spin()).collect())
+    }
+
+    /// Waits for their end.
+    pub fn wait(mut self) {
+        for hog in &mut self.0 {
+            hog.wait().unwrap();
+        }
     }
 }
 

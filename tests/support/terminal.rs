@@ -17,6 +17,8 @@ use super::{
     wait::{WAIT_LIMIT, until},
 };
 
+/// Time without output after which the output of a program that has ended counts as read.
+const LAST_OUTPUT_PAUSE: Duration = Duration::from_millis(50);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// A text of the setup screen.
 pub const SETUP: &str = "what will happen";
@@ -255,9 +257,20 @@ impl Terminal {
     pub fn wait_for_exit(&mut self) -> u32 {
         until("the program ends", || self.child.try_wait().unwrap().is_some());
         let status = self.child.wait().unwrap();
+        self.wait_for_last_output();
         assert_eq!(status.signal(), None);
         assert_eq!(self.session_processes(), 0, "no server outlives its run");
         status.exit_code()
+    }
+
+    /// Waits until the reader has what the program wrote before its end: then nothing comes any more.
+    fn wait_for_last_output(&self) {
+        let mut known = None;
+        until("the last output is read", || {
+            thread::sleep(LAST_OUTPUT_PAUSE);
+            let length = self.output().bytes.len();
+            known.replace(length) == Some(length)
+        });
     }
 
     /// Whether the program that has ended restored the terminal for a shell.
