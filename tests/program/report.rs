@@ -270,7 +270,7 @@ fn a_thousand_repetitions_give_a_report() {
     let sandbox = Sandbox::new();
     let sweep = ["workload.users=100..1000 step 100", "run.repetitions=50"];
     let made = record("study-latency-users", &sweep, |point, k| {
-        Some(SyntheticRepetition { seconds: 3, ..study_like(point, k) })
+        Some(SyntheticRepetition { seconds: 1, ..study_like(point, k) })
     });
     report(&sandbox, &[save_record(&sandbox, &made)], &[]).exits_with(0);
     let repetition_rows = rows(&sandbox.path("out").join("repetitions.csv"));
