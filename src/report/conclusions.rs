@@ -260,6 +260,9 @@ fn confidence(cells: &ReportCells<'_>, conclusions: &Conclusions) -> Vec<String>
     if measured.is_empty() {
         return sentences;
     }
+    // First, since they belong to every figure.
+    let servers = cells.sources.iter().flat_map(|one| one.record.provenance.servers.values());
+    sentences.extend(servers.flat_map(|server| server.all_cautions().cloned()));
     let least = measured.iter().map(|cell| cell.measured.len()).min().unwrap_or(0);
     if least < 2 {
         sentences.push("At least one point has one repetition only, and so no interval.".into());
@@ -312,9 +315,6 @@ fn confidence(cells: &ReportCells<'_>, conclusions: &Conclusions) -> Vec<String>
                 "Users and servers shared the cores of one machine: the latencies include both."
                     .into(),
             );
-        }
-        for server in source.record.provenance.servers.values() {
-            sentences.extend(server.all_cautions().cloned());
         }
     }
     let mut unique = BTreeSet::new();

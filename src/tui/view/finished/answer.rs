@@ -1,6 +1,8 @@
 //! The answer of a finished run: what went wrong, what was found and how sure it is, what changed, where
 //! the record is.
 
+use std::collections::BTreeSet;
+
 use ratatui::{
     style::Style,
     text::{Line, Span},
@@ -11,6 +13,7 @@ use crate::{
     event::EndStatus,
     format,
     measure::Judgement,
+    plan::Point,
     tui::model::{FinishedRun, Model},
 };
 
@@ -60,6 +63,10 @@ pub fn rows(finished: &FinishedRun, model: &Model, width: usize) -> AnswerRows {
     for caution in &finished.hub_cautions {
         add("hub", format!("! {caution}"), theme.warn());
     }
+    let cautions = backend_cautions(finished, model);
+    for caution in &cautions {
+        add("", format!("! {caution}"), theme.warn());
+    }
     let results = finished.results();
     match (&finished.results, &finished.record) {
         (Some(Err(problem)), _) => add("", format!("! {problem}"), theme.warn()),
@@ -79,7 +86,8 @@ pub fn rows(finished: &FinishedRun, model: &Model, width: usize) -> AnswerRows {
         let started = format!("{} {}", zone.format(previous.started), zone.name());
         add("changed", format!("since {started}: {}", previous.sentence()), Style::new());
     }
-    for sentence in results.map_or(&[][..], |results| &results.confidence) {
+    let confidence = results.map_or(&[][..], |results| &results.confidence).iter();
+    for sentence in confidence.filter(|sentence| !cautions.contains(&sentence.as_str())) {
         add("", sentence.clone(), theme.label());
     }
     if let Some(path) = finished.path.filter(|_| !finished.done.is_empty()) {
@@ -129,6 +137,14 @@ pub fn fit(
     }
     rows.extend(record);
     (rows, first_link)
+}
+
+/// Returns the cautions that belong to every figure of the measured backends.
+fn backend_cautions<'m>(finished: &FinishedRun, model: &'m Model) -> Vec<&'m str> {
+    let measured =
+        finished.done.iter().filter_map(|done| finished.plan.points.get(done.step.point));
+    let caution = |point: &Point| model.catalog.backend(&point.backend)?.caution.as_deref();
+    measured.filter_map(caution).collect::<BTreeSet<&str>>().into_iter().collect()
 }
 
 /// Returns what went wrong, or that nothing did, the worst first.
