@@ -200,7 +200,7 @@ impl LimitingResource {
     /// Name for display.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Generator => "hubmark itself",
+            Self::Generator => "hubmark or its machine",
             Self::Cpu => "CPU",
             Self::Memory => "memory",
             Self::Disk => "disk writes",

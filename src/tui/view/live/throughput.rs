@@ -45,38 +45,40 @@ impl ThroughputRates {
         if self.target.is_some() { format::optional_number(value) } else { format::rate(value) }
     }
 
-    fn current_of_target(&self) -> String {
+    /// The present rate and its target in at most `room` columns.
+    fn current_of_target(&self, room: usize) -> String {
+        let current = self.format_rate(self.current);
         match self.target {
-            Some(target) => {
-                format!(
-                    "{} of {} msg/s",
-                    self.format_rate(self.current),
-                    format::three_significant(target)
-                )
-            }
-            None => self.format_rate(self.current),
+            Some(target) => part_of(&current, &format::three_significant(target), " msg/s", room),
+            None => current,
         }
     }
+}
+
+/// Returns `part` of `whole` in at most `room` columns if possible: `9,990 of 10,000` or `9,990/10,000`.
+fn part_of(part: &str, whole: &str, unit: &str, room: usize) -> String {
+    let spelled = format!("{part} of {whole}{unit}");
+    if spelled.chars().count() <= room { spelled } else { format!("{part}/{whole}{unit}") }
+}
+
+/// Returns the connected users among all in at most `room` columns if possible.
+fn connected_users(context: &LiveContext, room: usize) -> String {
+    if !context.shown.is_measured() {
+        return MISSING.to_owned();
+    }
+    let snapshot = &context.shown.snapshot;
+    let [connected, users] = [snapshot.connected, snapshot.users].map(|n| format::count(n.into()));
+    part_of(&connected, &users, "", room)
 }
 
 /// Returns rate, target and connected users in one line; `None` outside of a point.
 pub fn summary_line(context: &LiveContext) -> Option<Line<'static>> {
     let rates = ThroughputRates::new(context, context.live.point()?);
-    let snapshot = &context.shown.snapshot;
-    let users = if context.shown.is_measured() {
-        format!(
-            "{} of {}",
-            format::count(snapshot.connected.into()),
-            format::count(snapshot.users.into())
-        )
-    } else {
-        MISSING.to_owned()
-    };
     Some(Line::from(vec![
         Span::styled(" sent ", context.theme.label()),
-        Span::raw(rates.current_of_target()),
+        Span::raw(rates.current_of_target(usize::MAX)),
         Span::styled("  users ", context.theme.label()),
-        Span::raw(users),
+        Span::raw(connected_users(context, usize::MAX)),
     ]))
 }
 
@@ -95,22 +97,18 @@ pub fn draw(context: &LiveContext, frame: &mut Frame, area: Rect) {
             labelled_value(name, value, width.saturating_sub(name.len()), theme, Style::new());
         Line::from(spans.to_vec())
     };
-    let connected = if context.shown.is_measured() {
-        let [connected, users] =
-            [snapshot.connected, snapshot.users].map(|n| format::count(n.into()));
-        format!("{connected} of {users}")
-    } else {
-        MISSING.to_owned()
-    };
     let peak = format!(" peak {:>6}", rates.format_rate(rates.peak));
     let room = inner.width.saturating_sub(peak.chars().count() as u16);
     let styles = [theme.data(), theme.label(), theme.title()];
     let mut bar = gauge(rates.current, rates.target, rates.peak, room, styles);
     bar.push_span(Span::styled(peak, theme.label()));
     let mut lines = vec![
-        Line::from(Span::styled(format!("{:>width$}", rates.current_of_target()), theme.title())),
+        Line::from(Span::styled(
+            format!("{:>width$}", rates.current_of_target(width)),
+            theme.title(),
+        )),
         bar,
-        label("users", &connected),
+        label("users", &connected_users(context, width.saturating_sub("users ".len()))),
         label("durability", point.durability.name()),
     ];
     if inner.height >= 7 {
@@ -174,11 +172,10 @@ pub fn draw_full_screen(context: &LiveContext, frame: &mut Frame, area: Rect) {
     }
     name.push(Span::raw(" "));
     let values = format!(
-        " now {}  peak {}  users {} of {}  durability {} ",
-        rates.current_of_target(),
+        " now {}  peak {}  users {}  durability {} ",
+        rates.current_of_target(usize::MAX),
         rates.format_rate(rates.peak),
-        format::count(context.shown.snapshot.connected.into()),
-        format::count(context.shown.snapshot.users.into()),
+        connected_users(context, usize::MAX),
         point.durability.name(),
     );
     let block = context.block(Line::from(name)).title_bottom(Line::from(values));
@@ -197,4 +194,16 @@ pub fn draw_full_screen(context: &LiveContext, frame: &mut Frame, area: Rect) {
     };
     let plot = timeline::draw_event_row(context, frame, inner);
     frame.render_widget(lines, plot);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_ten_thousand_fits_the_panel_of_eighty_columns() {
+        assert_eq!(part_of("248", "250", " msg/s", 20), "248 of 250 msg/s");
+        assert_eq!(part_of("9,990", "10,000", " msg/s", 20), "9,990/10,000 msg/s");
+        assert_eq!(part_of("10,000", "10,000", "", 14), "10,000/10,000");
+    }
 }
