@@ -75,6 +75,9 @@ fn list() -> Result<Exit> {
             }
             Err(error) => writeln!(text, "{name:<60} unreadable: {error}"),
         };
+        if let Err(problem) = &entry.label {
+            let _ = writeln!(text, "  {problem}");
+        }
     }
     if text.is_empty() {
         let _ = writeln!(text, "no records in {}", folder.display());
@@ -94,12 +97,13 @@ fn remove(records: &[PathBuf]) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Deletes a record and its label. Only a readable record is deleted: an unreadable file is left to
-/// the operator's decision.
+/// Deletes a record and its label. Only a readable record with a readable label is deleted: an
+/// unreadable file is left to the operator's decision.
 pub fn delete_record(path: &Path) -> Result<(), String> {
     let failed = |reason: String| format!("{} was not removed: {reason}", path.display());
     store::load_detail(path, RecordDetail::WithoutSeconds)
         .map_err(|error| failed(error.to_string()))?;
+    Label::load(path).map_err(failed)?;
     fs::remove_file(path).map_err(|error| failed(error.to_string()))?;
     Label::default().save(path).map_err(|error| failed(error.to_string()))
 }

@@ -32,9 +32,9 @@ pub struct IndexEntry {
     pub modified: u64,
     /// Overview of the record, or the reason why there is none.
     pub content: Result<RecordOverview, String>,
-    /// Tags and note of the operator; not part of the index.
-    #[serde(skip)]
-    pub label: Label,
+    /// Tags and note of the operator, or the reason why they cannot be read; not part of the index.
+    #[serde(skip, default = "no_label")]
+    pub label: Result<Label, String>,
 }
 
 impl IndexEntry {
@@ -42,6 +42,21 @@ impl IndexEntry {
     pub fn name(&self) -> String {
         store::record_name(&self.path)
     }
+
+    /// Returns the operator's tags, separated by spaces; empty if they cannot be read.
+    pub fn tags(&self) -> String {
+        self.label.as_ref().map_or_else(|_| String::new(), |label| label.tags.join(" "))
+    }
+
+    /// Returns the operator's note; empty if it cannot be read.
+    pub fn note(&self) -> &str {
+        self.label.as_ref().map_or("", |label| &label.note)
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde takes the default of a field from its type")]
+fn no_label() -> Result<Label, String> {
+    Ok(Label::default())
 }
 
 /// Interval between two reports of a part of the list.
@@ -103,7 +118,7 @@ fn list_records_with_interval(
                 content: overview::read_overview(&path),
                 bytes,
                 modified,
-                label: Label::default(),
+                label: no_label(),
                 path,
             }
         });

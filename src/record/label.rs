@@ -2,7 +2,7 @@
 //! measured.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +12,7 @@ use crate::paths;
 
 /// Tags and a note of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Label {
     /// Single words.
     pub tags: Vec<String>,
@@ -21,17 +21,30 @@ pub struct Label {
 }
 
 impl Label {
-    /// Loads the label of the record at `path`; empty if there is none or it cannot be read.
-    pub fn load(path: &Path) -> Self {
-        let text = paths::read_text(&label_path(path));
-        text.ok().and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
+    /// Loads the label of the record at `path`; empty if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds anything else than tags and a note: the reason, with the
+    /// file and what to do.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let file = label_path(path);
+        let unreadable = |reason: &dyn fmt::Display| {
+            format!("{} is no label: {reason}; correct or remove that file", file.display())
+        };
+        match paths::read_text(&file) {
+            Ok(text) => toml::from_str(&text).map_err(|error| unreadable(&error.message())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(unreadable(&error)),
+        }
     }
 
     /// Saves the label beside the record at `path`; an empty label removes the file.
     ///
     /// # Errors
-    /// When the file can neither be written nor removed.
+    /// When the file can neither be written nor removed, or [`Self::load`] cannot read the file that is
+    /// there: what an operator wrote into it would be lost.
     pub fn save(&self, path: &Path) -> io::Result<()> {
+        Self::load(path).map_err(io::Error::other)?;
         let file = label_path(path);
         if *self == Self::default() {
             return match fs::remove_file(file) {
@@ -63,13 +76,33 @@ mod tests {
     fn a_label_is_saved_beside_its_record_and_an_empty_one_removes_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("2026-11-24T17-44-24.787Z-mine.json");
-        assert_eq!(Label::load(&record), Label::default());
+        assert_eq!(Label::load(&record), Ok(Label::default()));
         let label = Label { tags: vec!["sd-card".to_owned()], note: "fan on, \"b\"".to_owned() };
         label.save(&record).unwrap();
-        assert_eq!(Label::load(&record), label);
-        assert_eq!(Label::load(&folder.path().join("other.json")), Label::default());
+        assert_eq!(Label::load(&record), Ok(label));
+        assert_eq!(Label::load(&folder.path().join("other.json")), Ok(Label::default()));
         Label::default().save(&record).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         Label::default().save(&record).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_label_is_reported_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = folder.path().join("mine.json");
+        let file = folder.path().join("mine.label.toml");
+        // Cut off, a misspelt key, another type, no UTF-8.
+        for damaged in
+            [&b"tags = [\"sd-ca"[..], b"tag = [\"fan\"]\n", b"note = 5\n", b"note = \"\xff\"\n"]
+        {
+            fs::write(&file, damaged).unwrap();
+            let problem = Label::load(&record).unwrap_err();
+            assert!(problem.contains("mine.label.toml is no label: "), "{problem}");
+            assert!(problem.ends_with("; correct or remove that file"), "{problem}");
+            let label = Label { note: "fan on".to_owned(), ..Label::default() };
+            assert_eq!(label.save(&record).unwrap_err().to_string(), problem);
+            assert_eq!(Label::default().save(&record).unwrap_err().to_string(), problem);
+            assert_eq!(fs::read(&file).unwrap(), damaged);
+        }
     }
 }

@@ -110,6 +110,26 @@ fn a_record_that_contradicts_itself_is_refused_by_every_command() {
 }
 
 #[test]
+fn a_damaged_label_is_reported_and_stays_with_its_record() {
+    let sandbox = Sandbox::new();
+    let record = sandbox.path("records/mine.json");
+    fs::write(&record, written_record(&sandbox).to_string()).unwrap();
+    let label = sandbox.path("records/mine.label.toml");
+    let damaged = "tags = [\"sd-card\", \"fa";
+    fs::write(&label, damaged).unwrap();
+    let list = sandbox.run(["records", "list"]).exits_with(0).stdout;
+    let line = list.lines().nth(1).unwrap_or_default();
+    assert!(line.contains("mine.label.toml is no label: ") && line.contains("remove"), "{list}");
+    let refused = sandbox.run(["records", "remove", "mine"]);
+    refused.reports(1, &["mine.json was not removed", "mine.label.toml is no label"]);
+    assert!(record.exists());
+    assert_eq!(fs::read_to_string(&label).unwrap(), damaged);
+    fs::write(&label, "note = \"fan on\"\n").unwrap();
+    sandbox.run(["records", "remove", "mine"]).exits_with(0);
+    assert_eq!((record.exists(), label.exists()), (false, false));
+}
+
+#[test]
 fn a_plan_that_is_not_that_of_its_profile_is_not_resumed() {
     let sandbox = Sandbox::new();
     let mut record = written_record(&sandbox);

@@ -125,10 +125,9 @@ pub fn verdict(overview: &RecordOverview) -> &'static str {
 
 impl TextField {
     fn text(self, entry: &IndexEntry) -> String {
-        let label = &entry.label;
         match (self, &entry.content) {
-            (Self::Tag, _) => label.tags.join(" "),
-            (Self::Note, _) => label.note.clone(),
+            (Self::Tag, _) => entry.tags(),
+            (Self::Note, _) => entry.note().to_owned(),
             (Self::Profile, Ok(overview)) => overview.profile.clone(),
             (Self::Backend, Ok(overview)) => overview.backends.join(" "),
             (Self::Hub, Ok(overview)) => overview.hub.clone().unwrap_or_default(),

@@ -148,11 +148,11 @@ impl RecordList {
             }
             Msg::Filter => self.typing = Some(RecordInput::Filter(Input::new(self.filter.clone()))),
             Msg::Tags => {
-                let tags = self.selected()?.label.tags.join(" ");
+                let tags = self.selected_label()?.tags.join(" ");
                 self.typing = Some(RecordInput::Tags(Input::new(tags)));
             }
             Msg::Note => {
-                let note = self.selected()?.label.note.clone();
+                let note = self.selected_label()?.note;
                 self.typing = Some(RecordInput::Note(Input::new(note)));
             }
             Msg::Toggle => {
@@ -206,6 +206,18 @@ impl RecordList {
         (self.marked.len() > 1).then(|| ServiceRequest::ReportRecords(self.marked.clone()))
     }
 
+    /// Label of the selected record; shows the reason if it cannot be read, because a change would
+    /// replace what the operator wrote into its file.
+    fn selected_label(&mut self) -> Option<Label> {
+        match self.selected()?.label.clone() {
+            Ok(label) => Some(label),
+            Err(problem) => {
+                self.notice = Some(Err(problem));
+                None
+            }
+        }
+    }
+
     fn update_input(&mut self, mut typing: RecordInput, msg: &Msg) -> Option<ServiceRequest> {
         let (RecordInput::Filter(input) | RecordInput::Tags(input) | RecordInput::Note(input)) =
             &mut typing;
@@ -235,19 +247,13 @@ impl RecordList {
             }
             RecordInput::Tags(input) => {
                 let tags = input.value().split_whitespace().map(str::to_owned).collect();
-                let entry = self.selected()?;
-                Some(ServiceRequest::LabelRecord(
-                    entry.path.clone(),
-                    Label { tags, ..entry.label.clone() },
-                ))
+                let label = Label { tags, ..self.selected_label()? };
+                Some(ServiceRequest::LabelRecord(self.selected()?.path.clone(), label))
             }
             RecordInput::Note(input) => {
                 let note = input.value().trim().to_owned();
-                let entry = self.selected()?;
-                Some(ServiceRequest::LabelRecord(
-                    entry.path.clone(),
-                    Label { note, ..entry.label.clone() },
-                ))
+                let label = Label { note, ..self.selected_label()? };
+                Some(ServiceRequest::LabelRecord(self.selected()?.path.clone(), label))
             }
         }
     }
@@ -264,5 +270,5 @@ fn search_text(entry: &IndexEntry) -> String {
         }
         Err(problem) => problem.clone(),
     };
-    format!("{name} {content} {} {}", entry.label.tags.join(" "), entry.label.note).to_lowercase()
+    format!("{name} {content} {} {}", entry.tags(), entry.note()).to_lowercase()
 }

@@ -93,7 +93,7 @@ impl RecordOrder {
                 .sort_by_key(|index| std::cmp::Reverse(doubt_rank(&entries[*index].content)));
         }
         let text = |index: usize| match (self, content(index)) {
-            (Self::Tags, _) => entries[index].label.tags.join(" "),
+            (Self::Tags, _) => entries[index].tags(),
             (Self::Profile, Some(content)) => content.profile.clone(),
             (Self::Backend, Some(content)) => content.backends.join(" "),
             (Self::Hub, Some(content)) => content.hub.clone().unwrap_or_default(),

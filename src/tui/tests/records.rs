@@ -214,6 +214,25 @@ fn the_operator_edits_tags_and_notes() {
 }
 
 #[test]
+fn a_label_that_cannot_be_read_is_shown_and_not_edited() {
+    let mut screen = records();
+    let mut entries = fixture::records::entries();
+    let problem =
+        "/records/mine.label.toml is no label: unclosed array; correct or remove that file";
+    entries[1].label = Err(problem.to_owned());
+    screen.respond(ServiceResponse::RecordList(Ok(entries)));
+    for _ in 0..3 {
+        screen.key(KeyCode::Down);
+    }
+    screen.assert_frames("records_damaged_label", &[(80, 24)]);
+    for key in ['t', 'n'] {
+        screen.key(KeyCode::Char(key));
+        assert_eq!(screen.model.record_list.notice, Some(Err(problem.to_owned())));
+        assert_eq!(screen.model.input_context(), InputContext::Records);
+    }
+}
+
+#[test]
 fn a_record_is_deleted_only_after_confirmation() {
     let mut screen = records();
     screen.key(KeyCode::Char('d'));

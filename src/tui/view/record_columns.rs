@@ -99,7 +99,7 @@ impl Column {
             }
             Self::Took => overview.seconds.map_or_else(|| MISSING.to_owned(), format::time_span),
             Self::Hub => overview.hub.clone().unwrap_or_else(|| MISSING.to_owned()),
-            Self::Tags => entry.label.tags.join(" "),
+            Self::Tags => entry.tags(),
         }
     }
 }

@@ -15,11 +15,12 @@ use super::{
 };
 use crate::{
     format::{self, MISSING},
-    record::{RecordStatus, index::IndexEntry},
+    record::{RecordStatus, index::IndexEntry, label::Label},
     tui::{
         model::{Model, RecordInput, RecordList, verdict},
         msg::Msg,
         text::{draw_line, draw_wrapped},
+        theme::Theme,
     },
 };
 
@@ -216,22 +217,30 @@ fn draw_details(model: &Model, entry: Option<&IndexEntry>, frame: &mut Frame, ar
         }
         Err(problem) => vec![Line::from(Span::styled(problem.as_str(), theme.warn()))],
     };
-    let (tags, note) = (entry.label.tags.join(" "), entry.label.note.clone());
-    let (tags, note) = match &records.typing {
-        Some(RecordInput::Tags(input)) => (format!("{}▏", input.value()), note),
-        Some(RecordInput::Note(input)) => (tags, format!("{}▏", input.value())),
-        _ => (tags, note),
-    };
-    for (label, text) in [("tags", tags), ("note", note)] {
-        let text = if text.is_empty() { MISSING.to_owned() } else { text };
-        lines.push(Line::from(vec![
-            Span::styled(format!("{label:<6}"), theme.label()),
-            Span::raw(text),
-        ]));
-    }
+    lines.extend(label_lines(records, entry, theme));
     lines.push(Line::from(vec![
         Span::styled("file  ", theme.label()),
         Span::raw(entry.path.display().to_string()),
     ]));
     draw_wrapped(lines, "", frame, inner);
+}
+
+/// Lines of the selected record's tags and note, or of the reason why they cannot be read.
+fn label_lines<'a>(records: &RecordList, entry: &'a IndexEntry, theme: Theme) -> Vec<Line<'a>> {
+    let Label { tags, note } = match &entry.label {
+        Ok(label) => label.clone(),
+        Err(problem) => return vec![Line::from(Span::styled(problem.as_str(), theme.warn()))],
+    };
+    let tags = tags.join(" ");
+    let (tags, note) = match &records.typing {
+        Some(RecordInput::Tags(input)) => (format!("{}▏", input.value()), note),
+        Some(RecordInput::Note(input)) => (tags, format!("{}▏", input.value())),
+        _ => (tags, note),
+    };
+    let line = |name: &str, text: String| {
+        let text = if text.is_empty() { MISSING.to_owned() } else { text };
+        let name = Span::styled(format!("{name:<6}"), theme.label());
+        Line::from(vec![name, Span::raw(text)])
+    };
+    vec![line("tags", tags), line("note", note)]
 }
