@@ -156,11 +156,21 @@ impl HotThread {
         }
     }
 
+    /// Length of the pass in progress, if any.
+    pub fn current_pass(&self) -> Option<Duration> {
+        let micros = self.current_pass_micros()?;
+        u64::try_from(micros).ok().map(Duration::from_micros)
+    }
+
+    fn current_pass_micros(&self) -> Option<i64> {
+        let start = self.pass_start.load(Relaxed);
+        (start != NO_PASS).then(|| self.micros() - start)
+    }
+
     /// Longest pass since the last [`Self::forget_passes`] in microseconds, the one in progress
     /// included; `None` without any.
     pub fn longest_pass_micros(&self) -> Option<i64> {
-        let start = self.pass_start.load(Relaxed);
-        let current = if start == NO_PASS { -1 } else { self.micros() - start };
+        let current = self.current_pass_micros().unwrap_or(-1);
         Some(self.longest_pass.load(Relaxed).max(current)).filter(|longest| *longest >= 0)
     }
 

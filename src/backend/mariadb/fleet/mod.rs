@@ -8,6 +8,7 @@
 mod batch;
 mod config;
 mod connection;
+mod passes;
 mod state;
 mod user;
 
@@ -38,6 +39,7 @@ use {
     batch::InsertBatch,
     config::BatchLimits,
     connection::UserConnection,
+    passes::PassMonitor,
     state::{MAX_CONCURRENT_LOGINS, NEVER_SENT_REASON, SharedFleetState},
     user::UserTask,
 };
@@ -84,8 +86,8 @@ pub async fn connect(
     let users = config.users;
     let shared = Arc::new(SharedFleetState::new(config, outcomes));
     let users_thread = HotThread::new(USERS_THREAD_NAME, ThreadRole::Acknowledges);
-    let runtime =
-        build_runtime(&shared, &users_thread).map_err(|error| failed(error.to_string()))?;
+    let passes = PassMonitor::new(&users_thread);
+    let runtime = build_runtime(&shared, &passes).map_err(|error| failed(error.to_string()))?;
     let (stop, stopped) = oneshot::channel();
     let (ready, connected) = oneshot::channel();
     let thread = std::thread::Builder::new()
@@ -95,7 +97,7 @@ pub async fn connect(
             move || {
                 shared.outcomes.watch_thread(&users_thread);
                 let _entered = users_thread.enter();
-                runtime.block_on(run_users(shared, ready, stopped));
+                runtime.block_on(run_users(shared, passes, ready, stopped));
                 runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             }
         })
@@ -114,12 +116,9 @@ pub async fn connect(
 /// Builds the users' runtime: one thread suffices for single messages; building bulk statements
 /// needs more.
 ///
-/// Each thread that works for the users is watched: `users_thread` if it is the only one. Its pass
-/// lasts from one wait of the runtime for the network to the next.
-fn build_runtime(
-    shared: &Arc<SharedFleetState>,
-    users_thread: &Arc<HotThread>,
-) -> std::io::Result<Runtime> {
+/// Each thread that works for the users is watched: the users' thread if it is the only one, whose
+/// passes `passes` measures.
+fn build_runtime(shared: &Arc<SharedFleetState>, passes: &PassMonitor) -> std::io::Result<Runtime> {
     let threads = cores().min(shared.config.users as usize);
     let mut builder = match shared.config.batching {
         Batching::Bulk if threads > 1 => {
@@ -139,9 +138,7 @@ fn build_runtime(
         }
         _ => {
             let mut builder = Builder::new_current_thread();
-            let (begins, ends) = (Arc::clone(users_thread), Arc::clone(users_thread));
-            builder.on_thread_unpark(move || begins.begin_pass());
-            builder.on_thread_park(move || ends.end_pass());
+            passes.attach(&mut builder);
             builder
         }
     };
@@ -158,6 +155,7 @@ type Queues = Vec<mpsc::UnboundedSender<InsertBatch>>;
 /// Runs the users from the first login until the fleet is dropped.
 async fn run_users(
     shared: Arc<SharedFleetState>,
+    passes: Arc<PassMonitor>,
     ready: oneshot::Sender<Result<Queues, BackendError>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -178,8 +176,11 @@ async fn run_users(
     for (user, connection) in (0..).zip(connections) {
         let (sender, queue) = mpsc::unbounded_channel();
         queues.push(sender);
-        tasks.spawn(UserTask::new(user, Arc::clone(&shared), connection, queue).run());
+        let user = UserTask::new(user, Arc::clone(&shared), connection, queue);
+        tasks.spawn(Arc::clone(&passes).watch(user.run()));
     }
+    // Ends with the runtime.
+    tokio::spawn(passes.run());
     if ready.send(Ok(queues)).is_err() {
         return;
     }
