@@ -24,8 +24,8 @@ use super::{
     ports::{AttachedRun, Controller, Planner, RecordService, StartedRun, TuiInputs},
     requests::{Catalog, RunCommand},
     terminal::{
-        ASK_BACKGROUND, BackgroundFilter, CopyText, ScreenTerminal, SlowTerminal, TermWriter,
-        TerminalInput, TerminalPace, TimedInput,
+        ASK_BACKGROUND, CopyText, Input, ScreenTerminal, SlowTerminal, TermWriter, TerminalInput,
+        TerminalPace, TimedInput, may_ask_background,
     },
     theme::Theme,
     view,
@@ -83,7 +83,6 @@ struct App<C> {
     /// Time of the last byte count, and the number of bytes written until then.
     last_counted: (Instant, u64),
     burst: KeyBurst,
-    background: BackgroundFilter,
     /// When the next frame is due; `None` while nothing has changed.
     next_frame: Option<Instant>,
     quit: bool,
@@ -140,6 +139,11 @@ impl<C: Controller> App<C> {
         model.update(Msg::Resized(area.width, area.height));
         // Draw the first frame before anything that may take time.
         let drawn = terminal.draw(|frame| view::view(&model, frame)).is_ok();
+        let asks_background =
+            model.theme == Theme::Sixteen && may_ask_background(|name| std::env::var(name).ok());
+        if asks_background {
+            terminal.send(Print(ASK_BACKGROUND));
+        }
         let mut app = Self {
             model,
             planner,
@@ -147,32 +151,19 @@ impl<C: Controller> App<C> {
             responses: unbounded_channel(),
             controller,
             terminate,
-            terminal: drawn.then(|| (terminal, TerminalInput::spawn())),
+            terminal: drawn.then(|| (terminal, TerminalInput::spawn(asks_background))),
             run,
             started,
             last_drawn: Instant::now(),
             last_counted: (Instant::now(), 0),
             burst: KeyBurst::default(),
-            background: BackgroundFilter::default(),
             next_frame: None,
             quit: false,
         };
-        app.ask_background();
         for effect in effects {
             app.perform(effect);
         }
         app
-    }
-
-    /// Asks the terminal for its background if the theme depends on it; the first frame is drawn before.
-    fn ask_background(&mut self) {
-        if let Some((terminal, _)) = &self.terminal
-            && self.model.theme == Theme::Sixteen
-            && BackgroundFilter::may_ask(|name| std::env::var(name).ok())
-        {
-            terminal.send(Print(ASK_BACKGROUND));
-            self.background.expect_reply(Instant::now());
-        }
     }
 
     async fn run(mut self) -> TuiOutcome {
@@ -222,13 +213,12 @@ impl<C: Controller> App<C> {
     }
 
     fn handle_input(&mut self, input: Option<TimedInput>) {
-        let Some((at, Ok(event))) = input else { return self.handle_lost_terminal() };
-        let input = self.background.apply(at, event);
-        if let Some(background) = input.background {
-            self.apply(Msg::Background(background), INPUT_FRAME_INTERVAL);
-        }
-        for event in input.events {
-            self.handle_event(at, event);
+        match input {
+            Some((at, Ok(Input::Event(event)))) => self.handle_event(at, event),
+            Some((_, Ok(Input::Background(background)))) => {
+                self.apply(Msg::Background(background), INPUT_FRAME_INTERVAL);
+            }
+            Some((_, Err(_))) | None => self.handle_lost_terminal(),
         }
     }
 

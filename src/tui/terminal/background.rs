@@ -2,7 +2,7 @@
 //!
 //! Nothing waits for the reply, which some terminals never send. It arrives as keys would, possibly after the
 //! first keys of the operator and over a slow connection much later: a filter takes it out of the input, so
-//! that its letters are no commands.
+//! that its letters are no commands, however late they arrive.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,17 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 /// Asks for the background (OSC 11, xterm's control sequences).
 pub const ASK_BACKGROUND: &str = "\x1b]11;?\x1b\\";
-/// Longest time after the question in which its reply is recognised.
-const REPLY_LIMIT: Duration = Duration::from_secs(10);
-/// Longest reply: four digits for each colour and for the opacity.
-const MAX_REPLY: usize = 32;
-/// Beginning of a reply.
-const REPLY_START: &str = "11;rgb";
+/// Longest pause between the first keys of a reply, which a terminal sends at once. After it they were
+/// pressed by hand.
+const MAX_PAUSE: Duration = Duration::from_millis(300);
+/// Longest pause inside a reply whose connection stalls. What was received of it is then dropped.
+const MAX_STALL: Duration = Duration::from_secs(5);
+/// Longest reply, with room for notations that hubmark does not read.
+const MAX_REPLY: usize = 64;
+/// Beginning of a reply, which no operator types.
+const REPLY_START: &str = "11;";
+/// Beginning of a reply that hubmark reads; `rgba` has an opacity, too.
+const RGB_START: &str = "11;rgb";
 /// Luminance from which on a background is light.
 const LIGHT: f64 = 0.5;
 
@@ -29,13 +34,26 @@ pub enum Background {
     Light,
 }
 
+/// Whether the terminal may be asked for its background, given a look-up of environment variables: the Linux
+/// console and GNU screen do not reply, and might show the question.
+pub fn may_ask_background(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+    let term = variable("TERM").unwrap_or_default();
+    let in_screen = is_set("STY") || (term.starts_with("screen") && !is_set("TMUX"));
+    !matches!(term.as_str(), "" | "linux" | "dumb") && !in_screen
+}
+
 /// Filter of the input that recognises the terminal's reply.
 #[derive(Debug, Default)]
 pub struct BackgroundFilter {
-    asked: Option<Instant>,
-    /// Events that may be the beginning of a reply, and their text.
+    /// Whether a reply may still arrive.
+    is_expected: bool,
+    /// Time of the escape key that was the last event: a slow connection may divide a reply after it.
+    escaped: Option<Instant>,
+    /// Events that may be the beginning of a reply, their text, and the time of the last one.
     held: Vec<Event>,
     text: String,
+    last: Option<Instant>,
 }
 
 /// Input after the filter.
@@ -48,64 +66,103 @@ pub struct FilteredInput {
 }
 
 impl BackgroundFilter {
-    /// Whether a terminal, described by the environment variables that `variable` looks up, may be asked: the
-    /// Linux console and GNU screen do not reply, and might show the question.
-    pub fn may_ask(variable: impl Fn(&str) -> Option<String>) -> bool {
-        let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
-        let term = variable("TERM").unwrap_or_default();
-        let in_screen = is_set("STY") || (term.starts_with("screen") && !is_set("TMUX"));
-        !matches!(term.as_str(), "" | "linux" | "dumb") && !in_screen
+    /// A filter that recognises a reply if the terminal is asked.
+    pub fn new(is_expected: bool) -> Self {
+        Self { is_expected, ..Self::default() }
     }
 
-    /// Starts to recognise a reply.
-    pub fn expect_reply(&mut self, now: Instant) {
-        self.asked = Some(now);
+    /// When the held events are no reply, unless another event arrives before.
+    pub fn release_time(&self) -> Option<Instant> {
+        let limit = if self.is_reply() { MAX_STALL } else { MAX_PAUSE };
+        self.last.map(|last| last + limit)
+    }
+
+    /// Returns the held events: since nothing followed them, they were pressed by hand. A reply that has
+    /// begun beyond doubt is dropped instead.
+    pub fn release(&mut self) -> Vec<Event> {
+        let is_reply = self.is_reply();
+        self.text.clear();
+        self.last = None;
+        let held = std::mem::take(&mut self.held);
+        if is_reply { Vec::new() } else { held }
     }
 
     /// Filters an event that arrived at `at`.
     pub fn apply(&mut self, at: Instant, event: Event) -> FilteredInput {
-        let only = |event| FilteredInput { events: vec![event], background: None };
-        let Some(asked) = self.asked else { return only(event) };
-        if at.saturating_duration_since(asked) > REPLY_LIMIT {
-            self.asked = None;
-            return self.give_up(event);
-        }
-        let Some(key) = event.as_key_press_event() else {
-            return if self.held.is_empty() { only(event) } else { self.give_up(event) };
-        };
-        if self.held.is_empty() {
-            if !is_alt(key, ']') {
-                return only(event);
-            }
-            self.held.push(event);
-            return FilteredInput::default();
-        }
-        let is_end = is_alt(key, '\\')
-            || (key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('g'));
-        if is_end {
-            let background = parse_reply(&self.text);
-            if background.is_none() {
-                return self.give_up(event);
-            }
-            *self = Self::default();
-            return FilteredInput { events: Vec::new(), background };
-        }
-        let KeyCode::Char(symbol) = key.code else { return self.give_up(event) };
-        self.text.push(symbol);
-        if is_reply_start(&self.text) {
-            self.held.push(event);
-            FilteredInput::default()
+        let mut events = if self.release_time().is_some_and(|time| at >= time) {
+            self.release()
         } else {
-            self.give_up(event)
+            Vec::new()
+        };
+        let mut background = None;
+        match event.as_key_press_event().filter(|_| self.is_expected) {
+            // The size may change while a reply arrives.
+            None => events.push(event),
+            Some(key) if self.held.is_empty() => {
+                let follows_escape = self
+                    .escaped
+                    .take()
+                    .is_some_and(|escape| at.saturating_duration_since(escape) < MAX_PAUSE);
+                if is_alt(key, ']') || (follows_escape && key.code == KeyCode::Char(']')) {
+                    self.hold(at, event);
+                } else {
+                    self.escaped = (key.code == KeyCode::Esc).then_some(at);
+                    events.push(event);
+                }
+            }
+            Some(key) if self.is_reply() => {
+                background = self.apply_rest(at, key, event, &mut events);
+            }
+            Some(key) => {
+                let next = &REPLY_START[self.text.len()..];
+                self.hold(at, event);
+                match key.code {
+                    KeyCode::Char(symbol) if next.starts_with(symbol) => self.text.push(symbol),
+                    _ => events.extend(self.release()),
+                }
+            }
         }
+        FilteredInput { events, background }
     }
 
-    /// Returns the held events, which were no reply, and `last`.
-    fn give_up(&mut self, last: Event) -> FilteredInput {
-        self.text.clear();
-        let mut events = std::mem::take(&mut self.held);
-        events.push(last);
-        FilteredInput { events, background: None }
+    /// Handles a key inside a reply. Only the reply's own symbols are part of it.
+    fn apply_rest(
+        &mut self,
+        at: Instant,
+        key: KeyEvent,
+        event: Event,
+        events: &mut Vec<Event>,
+    ) -> Option<Background> {
+        let is_bell =
+            key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('g');
+        match key.code {
+            // The end: a bell, or an escape and a backslash, which may arrive divided.
+            _ if is_bell || key.code == KeyCode::Char('\\') => {
+                let background = parse_reply(&self.text);
+                *self = Self::default();
+                return background;
+            }
+            KeyCode::Esc => self.last = Some(at),
+            KeyCode::Char(symbol) if self.text.len() < MAX_REPLY => {
+                self.text.push(symbol);
+                self.last = Some(at);
+            }
+            _ => {
+                self.release();
+                events.push(event);
+            }
+        }
+        None
+    }
+
+    /// Whether the held events are a reply beyond doubt.
+    fn is_reply(&self) -> bool {
+        self.text.starts_with(REPLY_START)
+    }
+
+    fn hold(&mut self, at: Instant, event: Event) {
+        self.held.push(event);
+        self.last = Some(at);
     }
 }
 
@@ -113,21 +170,9 @@ fn is_alt(key: KeyEvent, symbol: char) -> bool {
     key.modifiers.contains(KeyModifiers::ALT) && key.code == KeyCode::Char(symbol)
 }
 
-/// Whether a reply may begin with this text.
-fn is_reply_start(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(REPLY_START) else { return REPLY_START.starts_with(text) };
-    // `rgba` has an opacity, too.
-    let digits = rest.strip_prefix('a').unwrap_or(rest);
-    text.len() <= MAX_REPLY
-        && (digits.is_empty()
-            || digits.strip_prefix(':').is_some_and(|digits| {
-                digits.chars().all(|symbol| symbol == '/' || symbol.is_ascii_hexdigit())
-            }))
-}
-
 /// Parses `11;rgb:ffff/ffff/ffff`.
 fn parse_reply(text: &str) -> Option<Background> {
-    let (_, colours) = text.strip_prefix(REPLY_START)?.split_once(':')?;
+    let (_, colours) = text.strip_prefix(RGB_START)?.split_once(':')?;
     let share = |digits: &str| {
         let greatest = 16_f64.powi(i32::try_from(digits.len()).ok()?) - 1.0;
         Some(f64::from(u16::from_str_radix(digits, 16).ok()?) / greatest)
@@ -147,28 +192,42 @@ mod tests {
         Event::Key(KeyEvent::new(KeyCode::Char(code), modifiers))
     }
 
-    /// The keys as which a reply arrives.
-    fn reply(text: &str) -> Vec<Event> {
-        let mut events = vec![key(']', KeyModifiers::ALT)];
-        events.extend(text.chars().map(|symbol| key(symbol, KeyModifiers::NONE)));
-        events.push(key('\\', KeyModifiers::ALT));
-        events
+    fn escape() -> Event {
+        Event::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE))
     }
 
-    fn filtered(events: &[Event], seconds: u64) -> (Vec<Event>, Option<Background>) {
-        let (mut filter, start) = (BackgroundFilter::default(), Instant::now());
-        filter.expect_reply(start);
+    fn keys(text: &str) -> Vec<Event> {
+        text.chars().map(|symbol| key(symbol, KeyModifiers::NONE)).collect()
+    }
+
+    /// The keys as which a reply arrives.
+    fn reply(text: &str) -> Vec<Event> {
+        let ends = [']', '\\'].map(|symbol| vec![key(symbol, KeyModifiers::ALT)]);
+        let [start, end] = ends;
+        [start, keys(text), end].concat()
+    }
+
+    /// What passes of events with a pause before each, from an hour after the question on.
+    fn filtered_with_pause(events: &[Event], pause: Duration) -> (Vec<Event>, Option<Background>) {
+        let mut filter = BackgroundFilter::new(true);
+        let mut at = Instant::now() + Duration::from_hours(1);
         let (mut passed, mut background) = (Vec::new(), None);
         for event in events {
-            let input = filter.apply(start + Duration::from_secs(seconds), event.clone());
+            at += pause;
+            let input = filter.apply(at, event.clone());
             passed.extend(input.events);
             background = background.or(input.background);
         }
+        passed.extend(filter.release());
         (passed, background)
     }
 
+    fn filtered(events: &[Event]) -> (Vec<Event>, Option<Background>) {
+        filtered_with_pause(events, Duration::ZERO)
+    }
+
     #[test]
-    fn a_reply_is_taken_out_of_the_input() {
+    fn a_reply_is_taken_out_of_the_input_however_late_it_arrives() {
         for (text, background) in [
             ("11;rgb:ffff/ffff/ffff", Background::Light),
             ("11;rgb:ff/fd/e7", Background::Light),
@@ -177,41 +236,82 @@ mod tests {
         ] {
             let typed = key('R', KeyModifiers::NONE);
             let events = [vec![typed.clone()], reply(text), vec![typed.clone()]].concat();
-            assert_eq!(
-                filtered(&events, 1),
-                (vec![typed.clone(), typed], Some(background)),
-                "{text}"
-            );
+            let expected = (vec![typed.clone(), typed], Some(background));
+            assert_eq!(filtered(&events), expected, "{text}");
+            let slow = filtered_with_pause(&events, Duration::from_millis(200));
+            assert_eq!(slow, expected, "{text}, symbol by symbol");
         }
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_read_or_is_divided_is_no_command_either() {
+        for text in ["11;rgb:xx", "11;#ffffff", "11;rgb:ffff/ffff"] {
+            assert_eq!(filtered(&reply(text)), (vec![], None), "{text}");
+        }
+        let white = keys("]11;rgb:ffff/ffff/ffff");
+        let divided = [vec![escape()], white.clone(), vec![escape()], keys("\\")].concat();
+        assert_eq!(filtered(&divided), (vec![escape()], Some(Background::Light)));
+        let resized = [reply("11;rgb:")[..5].to_vec(), vec![Event::Resize(80, 24)]].concat();
+        assert_eq!(filtered(&resized), (vec![Event::Resize(80, 24)], None));
+    }
+
+    #[test]
+    fn a_reply_that_was_cut_off_swallows_no_keys_of_the_operator() {
+        let (mut filter, now) = (BackgroundFilter::new(true), Instant::now());
+        for event in &reply("11;rgb:ff")[..8] {
+            assert_eq!(filter.apply(now, event.clone()), FilteredInput::default());
+        }
+        assert_eq!(filter.release_time(), Some(now + MAX_STALL));
+        assert_eq!(filter.apply(now + MAX_STALL, keys("q")[0].clone()).events, keys("q"));
     }
 
     #[test]
     fn keys_that_are_no_reply_pass_in_their_order() {
         let control = key('g', KeyModifiers::CONTROL);
+        let arrow = Event::Key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE));
         for events in [
             vec![key(']', KeyModifiers::ALT), key('q', KeyModifiers::NONE)],
             vec![key(']', KeyModifiers::ALT), key('1', KeyModifiers::NONE), control],
-            reply("11;rgb:xx"),
+            vec![key(']', KeyModifiers::ALT), arrow],
             reply("10;rgb:ffff/ffff/ffff"),
-            vec![key(']', KeyModifiers::ALT), Event::Resize(80, 24)],
+            [vec![escape()], keys("]1q")].concat(),
+            keys("]11;rgb"),
         ] {
-            assert_eq!(filtered(&events, 1), (events.clone(), None));
+            assert_eq!(filtered(&events), (events.clone(), None));
         }
     }
 
     #[test]
-    fn a_reply_is_recognised_for_a_limited_time_and_only_when_asked_for() {
-        let late = reply("11;rgb:ffff/ffff/ffff");
-        assert_eq!(filtered(&late, 60), (late.clone(), None));
-        let mut filter = BackgroundFilter::default();
-        let first = filter.apply(Instant::now(), late[0].clone());
-        assert_eq!(first.events, late[..1]);
+    fn a_key_that_begins_like_a_reply_is_held_for_a_moment_only() {
+        let bracket = key(']', KeyModifiers::ALT);
+        let (mut filter, now) = (BackgroundFilter::new(true), Instant::now());
+        assert_eq!(filter.apply(now, bracket.clone()), FilteredInput::default());
+        assert_eq!(filter.release_time(), Some(now + MAX_PAUSE));
+        assert_eq!(filter.release(), std::slice::from_ref(&bracket));
+        assert_eq!(filter.release_time(), None);
+        let slowly = [vec![bracket], keys("11;r")].concat();
+        assert_eq!(filtered_with_pause(&slowly, MAX_PAUSE), (slowly.clone(), None));
+    }
+
+    #[test]
+    fn nothing_is_held_unless_a_reply_is_expected() {
+        let mut filter = BackgroundFilter::new(false);
+        for event in reply("11;rgb:ffff/ffff/ffff") {
+            assert_eq!(filter.apply(Instant::now(), event.clone()).events, [event]);
+        }
+        let mut filter = BackgroundFilter::new(true);
+        let again = [reply("11;rgb:ffff/ffff/ffff"), vec![key(']', KeyModifiers::ALT)]].concat();
+        let passed: Vec<Event> = again
+            .into_iter()
+            .flat_map(|event| filter.apply(Instant::now(), event).events)
+            .collect();
+        assert_eq!(passed, [key(']', KeyModifiers::ALT)], "there is one reply");
     }
 
     #[test]
     fn only_terminals_that_reply_are_asked() {
         let may_ask = |variables: &[(&str, &str)]| {
-            BackgroundFilter::may_ask(|name| {
+            may_ask_background(|name| {
                 let found = variables.iter().find(|(variable, _)| *variable == name);
                 found.map(|(_, value)| (*value).to_owned())
             })

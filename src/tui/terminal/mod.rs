@@ -8,9 +8,9 @@ mod screen;
 mod symbols;
 mod writer;
 
-pub use background::{ASK_BACKGROUND, Background, BackgroundFilter};
+pub use background::{ASK_BACKGROUND, Background, may_ask_background};
 pub use clipboard::{CopyText, Multiplexer};
-pub use input::{TerminalInput, TimedInput};
+pub use input::{Input, TerminalInput, TimedInput};
 pub use pace::{SlowTerminal, TerminalPace};
 pub use screen::{MouseOwner, ScreenTerminal};
 pub use symbols::Symbols;
