@@ -25,9 +25,12 @@ use crate::{
         self,
         doctor::{self, Check, DoctorRequest},
     },
-    hub::{self, HubError, docker},
+    hub::{
+        self, Hub, HubError,
+        docker::{self, DockerHub},
+    },
     paths,
-    plan::Plan,
+    plan::{HubRequest, Plan},
     profile::{self, Library},
     record::{index, store},
     report::cells::{ReportCells, SourceRecord},
@@ -89,6 +92,9 @@ impl RecordService for DiskRecordService {
             ServiceRequest::DeleteRecord(path) => ServiceResponse::RecordList(
                 delete_record(path).and_then(|()| list_records(respond)),
             ),
+            ServiceRequest::ReadHubCautions(hub) => {
+                ServiceResponse::HubCautions(hub.clone(), self.read_hub_cautions(hub))
+            }
             ServiceRequest::FindHubs => ServiceResponse::Hubs(known_hubs()),
             ServiceRequest::BuildImages(plan) => {
                 ServiceResponse::ImagesBuilt(self.build_images(plan, respond))
@@ -153,6 +159,19 @@ impl DiskRecordService {
             error => error.to_string(),
         })?;
         Ok(required.iter().map(|image| image.reference().to_owned()).collect())
+    }
+
+    /// Asks an engine what is missing on its hub; nothing if it does not answer, which the run itself and a
+    /// check of the hub report.
+    fn read_hub_cautions(&self, request: &HubRequest) -> Vec<String> {
+        let facts = async { DockerHub::connect(request, None).await?.facts().await };
+        match self.runtime.block_on(facts) {
+            Ok(facts) => facts.cautions,
+            Err(error) => {
+                tracing::debug!(%error, "the hub of the form does not answer");
+                Vec::new()
+            }
+        }
     }
 
     /// Runs all checks for a plan; responds with those so far whenever one is known.

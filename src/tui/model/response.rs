@@ -6,6 +6,7 @@ use super::{document::Document, run_results::RunResults};
 use crate::{
     engine::doctor::Check,
     event::ImageProgress,
+    plan::HubRequest,
     record::index::IndexEntry,
     tui::requests::{HubCandidate, ProfileEntry},
 };
@@ -36,6 +37,8 @@ pub enum ServiceResponse {
         /// Whether these are all checks.
         is_complete: bool,
     },
+    /// What is missing on a hub; nothing if it does not answer.
+    HubCautions(Box<HubRequest>, Vec<String>),
     /// The hubs that were found, the default one first.
     Hubs(Vec<HubCandidate>),
     /// Progress of an image build.

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::{plan::Plan, record::label::Label};
+use crate::{
+    plan::{HubRequest, Plan},
+    record::label::Label,
+};
 
 /// Request for records, saved profiles or the hub.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +35,8 @@ pub enum ServiceRequest {
         /// The plan.
         plan: Box<Plan>,
     },
+    /// Read what is missing on a hub for figures that can be trusted.
+    ReadHubCautions(Box<HubRequest>),
     /// Find hubs on this machine and in its configuration.
     FindHubs,
     /// Build a plan's images on its hub; each step is reported.

@@ -38,7 +38,7 @@ use super::{
 use crate::{
     event::{EndStatus, Event, ImageProgress, LogLevel, Phase, ThresholdAlarm},
     measure::HostMetrics,
-    plan::{Plan, ScheduledRepetition},
+    plan::{HubRequest, Plan, ScheduledRepetition},
     record::{Standstill, StandstillKind},
     units::{Bytes, Celsius},
 };
@@ -50,6 +50,8 @@ struct TestScreen {
     effects: Vec<Effect>,
     /// Requests to the service, which are answered at once.
     requests: Vec<ServiceRequest>,
+    /// Hubs that were asked what is missing on them, by themselves.
+    asked_hubs: Vec<HubRequest>,
     now: Duration,
 }
 
@@ -60,8 +62,13 @@ impl TestScreen {
 
     fn with_preferences(preferences: Preferences) -> Self {
         let (model, effects) = Model::new(fixture::catalog(), preferences);
-        let mut screen =
-            Self { model, effects: Vec::new(), requests: Vec::new(), now: Duration::ZERO };
+        let mut screen = Self {
+            model,
+            effects: Vec::new(),
+            requests: Vec::new(),
+            asked_hubs: Vec::new(),
+            now: Duration::ZERO,
+        };
         screen.perform(effects);
         screen
     }
@@ -91,7 +98,10 @@ impl TestScreen {
                     let before = std::cell::RefCell::new(Vec::new());
                     let response = FixtureRecordService
                         .handle(&request, &|response| before.borrow_mut().push(response));
-                    self.requests.push(request);
+                    match request {
+                        ServiceRequest::ReadHubCautions(hub) => self.asked_hubs.push(*hub),
+                        request => self.requests.push(request),
+                    }
                     for response in before.into_inner().into_iter().chain([response]) {
                         self.respond(response);
                     }

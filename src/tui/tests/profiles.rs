@@ -130,6 +130,33 @@ fn each_check_of_the_hub_is_shown_as_soon_as_it_is_known() {
 }
 
 #[test]
+fn what_is_missing_on_a_hub_is_said_as_soon_as_a_plan_names_it() {
+    let mut screen = TestScreen::new();
+    assert_eq!(screen.asked_hubs, [], "the first profile needs no engine");
+    screen.key(KeyCode::Down);
+    let [hub] = &screen.asked_hubs[..] else { panic!("{:?}", screen.asked_hubs) };
+    let missing = "the hub's memory cgroup is off: the servers' memory is not counted";
+    let response = ServiceResponse::HubCautions(Box::new(hub.clone()), vec![missing.to_owned()]);
+    screen.respond(response);
+    screen.assert_frames("setup_hub_caution", &[(80, 24)]);
+    screen.key(KeyCode::Down);
+    assert!(screen.frame(80, 24).contains("! the hub's memory cgroup"));
+    assert_eq!(screen.asked_hubs.len(), 1, "an engine is asked once");
+    screen.key(KeyCode::Tab);
+    screen.select(Field::Engine);
+    screen.key(KeyCode::Enter);
+    for _ in 0..9 {
+        screen.key(KeyCode::Down);
+    }
+    screen.key(KeyCode::Enter);
+    screen.type_text("ssh://pi");
+    assert_eq!(screen.asked_hubs.len(), 1, "half an address is no hub");
+    screen.key(KeyCode::Enter);
+    assert_eq!(screen.asked_hubs[1].engine.as_deref(), Some("ssh://pi"));
+    assert!(!screen.frame(80, 24).contains("memory cgroup"), "of the other hub");
+}
+
+#[test]
 fn a_value_is_validated_while_it_is_typed() {
     let mut screen = TestScreen::new();
     screen.key(KeyCode::Tab);

@@ -235,7 +235,13 @@ fn with_nothing_to_choose_there_is_nothing_to_start() {
         default_engine: String::new(),
     };
     let (model, effects) = Model::new(nothing, Preferences::default());
-    let mut screen = TestScreen { model, effects, requests: Vec::new(), now: Duration::ZERO };
+    let mut screen = TestScreen {
+        model,
+        effects,
+        requests: Vec::new(),
+        asked_hubs: Vec::new(),
+        now: Duration::ZERO,
+    };
     for code in [KeyCode::Down, KeyCode::Char('w'), KeyCode::Tab, KeyCode::Enter, KeyCode::F(5)] {
         screen.key(code);
         screen.frame(80, 24);

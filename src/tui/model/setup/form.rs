@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tui_input::Input;
 
-use super::field::Field;
+use super::{field::Field, hub_cautions::HubCautions};
 use crate::{
     engine::doctor::{Check, CheckStatus},
     plan::{HubRequest, Plan},
@@ -12,7 +12,7 @@ use crate::{
         msg::Effect,
         requests::{
             BackendOption, Catalog, FormProblem, HubCandidate, PlanPreview, ProfileEntry,
-            StartRequest,
+            ServiceRequest, StartRequest,
         },
     },
 };
@@ -79,6 +79,8 @@ pub struct SetupForm {
     pub checked_hub: Option<HubRequest>,
     /// What that check found to be missing or doubtful.
     hub_findings: Vec<String>,
+    /// What is missing on hubs that no check was asked for.
+    pub hub_cautions: HubCautions,
     /// Number of lines by which the preview and the explanation are scrolled.
     pub scrolled_lines: usize,
     /// Message to show, such as an error when saving a profile.
@@ -102,6 +104,7 @@ impl SetupForm {
             last_plan: None,
             checked_hub: None,
             hub_findings: Vec::new(),
+            hub_cautions: HubCautions::default(),
             scrolled_lines: 0,
             notice: None,
         }
@@ -165,9 +168,24 @@ impl SetupForm {
             doubtful.map(|check| format!("{}: {}", check.subject, check.seen)).collect();
     }
 
-    /// What the last check found to be missing or doubtful on the hub of `plan`.
+    /// What is missing or doubtful on the hub of `plan`, as far as it is known: by its last check, or else
+    /// by what its engine says.
     pub fn hub_findings(&self, plan: &Plan) -> &[String] {
-        if self.checked_hub.as_ref() == Some(&plan.hub) { &self.hub_findings } else { &[] }
+        if self.checked_hub.as_ref() == Some(&plan.hub) && !self.hub_findings.is_empty() {
+            &self.hub_findings
+        } else {
+            self.hub_cautions.of(&plan.hub)
+        }
+    }
+
+    /// Returns a request for what is missing on the hub of the plan, unless it was asked for before. A hub
+    /// whose address is being typed is not asked.
+    pub fn request_hub_cautions(&mut self) -> Option<ServiceRequest> {
+        let Preview::Plan(preview) = &self.preview else { return None };
+        if matches!(self.editing, Editing::Text(_)) {
+            return None;
+        }
+        self.hub_cautions.request(&preview.plan.hub)
     }
 
     /// Fields of the present kind of workload, in display order.

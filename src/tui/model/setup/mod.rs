@@ -3,6 +3,7 @@
 mod edit;
 mod field;
 mod form;
+mod hub_cautions;
 mod lists;
 mod update;
 mod workload_kind;

@@ -51,7 +51,7 @@ impl Model {
             Msg::StartFailed(error) => self.finish_run(EndStatus::Failed { error }),
             Msg::Previewed(answer) => {
                 self.setup.set_preview(*answer);
-                Vec::new()
+                self.setup.request_hub_cautions().map(Effect::Service).into_iter().collect()
             }
             Msg::Terminate => self.terminate(),
             Msg::Quit => self.quit(),

@@ -69,6 +69,9 @@ impl Model {
                     **document = Document::hub_check(&checks, is_complete);
                 }
             }
+            ServiceResponse::HubCautions(hub, cautions) => {
+                self.setup.hub_cautions.set(&hub, cautions);
+            }
             ServiceResponse::Profiles(Ok((profiles, chosen))) => {
                 let before = self.catalog.as_ref().clone();
                 self.catalog = Arc::new(Catalog { profiles, ..before });
