@@ -1,6 +1,7 @@
 //! Lateness of the sending side: compares the lag with the response at every rank, and tells whose
 //! lateness it was. Pure.
 
+use super::stolen;
 use crate::{
     measure::{Durations, GeneratorHealth, Reason, SelfTest},
     stats::distribution::Distribution,
@@ -173,10 +174,11 @@ fn describe(
         LagCause::Stolen => (
             "client-stolen",
             format!(
-                "the host of this machine was late, not hubmark: it gave {:.1} % of the processor \
-                 time to others, {:.0} % in one second",
-                generator.stolen.unwrap_or(0.0) * 100.0,
-                generator.stolen_peak.unwrap_or(0.0) * 100.0
+                "the host of this machine was late, not hubmark: it gave {}",
+                stolen::describe_shares(
+                    generator.stolen.unwrap_or(0.0),
+                    generator.stolen_peak.unwrap_or(0.0)
+                )
             ),
         ),
         LagCause::Timer => {
@@ -283,6 +285,11 @@ mod tests {
             ..GeneratorHealth::default()
         };
         assert_eq!(codes(&late, &stolen, Some(&punctual)), ["client-stolen"]);
+        let slight = GeneratorHealth { stolen_peak: Some(0.004), ..stolen.clone() };
+        let found = lag_problems(&late, &slight, None, 2.0);
+        assert!(
+            found[0].text.contains("0.7 % of its processor time to others, 0.4 % in one second")
+        );
         // A stall of 300 ms is no theft of 40 ms a second, however often that happens.
         let stall =
             ranks(60_000, |number| if number < 300 { 300_000 - number * 1_000 } else { 20 });

@@ -9,18 +9,24 @@ const MAX_MEAN_SHARE: f64 = 0.01;
 /// Share of one second that may be stolen.
 const MAX_SECOND_SHARE: f64 = 0.1;
 
+/// Describes how much of its time a machine lost, on average and in its worst second.
+pub fn describe_shares(mean: f64, peak: f64) -> String {
+    // A whole per cent would show the smaller peaks that explain a lag as 0.
+    let digits = usize::from(peak < 0.1);
+    format!(
+        "{:.1} % of its processor time to others, {:.digits$} % in one second",
+        mean * 100.0,
+        peak * 100.0
+    )
+}
+
 /// Returns a reason if the client's machine lost too much of its time.
 pub fn client_problem(generator: &GeneratorHealth) -> Option<Reason> {
     let mean = generator.stolen?;
     let peak = generator.stolen_peak.unwrap_or(mean);
     (mean > MAX_MEAN_SHARE || peak > MAX_SECOND_SHARE).then(|| Reason {
         code: "client-stolen".into(),
-        text: format!(
-            "the host of this machine gave {:.1} % of its processor time to others, {:.0} % in one \
-             second",
-            mean * 100.0,
-            peak * 100.0
-        ),
+        text: format!("the host of this machine gave {}", describe_shares(mean, peak)),
     })
 }
 
@@ -55,10 +61,8 @@ impl HubStolen {
         (mean > MAX_MEAN_SHARE || self.peak > MAX_SECOND_SHARE).then(|| Reason {
             code: "hub-stolen".into(),
             text: format!(
-                "the hub's own host gave {:.1} % of its processor time to others, {:.0} % in one \
-                 second, {}",
-                mean * 100.0,
-                self.peak * 100.0,
+                "the hub's own host gave {}, {}",
+                describe_shares(mean, self.peak),
                 self.worst.describe()
             ),
         })
