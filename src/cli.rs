@@ -47,12 +47,13 @@ pub struct ScreenArgs {
 }
 
 const EXIT_STATUS: &str = "\
-Exit status: 0 success · 1 failed · 2 usage or bad profile · 3 a threshold was crossed or
-messages were lost or refused · 130 interrupted
+Exit status: 0 success · 1 failed · 2 usage or bad profile · 3 a threshold or a limit of
+`compare` was crossed, or messages were lost, refused or never sent · 130 interrupted
 
-Files: profiles in $XDG_CONFIG_HOME/hubmark, records in $XDG_DATA_HOME/hubmark/records, this
-program's log in $XDG_STATE_HOME/hubmark; HUBMARK_CONFIG_DIR, HUBMARK_RECORDS_DIR and
-HUBMARK_STATE_DIR override. HUBMARK_LOG sets what is logged (for example debug).";
+Files: saved profiles in $XDG_CONFIG_HOME/hubmark/profiles, records in
+$XDG_DATA_HOME/hubmark/records, this program's log in $XDG_STATE_HOME/hubmark; HUBMARK_CONFIG_DIR,
+HUBMARK_RECORDS_DIR and HUBMARK_STATE_DIR override. HUBMARK_LOG sets what is logged (for example
+debug).";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -210,9 +211,9 @@ impl From<FootprintArgs> for RunArgs {
 pub enum OutputFormat {
     /// A summary for people
     Text,
-    /// The whole record
+    /// All of it: the whole record, or the whole comparison
     Json,
-    /// One line for each repetition
+    /// One line for each repetition, or for each compared figure
     Csv,
 }
 

@@ -30,9 +30,9 @@
 //! the repetitions or more at the lower end and in less at the upper one, for any shape of p, and
 //! where p falls the interval contains the capacity.
 //!
-//! In numbers: seven repetitions that all hold prove a lower end, seven that all miss prove an
-//! upper one; each contrary repetition costs four or five more; a candidate in the grey zone takes
-//! six to twenty.
+//! In numbers: seven repetitions that all hold prove the first lower end, seven that all miss prove
+//! the first upper one, ten a later end; each contrary repetition costs four or five more; a candidate
+//! in the grey zone takes six to twenty.
 
 pub use sequential_test::{SequentialTest, TestDecision};
 
