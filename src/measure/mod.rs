@@ -1,5 +1,7 @@
 //! Measured values, as carried by events and stored in records.
 
+#[cfg(test)]
+mod fixture;
 mod generator;
 
 use std::time::Duration;

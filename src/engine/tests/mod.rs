@@ -85,22 +85,7 @@ fn verdict_codes(repetition: &Repetition) -> Vec<&str> {
     codes.filter(|code| !machine_codes.contains(code)).collect()
 }
 
-const COMPLETE_LEDGER: Ledger = Ledger {
-    planned: PLANNED,
-    sent: PLANNED,
-    unsent: 0,
-    acked: Some(PLANNED),
-    failed: 0,
-    delivered: PLANNED,
-    duplicate: 0,
-    out_of_order: 0,
-    corrupt: 0,
-    late: 0,
-    lost: 0,
-    acked_then_lost: 0,
-    on_the_way: 0,
-    stored: Some(PLANNED),
-};
+const COMPLETE_LEDGER: Ledger = Ledger::complete(PLANNED);
 
 #[tokio::test]
 async fn four_durations_are_measured_apart() {

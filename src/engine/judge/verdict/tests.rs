@@ -90,22 +90,7 @@ fn reason_codes_with(
     verdict.reasons.into_iter().map(|reason| reason.code).collect()
 }
 
-const COMPLETE_LEDGER: Ledger = Ledger {
-    planned: 10,
-    sent: 10,
-    unsent: 0,
-    acked: Some(10),
-    failed: 0,
-    delivered: 10,
-    duplicate: 0,
-    out_of_order: 0,
-    corrupt: 0,
-    late: 0,
-    lost: 0,
-    acked_then_lost: 0,
-    on_the_way: 0,
-    stored: Some(10),
-};
+const COMPLETE_LEDGER: Ledger = Ledger::complete(10);
 
 #[test]
 fn a_planned_fault_is_a_reason_without_making_the_repetition_suspect() {
