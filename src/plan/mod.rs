@@ -397,4 +397,4 @@ pub fn counts_messages(metric: &str) -> bool {
 pub const THROTTLED: &str = "throttled";
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

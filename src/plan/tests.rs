@@ -1,3 +1,5 @@
+//! Tests of plans, and a point for the tests of other modules.
+
 use super::*;
 use crate::server::HubKind;
 
@@ -24,6 +26,23 @@ fn plan(workload: Workload, kind: HubKind) -> Plan {
             Threshold { metric: LOST.into(), at_most: 0.0 },
         ],
         faults: Vec::new(),
+    }
+}
+
+/// Returns a point of the latency workload, one message a second, for the tests of other modules.
+pub fn latency_point(backend: &str, users: u32, payload: u64) -> Point {
+    Point {
+        backend: BackendChoice { name: backend.into(), version: None },
+        workload: Workload::Latency(LatencyWorkload {
+            users,
+            payload: Bytes(payload),
+            payload_source: PayloadSource::Seeded,
+            messages: 1,
+            arrival: ArrivalDistribution::Constant { mean: Duration::from_secs(1) },
+            warmup: Duration::ZERO,
+            drain: Duration::from_secs(1),
+        }),
+        durability: Durability::Default,
     }
 }
 

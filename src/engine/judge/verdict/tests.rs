@@ -3,27 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{
-    engine::judge::host_spec::HostMonitoring,
-    plan::{ArrivalDistribution, BackendChoice, Durability, LatencyWorkload, PayloadSource},
-    units::Bytes,
-};
-
-fn point() -> Point {
-    Point {
-        backend: BackendChoice { name: "x".into(), version: None },
-        workload: Workload::Latency(LatencyWorkload {
-            users: 10,
-            payload: Bytes(1),
-            payload_source: PayloadSource::Seeded,
-            messages: 1,
-            arrival: ArrivalDistribution::Constant { mean: Duration::from_secs(1) },
-            warmup: Duration::ZERO,
-            drain: Duration::ZERO,
-        }),
-        durability: Durability::Default,
-    }
-}
+use crate::{engine::judge::host_spec::HostMonitoring, plan::tests::latency_point, units::Bytes};
 
 /// A host that is read.
 fn host_spec() -> HostSpec {
@@ -68,7 +48,7 @@ fn reason_codes_with(
         tolerance: lateness::LAG_TOLERANCE_MICROS,
     };
     let verdict = judge(&Evidence {
-        point: &point(),
+        point: &latency_point("x", 10, 1),
         ledger: &ledger,
         drain_over: true,
         durations: &durations,
@@ -108,7 +88,7 @@ fn a_planned_fault_is_a_reason_without_making_the_repetition_suspect() {
     let judged = |fault: &FaultResult, lost, samples| {
         let samples = vec![ResourceSample::default(); samples];
         let verdict = judge(&Evidence {
-            point: &point(),
+            point: &latency_point("x", 10, 1),
             ledger: &Ledger {
                 planned: 10,
                 sent: 10,

@@ -1,14 +1,9 @@
 //! The table of repetitions holds what the record holds.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::*;
-use crate::{
-    plan::{ArrivalDistribution, BackendChoice, Durability, LatencyWorkload, PayloadSource, Point},
-    units::Bytes,
-};
+use crate::plan::tests::latency_point;
 
 /// A repetition with a value of every kind.
 fn repetition() -> Value {
@@ -93,26 +88,10 @@ fn paths_below(value: &Value, path: String, found: &mut Vec<String>) {
     }
 }
 
-fn point() -> Point {
-    Point {
-        backend: BackendChoice { name: "stream".into(), version: None },
-        workload: Workload::Latency(LatencyWorkload {
-            users: 7,
-            payload: Bytes(100),
-            payload_source: PayloadSource::Seeded,
-            messages: 1,
-            arrival: ArrivalDistribution::Constant { mean: Duration::from_secs(1) },
-            warmup: Duration::ZERO,
-            drain: Duration::from_secs(1),
-        }),
-        durability: Durability::Default,
-    }
-}
-
 fn table_of(repetition: Value, retried: bool) -> (Vec<String>, String) {
     let repetition: Repetition = serde_json::from_value(repetition).unwrap();
     let point = PointResult {
-        point: point(),
+        point: latency_point("stream", 7, 100),
         repetitions: Vec::new(),
         failed_tries: Vec::new(),
         summary: None,
