@@ -29,6 +29,7 @@ mod stream;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+mod unmeasured;
 mod validate;
 
 use std::collections::BTreeMap;

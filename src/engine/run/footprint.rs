@@ -286,8 +286,11 @@ mod tests {
 
     #[test]
     fn figures_are_summed_over_servers_and_divided_by_stored_bytes() {
-        let mut repetition =
-            repetition::empty_repetition(ScheduledRepetition { point: 0, repetition: 0 }, 0);
+        let mut repetition = Repetition::unmeasured(
+            ScheduledRepetition { point: 0, repetition: 0 },
+            0,
+            jiff::Timestamp::UNIX_EPOCH,
+        );
         repetition.ledger.stored = Some(500);
         repetition.resources =
             [("a".to_owned(), resources(1)), ("b".to_owned(), resources(3))].into();
@@ -305,8 +308,11 @@ mod tests {
 
     #[test]
     fn a_figure_missing_for_one_server_is_omitted_with_a_note() {
-        let mut repetition =
-            repetition::empty_repetition(ScheduledRepetition { point: 0, repetition: 0 }, 0);
+        let mut repetition = Repetition::unmeasured(
+            ScheduledRepetition { point: 0, repetition: 0 },
+            0,
+            jiff::Timestamp::UNIX_EPOCH,
+        );
         let silent = Resources { network: NetworkUse::default(), ..resources(1) };
         repetition.resources = [("a".to_owned(), resources(1)), ("b".to_owned(), silent)].into();
         let mut footprint = Footprint::default();
@@ -321,8 +327,11 @@ mod tests {
 
     #[test]
     fn uncounted_writes_have_their_reason_and_the_disk_s_own_counter() {
-        let mut repetition =
-            repetition::empty_repetition(ScheduledRepetition { point: 0, repetition: 0 }, 0);
+        let mut repetition = Repetition::unmeasured(
+            ScheduledRepetition { point: 0, repetition: 0 },
+            0,
+            jiff::Timestamp::UNIX_EPOCH,
+        );
         repetition.ledger.stored = Some(500);
         let mut uncounted = resources(1);
         uncounted.block.written = None;

@@ -1,6 +1,6 @@
 //! Repetition: executes one point once on clean servers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -25,9 +25,9 @@ use crate::{
     },
     event::{EventSender, Phase},
     hub::Hub,
-    measure::{Durations, GeneratorHealth, Judgement, Ledger, Reason, SelfTest, Verdict},
+    measure::{Judgement, Reason, SelfTest},
     plan::{Plan, Point, Scenario, ScheduledRepetition, Workload},
-    record::{Repetition, Warmup},
+    record::Repetition,
     server::RunningServer,
     workload::payload::PayloadGenerator,
 };
@@ -80,7 +80,7 @@ pub async fn execute(
         step,
         clock: Clock::start(),
         phases: PhaseTimer::new(environment.events),
-        repetition: empty_repetition(step, position),
+        repetition: Repetition::unmeasured(step, position, jiff::Timestamp::now()),
         facts: None,
     };
     let (servers, result) = run.run_on_servers(backend).await;
@@ -93,39 +93,6 @@ pub async fn execute(
         repetition.verdict.reasons.insert(0, Reason { code: code.into(), text: error.to_string() });
     }
     RepetitionOutcome { repetition, servers, facts: run.facts, error }
-}
-
-/// Returns a repetition without any measurement.
-pub fn empty_repetition(step: ScheduledRepetition, position: u32) -> Repetition {
-    Repetition {
-        index: step.repetition,
-        order: position,
-        attempt: 1,
-        started: jiff::Timestamp::now(),
-        seconds: 0.0,
-        drain_seconds: None,
-        phases: BTreeMap::new(),
-        server_age_seconds: None,
-        server_ready_seconds: None,
-        warmup: Warmup::default(),
-        verdict: Verdict::default(),
-        ledger: Ledger::default(),
-        latency: Durations::default(),
-        throughput: None,
-        resources: BTreeMap::new(),
-        samples: BTreeMap::new(),
-        hub: Vec::new(),
-        cooled: None,
-        generator: GeneratorHealth::default(),
-        timeline: Vec::new(),
-        intervals: String::new(),
-        standstills: Vec::new(),
-        events: Vec::new(),
-        faults: Vec::new(),
-        crossed: Vec::new(),
-        missed: Vec::new(),
-        missing: BTreeMap::new(),
-    }
 }
 
 /// A repetition in progress.

@@ -226,7 +226,6 @@ fn add_ledger_and_latency(repetition: &mut Repetition, context: &ResultContext<'
 mod tests {
     use super::*;
     use crate::{
-        engine::run::repetition::empty_repetition,
         plan::ScheduledRepetition,
         record::{Warmup, summary::summarise},
     };
@@ -239,7 +238,11 @@ mod tests {
             Repetition {
                 warmup: Warmup { server_seconds, ..Warmup::default() },
                 resources: [("kafka".to_owned(), server)].into(),
-                ..empty_repetition(ScheduledRepetition { point: 0, repetition: 0 }, 0)
+                ..Repetition::unmeasured(
+                    ScheduledRepetition { point: 0, repetition: 0 },
+                    0,
+                    jiff::Timestamp::UNIX_EPOCH,
+                )
             }
         };
         let growth = |of: &Repetition| of.resources["kafka"].block.data_growth;

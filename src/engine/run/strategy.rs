@@ -300,7 +300,7 @@ mod tests {
     use super::*;
     use crate::{
         backend,
-        engine::run::{repetition::empty_repetition, start},
+        engine::run::start,
         profile::{self, Profile},
     };
 
@@ -313,7 +313,8 @@ mod tests {
         for order in [0, 2, 5] {
             let strategy = Strategy::new(&plan, &record).unwrap();
             let (step, _) = strategy.next(&plan, &record, |_| false).unwrap();
-            record.points[step.point].repetitions.push(empty_repetition(step, order));
+            let done = Repetition::unmeasured(step, order, jiff::Timestamp::UNIX_EPOCH);
+            record.points[step.point].repetitions.push(done);
         }
         let strategy = Strategy::new(&plan, &record).unwrap();
         assert_eq!(strategy.next(&plan, &record, |_| false).unwrap().1, 6);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     backend,
-    engine::run::{repetition, start},
+    engine::run::start,
     measure::{Judgement, Reason},
     plan::ScheduledRepetition,
     profile::{self, Override, Profile},
@@ -26,7 +26,11 @@ fn repetition_using(resources: Resources, samples: Vec<ResourceSample>) -> Repet
         seconds: 10.0,
         resources: [("mariadb".to_owned(), resources)].into(),
         samples: [("mariadb".to_owned(), samples)].into(),
-        ..repetition::empty_repetition(ScheduledRepetition { point: 0, repetition: 0 }, 0)
+        ..Repetition::unmeasured(
+            ScheduledRepetition { point: 0, repetition: 0 },
+            0,
+            jiff::Timestamp::UNIX_EPOCH,
+        )
     }
 }
 
