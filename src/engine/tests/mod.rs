@@ -8,7 +8,7 @@ mod objectives;
 mod search;
 mod time;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use mock::{
     ACK_MICROS, ARRIVES_ONCE, DELIVERY_MICROS, MessageScript, MockBackend, SEED, ScriptedAnswer,
@@ -51,6 +51,15 @@ async fn run_to_end(workload: LatencyWorkload, mock: MockBackend) -> Repetition 
     assert!(done.error.is_none(), "{:?}", done.error);
     assert_eq!(done.repetition.ledger.contradictions(), [""; 0]);
     done.repetition
+}
+
+/// Treats a message of [`paced`] as a server does that stops while the messages `held` are sent: they
+/// arrive at their end.
+fn arrives_at_end_of(held: Range<u64>, number: u64) -> MessageScript {
+    if !held.contains(&number) {
+        return ARRIVES_ONCE;
+    }
+    MessageScript { delivery: (held.end - number).cast_signed() * 1_000, ..ARRIVES_ONCE }
 }
 
 fn lag(repetition: &Repetition) -> &Latency {
@@ -138,13 +147,7 @@ async fn a_stalled_client_sends_late_skips_nothing_and_is_reported() {
 #[tokio::test]
 async fn a_stalled_server_delays_every_message_that_waited() {
     // All messages of half a second arrive at its end.
-    let script = |number: u64| match number {
-        200..700 => MessageScript {
-            delivery: 500_000 - (number.cast_signed() - 200) * 1_000,
-            ..ARRIVES_ONCE
-        },
-        _ => ARRIVES_ONCE,
-    };
+    let script = |number| arrives_at_end_of(200..700, number);
     let repetition = run_to_end(paced(), MockBackend { script, ..MockBackend::default() }).await;
     assert_eq!(repetition.ledger, COMPLETE_LEDGER);
     assert_eq!(samples_at_least(delivery(&repetition), 400_000), 101);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    PLANNED, SHORT_DRAIN,
+    PLANNED, SHORT_DRAIN, arrives_at_end_of,
     mock::{
         ARRIVES_ONCE, DELIVERY_MICROS, MessageScript, MockBackend, SEED, ScriptedAnswer,
         ScriptedArrival, run_repetition,
@@ -153,13 +153,7 @@ async fn load_and_drain_are_measured_apart() {
 #[tokio::test]
 async fn a_time_without_arrivals_is_reported_with_its_seconds() {
     // The messages of three tenths of a second arrive at its end.
-    let script = |number: u64| match number {
-        400..700 => MessageScript {
-            delivery: 300_000 - (number.cast_signed() - 400) * 1_000,
-            ..ARRIVES_ONCE
-        },
-        _ => ARRIVES_ONCE,
-    };
+    let script = |number| arrives_at_end_of(400..700, number);
     let repetition = run_to_end(paced(), MockBackend { script, ..MockBackend::default() }).await;
     assert_eq!(repetition.ledger.delivered, PLANNED);
     let deliveries =
