@@ -100,17 +100,7 @@ fn parse(root: &Path, path: &Path) -> Source {
     let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let path = path.strip_prefix(root).unwrap().to_owned();
     let module = module_of(&path);
-    let mut source = Source {
-        path,
-        module: module.clone(),
-        imports: Vec::new(),
-        paths: Vec::new(),
-        identifiers: Vec::new(),
-        calls: Vec::new(),
-        code: String::new(),
-    };
-    source.add_items(&file.items, &module);
-    source
+    Source::of(path, module, &file.items)
 }
 
 /// Module that a file defines.
@@ -127,6 +117,22 @@ fn module_of(path: &Path) -> ItemPath {
 }
 
 impl Source {
+    /// Reads what the `items` of a file import, name and call.
+    fn of(path: PathBuf, module: ItemPath, items: &[Item]) -> Self {
+        let mut source = Self {
+            path,
+            module,
+            imports: Vec::new(),
+            paths: Vec::new(),
+            identifiers: Vec::new(),
+            calls: Vec::new(),
+            code: String::new(),
+        };
+        let module = source.module.clone();
+        source.add_items(items, &module);
+        source
+    }
+
     fn add_items(&mut self, items: &[Item], module: &[String]) {
         for item in items.iter().filter(|item| !is_for_tests(attributes(item))) {
             match item {
@@ -328,16 +334,7 @@ fn paths_are_read_from_imports_code_and_macros() {
     )
     .unwrap();
     let module = vec!["x".to_owned(), "y".to_owned()];
-    let mut source = Source {
-        path: PathBuf::from("x/y.rs"),
-        module: module.clone(),
-        imports: Vec::new(),
-        paths: Vec::new(),
-        identifiers: Vec::new(),
-        calls: Vec::new(),
-        code: String::new(),
-    };
-    source.add_items(&file.items, &module);
+    let source = Source::of(PathBuf::from("x/y.rs"), module, &file.items);
     let imports: Vec<_> = source
         .imports
         .iter()
