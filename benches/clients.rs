@@ -7,16 +7,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on must fail")]
 
+#[path = "broker/container.rs"]
+mod container;
 #[path = "floor/paced.rs"]
 mod floor;
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
+use container::BrokerContainer;
 use serde_json::Value;
 
-const IMAGE: &str = "hubmark/kafka:4.4.0";
 const CONTAINER: &str = "hubmark-bench-clients";
-const NETWORK_ADDRESS: &str = "{{.NetworkSettings.IPAddress}}";
 /// Users of the comparison.
 const USERS: u32 = 1_000;
 /// Messages of each user in the comparison.
@@ -44,7 +45,7 @@ fn main() {
     let only_builtin = std::env::args().any(|argument| argument == "builtin");
     let rounds = number("HUBMARK_BENCH_ROUNDS").unwrap_or(3);
     let folder = tempfile::tempdir().unwrap();
-    let broker = (!only_builtin).then(Broker::start);
+    let broker = (!only_builtin).then(|| BrokerContainer::start(CONTAINER));
     let mut found: BTreeMap<(&str, &str), Vec<Figures>> = BTreeMap::new();
     for round in 0..=rounds {
         for client in ["native", "librdkafka"] {
@@ -120,13 +121,19 @@ fn print(what: &str, f: Figures) {
 }
 
 /// Runs the program once, and reads its record.
-fn run(folder: &Path, backend: &str, client: &str, users: u32, broker: Option<&Broker>) -> Figures {
+fn run(
+    folder: &Path,
+    backend: &str,
+    client: &str,
+    users: u32,
+    broker: Option<&BrokerContainer>,
+) -> Figures {
     let record = folder.join("record.json");
     let _ = fs::remove_file(&record);
     let profile = folder.join(format!("{backend}.toml"));
     let kind = if backend == "builtin" { "local" } else { "external" };
-    let address = broker
-        .map_or_else(String::new, |broker| format!("address = \"{}:9092\"\n", broker.address));
+    let address =
+        broker.map_or_else(String::new, |broker| format!("address = \"{}\"\n", broker.address));
     let settings = if backend == "builtin" { String::new() } else { address };
     let text = format!(
         "name = \"bench\"\nbackend = [\"{backend}\"]\n[hub]\nkind = \"{kind}\"\n[workload]\nkind = \"latency\"\nusers = {users}\npayload = \"100 B\"\nmessages = {MESSAGES}\narrival = {{ distribution = \"normal\", mean = \"1 s\", deviation = \"250 ms\" }}\nwarmup = \"5 s\"\n[run]\nbaseline = \"0 s\"\n[{backend}]\nclient = \"{client}\"\n{settings}"
@@ -159,33 +166,4 @@ fn run(folder: &Path, backend: &str, client: &str, users: u32, broker: Option<&B
         delivered: get("/ledger/delivered"),
         planned: get("/ledger/planned"),
     }
-}
-
-/// A broker in a container, removed at the end.
-struct Broker {
-    address: String,
-}
-
-impl Broker {
-    fn start() -> Self {
-        remove_container();
-        docker(&["run", "-d", "--name", CONTAINER, IMAGE]);
-        Self { address: docker(&["inspect", "-f", NETWORK_ADDRESS, CONTAINER]) }
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        remove_container();
-    }
-}
-
-fn docker(arguments: &[&str]) -> String {
-    let output = Command::new("docker").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-fn remove_container() {
-    let _ = Command::new("docker").args(["rm", "-f", "-v", CONTAINER]).output();
 }

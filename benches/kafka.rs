@@ -8,6 +8,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench that cannot go on must fail")]
 
+#[path = "broker/container.rs"]
+mod container;
 #[path = "floor/paced.rs"]
 mod floor;
 #[path = "../tests/support/mod.rs"]
@@ -23,6 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use container::BrokerContainer;
 use hubmark::{
     backend::{self, Batching, RepetitionContext, Session},
     clock::Clock,
@@ -37,12 +40,8 @@ use hubmark::{
     units::Bytes,
     workload::payload::PayloadGenerator,
 };
-use support::{
-    docker::docker,
-    repetition::{repetition_context, running_server},
-};
+use support::repetition::{repetition_context, running_server};
 
-const IMAGE: &str = "hubmark/kafka:4.4.0";
 const CONTAINER: &str = "hubmark-bench-kafka";
 const TOPIC: &str = "hubmark";
 const PAYLOAD: u64 = 992;
@@ -55,7 +54,7 @@ const ROUNDS: usize = 8;
 fn main() {
     floor::Floor::measure().print();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let broker = Broker::start();
+    let broker = Broker(BrokerContainer::start(CONTAINER));
     let context = context();
     let session = runtime.block_on(async {
         let kafka = backend::find("kafka").unwrap();
@@ -225,31 +224,20 @@ fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     rate
 }
 
-/// A warm broker in a container, removed at the end.
-struct Broker {
-    address: String,
-}
+/// A warm broker, and the tools that are compared on it.
+struct Broker(BrokerContainer);
 
 impl Broker {
-    fn start() -> Self {
-        remove_container();
-        docker(&["run", "-d", "--name", CONTAINER, IMAGE]);
-        let format = "{{.NetworkSettings.IPAddress}}";
-        Self { address: docker(&["inspect", "-f", format, CONTAINER]) }
-    }
-
     fn server(&self) -> RunningServer {
-        let address = format!("{}:9092", self.address).parse().unwrap();
-        running_server("kafka", CONTAINER, address, 9092)
+        running_server("kafka", CONTAINER, self.0.address.parse().unwrap(), 9092)
     }
 
     /// Throughput that librdkafka's tool reports, in MB/s.
     fn tool(&self, arguments: &[&str]) -> f64 {
-        let broker = format!("{}:9092", self.address);
         let count = MESSAGES.to_string();
         let output = Command::new("target/release/rdkafka_performance")
             .args(arguments)
-            .args(["-t", TOPIC, "-c", &count, "-b", &broker])
+            .args(["-t", TOPIC, "-c", &count, "-b", &self.0.address])
             .args(["-X", "enable.metrics.push=false"])
             .output()
             .expect("benches/rdkafka_performance.sh has been run");
@@ -272,7 +260,7 @@ impl Broker {
             .args(["--topic", TOPIC, "--throughput", "-1"])
             .args(["--num-records", &MESSAGES.to_string(), "--record-size", &MESSAGE.to_string()])
             .arg("--producer-props")
-            .arg(format!("bootstrap.servers={}:9092", self.address))
+            .arg(format!("bootstrap.servers={}", self.0.address))
             .args(["linger.ms=5", "batch.size=400000", "enable.idempotence=false"])
             .output()
             .expect("java, and benches/producer_perf_test.sh has been run");
@@ -294,14 +282,4 @@ fn megabytes(text: &str) -> Option<f64> {
     let words: Vec<&str> = last.split_whitespace().collect();
     let at = words.iter().position(|word| word.starts_with("MB/s"))?;
     words.get(at.checked_sub(1)?)?.trim_matches('(').parse().ok()
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        remove_container();
-    }
-}
-
-fn remove_container() {
-    let _ = Command::new("docker").args(["rm", "-f", "-v", CONTAINER]).output();
 }
