@@ -175,9 +175,14 @@ fn produce(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
         runtime.block_on(session.open_fleet(1, Batching::Bulk, recorder.clone())).unwrap();
     let stop = AtomicBool::new(false);
     let since = Instant::now();
-    LoadSender { recorder: Arc::clone(&recorder), stop: &stop, fleet: fleet.as_mut() }
-        .send(prepared_load(&recorder), recorder.clock().now())
-        .unwrap();
+    LoadSender {
+        recorder: Arc::clone(&recorder),
+        stop: &stop,
+        fleet: fleet.as_mut(),
+        steering: None,
+    }
+    .send(prepared_load(&recorder), recorder.clock().now())
+    .unwrap();
     while recorder.acknowledged() < MESSAGES {
         thread::sleep(Duration::from_millis(1));
     }
@@ -205,9 +210,14 @@ fn consume(runtime: &tokio::runtime::Runtime, session: &dyn Session) -> f64 {
     let recorder = recorder();
     // The recorder must know what was sent, or it counts every arrival as foreign.
     let stop = AtomicBool::new(false);
-    LoadSender { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut NullFleet }
-        .send(prepared_load(&recorder), recorder.clock().now())
-        .unwrap();
+    LoadSender {
+        recorder: Arc::clone(&recorder),
+        stop: &stop,
+        fleet: &mut NullFleet,
+        steering: None,
+    }
+    .send(prepared_load(&recorder), recorder.clock().now())
+    .unwrap();
     let consumer = runtime.block_on(session.open_consumer(Batching::Bulk)).unwrap();
     let ended = Arc::new(AtomicBool::new(false));
     let thread = HotThread::new("consumer", ThreadRole::Receives);

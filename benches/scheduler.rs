@@ -55,9 +55,14 @@ fn main() {
     let recorder = Arc::new(Recorder::new(clock, workload.users, planned, payloads));
     let stop = AtomicBool::new(false);
     let load = PreparedLoad::new(&Workload::Latency(workload), 1, 0, recorder.payloads()).unwrap();
-    LoadSender { recorder: Arc::clone(&recorder), stop: &stop, fleet: &mut NullFleet }
-        .send(load, clock.now())
-        .unwrap();
+    LoadSender {
+        recorder: Arc::clone(&recorder),
+        stop: &stop,
+        fleet: &mut NullFleet,
+        steering: None,
+    }
+    .send(load, clock.now())
+    .unwrap();
     let lag = recorder.durations().lag;
     println!(
         "lag of {} messages: p50 {:.0} µs, p99 {:.0} µs, max {:.0} µs",

@@ -21,9 +21,10 @@ use crate::{
         SelfTest, TimelineSecond, Verdict, VerdictCounts,
     },
     plan::{BackendChoice, Plan, ScheduledRepetition},
-    record::{Capacity, Repetition, Standstill},
+    record::{Capacity, Repetition, Standstill, SteeringAction},
     server::HubFacts,
     units::{Bytes, human_duration},
+    workload::rate_factor::RateFactor,
 };
 
 /// An event of a run. Events arrive in order; a slow front end may miss snapshots.
@@ -303,6 +304,20 @@ pub struct Snapshot {
     pub alarms: Vec<ThresholdAlarm>,
     /// Number of snapshots that a slow front end has missed.
     pub dropped: u64,
+    /// State of the operator's changes; `None` if the plan does not allow any.
+    #[serde(default)]
+    pub steering: Option<SteeringState>,
+}
+
+/// What the operator has changed in the load in progress.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SteeringState {
+    /// Whether the load is paused.
+    pub is_paused: bool,
+    /// Factor of the planned rate.
+    pub rate: RateFactor,
+    /// All changes so far.
+    pub actions: Vec<SteeringAction>,
 }
 
 /// A threshold on a duration that was crossed during the load.

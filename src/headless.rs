@@ -264,7 +264,7 @@ fn describe_outcome(
         format!(" · {} left", human_duration(Duration::from_secs_f64(seconds)))
     });
     // If all verdicts are valid, their number repeats the heading.
-    let so_far = if tally.suspect + tally.failed + tally.retried > 0 {
+    let so_far = if tally.suspect + tally.steered + tally.failed + tally.retried > 0 {
         format!(" · so far {tally}")
     } else {
         String::new()
@@ -295,8 +295,7 @@ fn describe_verdict(repetition: &Repetition) -> String {
     let name = match repetition.verdict.status {
         Judgement::Valid if repetition.faults.is_empty() => return "valid".to_owned(),
         Judgement::Valid => "valid",
-        Judgement::Suspect => "suspect",
-        Judgement::Failed => "failed",
+        other => other.name(),
     };
     let reasons = repetition.verdict.reasons.iter().map(|reason| reason.text.as_str());
     format!("{name}: {}", reasons.collect::<Vec<_>>().join("; "))

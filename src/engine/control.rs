@@ -11,6 +11,8 @@ use std::{
 use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
+use super::steering::{Steering, SteeringCommand};
+
 /// A handle on a run in progress. Cheap to clone; works from any thread.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
@@ -18,6 +20,18 @@ pub struct Control {
     stop_token: CancellationToken,
     added_repetitions: Arc<AtomicU32>,
     skipped_points: Arc<Mutex<SkippedPoints>>,
+    /// Steering of the load in progress, if it can be steered.
+    steering: Arc<Mutex<Option<Arc<Steering>>>>,
+}
+
+/// Permits the steering of one load until it is dropped.
+#[derive(Debug)]
+pub(super) struct SteeringPermit(Arc<Mutex<Option<Arc<Steering>>>>);
+
+impl Drop for SteeringPermit {
+    fn drop(&mut self) {
+        *self.0.lock() = None;
+    }
 }
 
 /// The points to skip, and the point in progress.
@@ -86,6 +100,18 @@ impl Control {
         self.added_repetitions.swap(0, Relaxed)
     }
 
+    /// Changes the load in progress; has no effect, and returns `false`, while no load can be steered.
+    pub fn steer(&self, command: SteeringCommand) -> bool {
+        let steering = self.steering.lock().clone();
+        steering.map(|steering| steering.request(command)).is_some()
+    }
+
+    /// Permits the operator to steer a load until the permit is dropped.
+    pub(super) fn permit_steering(&self, steering: &Arc<Steering>) -> SteeringPermit {
+        *self.steering.lock() = Some(Arc::clone(steering));
+        SteeringPermit(Arc::clone(&self.steering))
+    }
+
     /// Returns the handle for a repetition of `point` that begins now; the handle is stopped with the
     /// run, or alone when `point` is skipped.
     pub(super) fn for_repetition(&self, point: usize) -> Self {
@@ -118,6 +144,19 @@ mod tests {
         assert!(first.is_stopped_now() && !control.is_stopped_now());
         assert!(control.for_repetition(1).is_stopped_now(), "skipped before it began");
         assert!(!control.for_repetition(2).is_stopped_now());
+    }
+
+    #[test]
+    fn a_load_is_steered_only_while_it_is_permitted() {
+        let control = Control::default();
+        assert!(!control.steer(SteeringCommand::Pause));
+        let (steering, _faults) = Steering::new(crate::event::channel().0);
+        let steering = Arc::new(steering);
+        let permit = control.for_repetition(0).permit_steering(&steering);
+        assert!(control.steer(SteeringCommand::Pause));
+        drop(permit);
+        assert!(!control.steer(SteeringCommand::Resume));
+        assert_eq!(steering.requests(), 1);
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! [`run`] begins or resumes a record and executes step after step on clean servers; [`load`] sends and
 //! receives messages; [`measure`] records messages, resources of servers and host, and this process;
 //! [`faults`] injects planned faults; [`judge`] decides which results can be trusted. [`doctor`] and
-//! [`preflight`] check before a run what is missing. [`control`] passes the operator's commands to a run.
+//! [`preflight`] check before a run what is missing. [`control`] passes the operator's commands to a run,
+//! and [`steering`] those that change a load in progress to its sending thread.
 
 pub mod control;
 pub mod doctor;
@@ -23,6 +24,7 @@ pub mod preflight;
 mod repetition_environment;
 mod run;
 mod servers;
+pub mod steering;
 #[cfg(test)]
 mod tests;
 

@@ -241,6 +241,8 @@ pub enum Judgement {
     Valid,
     /// Measured to the end, with a reason for doubt.
     Suspect,
+    /// Changed by the operator during the load: executed to the end, and no measurement of the plan.
+    Steered,
     /// Not measured to the end.
     Failed,
 }
@@ -251,10 +253,19 @@ impl Judgement {
         match self {
             Self::Valid => "valid",
             Self::Suspect => "suspect",
+            Self::Steered => "steered",
             Self::Failed => "failed",
         }
     }
+
+    /// Whether the figures of such a repetition are part of summaries, comparisons and findings.
+    pub const fn counts(self) -> bool {
+        matches!(self, Self::Valid | Self::Suspect)
+    }
 }
+
+/// The [`Reason::code`] of a repetition whose load the operator changed.
+pub const STEERED_CODE: &str = "steered";
 
 /// The [`Reason::code`] of a planned fault: it explains figures, and does not make a repetition
 /// suspect.
@@ -278,6 +289,9 @@ pub struct VerdictCounts {
     pub valid: usize,
     /// Suspect.
     pub suspect: usize,
+    /// Steered by the operator.
+    #[serde(default)]
+    pub steered: usize,
     /// Failed in spite of all retries.
     pub failed: usize,
     /// Failed attempts that were retried; not part of the other counts.
@@ -287,9 +301,12 @@ pub struct VerdictCounts {
 impl std::fmt::Display for VerdictCounts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} valid", self.valid)?;
-        for (count, word) in
-            [(self.suspect, "suspect"), (self.failed, "failed"), (self.retried, "retried")]
-        {
+        for (count, word) in [
+            (self.suspect, "suspect"),
+            (self.steered, "steered"),
+            (self.failed, "failed"),
+            (self.retried, "retried"),
+        ] {
             if count > 0 {
                 write!(f, ", {count} {word}")?;
             }

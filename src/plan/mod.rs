@@ -64,6 +64,9 @@ pub struct Plan {
     pub settings: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
     /// Limits on results whose crossing is reported and changes the exit status.
     pub thresholds: Vec<Threshold>,
+    /// Whether the operator may change the load of a repetition in progress.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steering: bool,
     /// Faults to inject during every load, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,

@@ -53,8 +53,9 @@ impl Plan {
             let limit = human_duration(cooldown.limit);
             format!(" · cooled below {} within {limit}", cooldown.below)
         });
+        let steering = if self.steering { " · can be steered" } else { "" };
         format!(
-            "durability {} · {} · idle baseline {} · {order}{cooldown}",
+            "durability {} · {} · idle baseline {} · {order}{cooldown}{steering}",
             self.durabilities().join(" and "),
             self.warmup_summary(),
             human_duration(self.baseline),

@@ -19,6 +19,7 @@ fn plan(workload: Workload, kind: HubKind) -> Plan {
         schedule: schedule(points.len(), 3, RepetitionOrder::Interleaved, 42),
         capacity: None,
         footprint: false,
+        steering: false,
         points,
         settings: BTreeMap::new(),
         thresholds: vec![

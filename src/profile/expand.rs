@@ -41,6 +41,7 @@ impl Profile {
             },
             capacity,
             footprint: run.footprint,
+            steering: run.steering && matches!(self.workload.kind, WorkloadKind::Latency { .. }),
             settings: points
                 .iter()
                 .map(|point| {

@@ -137,4 +137,6 @@ pub struct RunRequest {
     pub cooldown: Option<Cooldown>,
     /// Whether the footprint of each backend is measured, too.
     pub footprint: bool,
+    /// Whether the operator may change the load of a repetition in progress.
+    pub steering: bool,
 }

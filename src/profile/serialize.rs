@@ -141,6 +141,10 @@ impl Profile {
             "run.cooldown.limit" => run.cooldown.and_then(|cooldown| time(cooldown.limit)),
             // Written only if requested: most profiles do not request it.
             "run.footprint" => run.footprint.then_some(Value::Boolean(true)),
+            "run.steering" => match workload.kind {
+                WorkloadKind::Latency { .. } => run.steering.then_some(Value::Boolean(true)),
+                _ => None,
+            },
             _ => self.workload_value(path),
         }
     }

@@ -8,8 +8,11 @@ use crate::plan::{Fault, FaultKind};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FaultResult {
-    /// The fault as planned.
+    /// The fault as planned, or as injected by key.
     pub planned: Fault,
+    /// Whether an operator injected the fault by key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_key: bool,
     /// Role of the affected server.
     pub server: String,
     /// Time when the hub was asked to inject the fault; `null` if the load ended before.
@@ -60,6 +63,7 @@ impl FaultResult {
     pub fn new(planned: Fault, server: String) -> Self {
         Self {
             planned,
+            by_key: false,
             server,
             asked: None,
             began: None,
@@ -87,8 +91,9 @@ impl FaultResult {
         let server = &self.server;
         let Some(began) = self.began else {
             let why = self.error.as_deref().unwrap_or("the load ended before");
+            let wanted = if self.by_key { "asked for by key" } else { "planned" };
             return format!(
-                "{} of {server} was planned and did not take place: {why}",
+                "{} of {server} was {wanted} and did not take place: {why}",
                 self.planned.kind
             );
         };
@@ -104,7 +109,8 @@ impl FaultResult {
             Some(ended) => format!("for {:.2} s", ended - began),
             None => "to the end".to_owned(),
         };
-        let mut parts = vec![format!("by plan {server} {did} at {began:.2} s {lasted}")];
+        let origin = if self.by_key { "by key" } else { "by plan" };
+        let mut parts = vec![format!("{origin} {server} {did} at {began:.2} s {lasted}")];
         if self.starts > 1 {
             parts.push(format!("it was started {} times until it kept running", self.starts));
         }
@@ -169,6 +175,14 @@ mod tests {
              acknowledged, then lost 2, lost 7, refused 0, duplicate 0"
         );
         assert!((result.downtime_seconds() - 3.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_fault_by_key_is_described_as_such() {
+        let by_key = FaultResult { by_key: true, began: Some(20.0), ..kill() };
+        assert!(by_key.describe().starts_with("by key kafka was killed at 20.00 s"));
+        let none = FaultResult { began: None, ..by_key };
+        assert!(none.describe().contains("was asked for by key and did not take place"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod read;
 pub mod repetition_figure;
 mod resources;
 mod standstill;
+pub mod steering;
 pub mod store;
 mod stream;
 pub mod summary;
@@ -43,6 +44,7 @@ pub use histogram::Latency;
 pub use missing::THROUGHPUT;
 pub use resources::{BlockUse, CpuUse, MemoryUse, NetworkUse, Resources};
 pub use standstill::{Standstill, StandstillCause, StandstillKind};
+pub use steering::{SteeringAction, SteeringChange};
 
 use crate::{
     measure::{
@@ -124,6 +126,7 @@ impl Record {
                 match repetition.verdict.status {
                     Judgement::Valid => counts.valid += 1,
                     Judgement::Suspect => counts.suspect += 1,
+                    Judgement::Steered => counts.steered += 1,
                     Judgement::Failed => counts.failed += 1,
                 }
             }
@@ -304,9 +307,12 @@ pub struct Repetition {
     pub standstills: Vec<Standstill>,
     /// Events, with their times.
     pub events: Vec<TimedNote>,
-    /// Planned faults and the recoveries from them.
+    /// Planned faults, faults by key, and the recoveries from them.
     #[serde(default)]
     pub faults: Vec<FaultResult>,
+    /// Changes of the load by the operator; a repetition with any is in no summary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steered: Vec<SteeringAction>,
     /// Thresholds that were crossed.
     pub crossed: Vec<String>,
     /// Objectives of a capacity search that did not hold.
@@ -320,9 +326,14 @@ const fn default_attempt() -> u32 {
 }
 
 impl Repetition {
-    /// Whether the repetition was measured to its end.
+    /// Whether the repetition was measured to its end, and as planned.
     pub fn is_measured(&self) -> bool {
-        self.verdict.status != Judgement::Failed
+        self.verdict.status.counts()
+    }
+
+    /// Whether the operator changed the load of the repetition, which ended otherwise as planned.
+    pub fn is_steered(&self) -> bool {
+        self.verdict.status == Judgement::Steered
     }
 
     /// Whether the repetition has a result about the servers under the load: it was measured to its end, or
@@ -330,7 +341,8 @@ impl Repetition {
     pub fn is_conclusive(&self) -> bool {
         let other_cause =
             |reason: &Reason| [STOPPED_CODE, HUB_FAILURE_CODE].contains(&reason.code.as_str());
-        self.is_measured() || !self.verdict.reasons.first().is_some_and(other_cause)
+        let is_conclusive_failure = || !self.verdict.reasons.first().is_some_and(other_cause);
+        self.is_measured() || !self.is_steered() && is_conclusive_failure()
     }
 
     /// Whether the objectives of a capacity search held; `false` for a failed repetition.
@@ -375,7 +387,7 @@ pub struct TimedNote {
     pub text: String,
 }
 
-/// Summary of a point over its repetitions, without failed ones and with suspect ones.
+/// Summary of a point over its repetitions, without failed and steered ones and with suspect ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
@@ -385,6 +397,9 @@ pub struct Summary {
     pub suspect: u32,
     /// Failed repetitions, not in the summary.
     pub failed: u32,
+    /// Steered repetitions, not in the summary.
+    #[serde(default)]
+    pub steered: u32,
     /// Percentiles of the repetitions' merged histograms, in microseconds.
     pub latency: Durations<Option<Latency>>,
     /// Estimates of each figure over the repetitions, by name.

@@ -38,6 +38,9 @@ pub struct RecordOverview {
     pub planned: Option<usize>,
     /// Suspect repetitions among the finished ones.
     pub suspect: usize,
+    /// Repetitions among the finished ones whose load the operator changed.
+    #[serde(default)]
+    pub steered: usize,
     /// Failed repetitions among the finished ones.
     pub failed: usize,
     /// Lost messages.
@@ -183,6 +186,7 @@ struct OverviewResults {
     repetitions: Vec<ResultPosition>,
     failed_tries: Vec<ResultPosition>,
     suspect: usize,
+    steered: usize,
     failed: usize,
     lost: u64,
     undelivered: u64,
@@ -210,9 +214,10 @@ impl RecordSink for OverviewResults {
             repetition;
         self.repetitions.push(ResultPosition { point, index, order });
         self.suspect += usize::from(verdict.status == Judgement::Suspect);
+        self.steered += usize::from(verdict.status == Judgement::Steered);
         self.failed += usize::from(verdict.status == Judgement::Failed);
         self.lost = self.lost.saturating_add(ledger.lost);
-        if verdict.status != Judgement::Failed {
+        if verdict.status.counts() {
             let LedgerFields { lost, failed, unsent } = ledger;
             let all = lost.saturating_add(failed).saturating_add(unsent);
             self.undelivered = self.undelivered.saturating_add(all);
@@ -279,6 +284,7 @@ impl OverviewResults {
             done: self.repetitions.len(),
             planned: plan.capacity.is_none().then_some(plan.schedule.len()),
             suspect: self.suspect,
+            steered: self.steered,
             failed: self.failed,
             lost: self.lost,
             undelivered: self.undelivered,

@@ -39,8 +39,18 @@ impl PointResult {
         let stopped = |done: &Repetition| {
             done.verdict.reasons.first().is_some_and(|reason| reason.code == STOPPED_CODE)
         };
-        let failed = self.repetitions.iter().filter(|done| !done.is_measured());
-        failed.chain(&self.failed_tries).filter(|done| !stopped(done)).count()
+        let is_failed = |done: &&Repetition| done.verdict.status == Judgement::Failed;
+        self.repetitions
+            .iter()
+            .filter(is_failed)
+            .chain(&self.failed_tries)
+            .filter(|done| !stopped(done))
+            .count()
+    }
+
+    /// Number of repetitions whose load the operator changed.
+    pub fn steered(&self) -> usize {
+        self.repetitions.iter().filter(|done| done.is_steered()).count()
     }
 
     /// Tries behind the point's means: every repetition that was measured to its end counts.
@@ -61,16 +71,16 @@ impl Repetition {
 
 /// Summarises `repetitions`; `None` if none of them was measured to its end.
 pub fn summarise(repetitions: &[Repetition]) -> Option<Summary> {
-    let failed = |repetition: &&Repetition| repetition.verdict.status == Judgement::Failed;
-    let measured: Vec<_> = repetitions.iter().filter(|r| !failed(r)).collect();
+    let measured: Vec<_> = repetitions.iter().filter(|r| r.is_measured()).collect();
     if measured.is_empty() {
         return None;
     }
-    let suspect = measured.iter().filter(|r| r.verdict.status == Judgement::Suspect).count();
+    let count = |status| repetitions.iter().filter(|r| r.verdict.status == status).count() as u32;
     Some(Summary {
         repetitions: measured.len() as u32,
-        suspect: suspect as u32,
-        failed: (repetitions.len() - measured.len()) as u32,
+        suspect: count(Judgement::Suspect),
+        failed: count(Judgement::Failed),
+        steered: count(Judgement::Steered),
         latency: Durations {
             lag: merge_latencies(&measured, |latency| latency.lag.as_ref()),
             ack: merge_latencies(&measured, |latency| latency.ack.as_ref()),

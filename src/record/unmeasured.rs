@@ -37,6 +37,7 @@ impl Repetition {
             standstills: Vec::new(),
             events: Vec::new(),
             faults: Vec::new(),
+            steered: Vec::new(),
             crossed: Vec::new(),
             missed: Vec::new(),
             missing: BTreeMap::new(),

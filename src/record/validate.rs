@@ -220,6 +220,7 @@ fn check_summary(point: usize, result: &super::PointResult, found: &mut Contradi
         ("measured", summary.repetitions, measured),
         ("suspect", summary.suspect, count(Judgement::Suspect)),
         ("failed", summary.failed, count(Judgement::Failed)),
+        ("steered", summary.steered, count(Judgement::Steered)),
     ] {
         if summarised as usize != there {
             found.add(format!(
@@ -239,6 +240,9 @@ pub fn check_repetition(point: usize, repetition: &Repetition, found: &mut Contr
         .any(|&n| n > MAX_MESSAGES)
     {
         found.add(format!("{what} counts more messages than a run can send"));
+    }
+    if !repetition.steered.is_empty() && repetition.is_measured() {
+        found.add(format!("{what} was steered, and its verdict counts it as a measurement"));
     }
     check_durations(&what, &repetition.latency, found);
 }

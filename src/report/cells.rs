@@ -37,6 +37,8 @@ pub struct ReportCell<'a> {
     pub failed_tries: usize,
     /// Number of tries that failed, for good or until they were repeated, and that the operator did not stop.
     all_failed: usize,
+    /// Number of repetitions whose load the operator changed, which never count.
+    pub steered: usize,
     /// Number of suspect repetitions excluded on request.
     pub excluded: usize,
     /// Cached results of [`ReportCell::merged_latency`], in the order of [`LatencyKind::ALL`].
@@ -69,11 +71,12 @@ impl<'a> ReportCells<'a> {
                 let counts = |repetition: &&Repetition| match repetition.verdict.status {
                     Judgement::Valid => true,
                     Judgement::Suspect => !without_suspect,
-                    Judgement::Failed => false,
+                    Judgement::Steered | Judgement::Failed => false,
                 };
                 cells.push(ReportCell {
                     measured: point.repetitions.iter().filter(counts).collect(),
                     failed: point.repetitions.iter().filter(is(Judgement::Failed)).count(),
+                    steered: point.steered(),
                     failed_tries: point.failed_tries.len(),
                     all_failed: point.failed_tries(),
                     excluded: if without_suspect { suspect } else { 0 },
@@ -98,6 +101,7 @@ impl<'a> ReportCell<'a> {
             point,
             measured: Vec::new(),
             failed: 0,
+            steered: 0,
             failed_tries: 0,
             all_failed: 0,
             excluded: 0,

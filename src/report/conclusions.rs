@@ -199,6 +199,10 @@ pub fn single_series_results(cells: &ReportCells<'_>) -> Vec<String> {
         let mean = quantity.format(estimate.mean);
         let tries = cell.tries();
         let of = if tries.failed == 0 { String::new() } else { format!("; mean of {tries}") };
+        let of = match cell.steered {
+            0 => of,
+            steered => format!("{of}; {steered} steered, left out"),
+        };
         Some(format!("{}: {} {mean}{interval}{tail}{of}", cell.describe(), metric.phrase()))
     };
     cells.measured().filter_map(one).take(12).collect()
@@ -346,6 +350,14 @@ fn exclusions(cells: &ReportCells<'_>) -> Vec<String> {
         let never = if failed == 1 { "counts" } else { "count" };
         sentences
             .push(format!("{} failed and never {never}.", count_noun(failed as u64, "repetition")));
+    }
+    let steered: usize = cells.cells.iter().map(|cell| cell.steered).sum();
+    if steered > 0 {
+        sentences.push(format!(
+            "{} {} steered by the operator and left out: the load was not that of the plan.",
+            count_noun(steered as u64, "repetition"),
+            if steered == 1 { "is" } else { "are" },
+        ));
     }
     let retried: usize = cells.cells.iter().map(|cell| cell.failed_tries).sum();
     if retried > 0 {

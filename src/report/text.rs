@@ -239,6 +239,14 @@ fn mean_basis(points: &[(&PointResult, &Summary)]) -> String {
 
 /// Writes the points whose means are of fewer repetitions than were tried.
 fn write_tries(text: &mut String, record: &Record) {
+    for point in record.points.iter().filter(|point| point.steered() > 0) {
+        let steered = count_noun(point.steered() as u64, "repetition");
+        let _ = writeln!(
+            text,
+            "\nsteered by the operator, and left out of every mean: {steered} of {}",
+            point.point
+        );
+    }
     let failed = || record.points.iter().filter(|point| point.failed_tries() > 0);
     if failed().next().is_none() {
         return;

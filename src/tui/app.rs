@@ -320,6 +320,7 @@ impl<C: Controller> App<C> {
             Effect::Stop(stop) => self.send_command(RunCommand::Stop(stop)),
             Effect::Skip(point) => self.send_command(RunCommand::Skip(point)),
             Effect::Add(count) => self.send_command(RunCommand::Add(count)),
+            Effect::Steer(command) => self.send_command(RunCommand::Steer(command)),
             Effect::Service(request) => {
                 let (service, sender) = (Arc::clone(&self.service), self.responses.0.clone());
                 tokio::task::spawn_blocking(move || {

@@ -167,6 +167,11 @@ const GLOSSARY: &[GlossaryGroup] = &[
                 "measured to the end, with a reason for doubt: messages lost, hubmark too busy, a server \
              throttled by heat or limits, samples missing.",
             ),
+            (
+                "◇ steered",
+                "its load was changed by keys (◆ on the charts over time); not in the figures. Only a run whose \
+             Steering is set on the form lets you pause the load, change its rate or inject a fault.",
+            ),
             ("failed", "not measured to the end; not in the figures."),
         ],
     ),

@@ -11,7 +11,10 @@ use super::{
     requests::{ExportFormat, FormProblem, PlanPreview, ServiceRequest, StartRequest, StopMode},
     terminal::{Background, MouseOwner, TerminalPace},
 };
-use crate::event::Event;
+use crate::{
+    engine::steering::{FaultChoice, SteeringCommand},
+    event::Event,
+};
 
 /// Input to [`super::Model::update`]: a key's meaning, a run event, a response.
 #[derive(Debug, Clone)]
@@ -76,6 +79,14 @@ pub enum Msg {
     AskStop,
     /// Choose an answer of the question; Enter gives it.
     Choose(Answer),
+    /// Pause the load in progress, or resume it.
+    TogglePause,
+    /// Raise the rate of the load in progress by one step.
+    Faster,
+    /// Lower the rate of the load in progress by one step.
+    Slower,
+    /// Ask which fault to inject into the main server.
+    AskFault,
     /// Save the form's changes to the profile.
     Save,
     /// Ask for the name under which to save the profile.
@@ -181,11 +192,16 @@ impl Msg {
                     | InputContext::Start
                     | InputContext::Unsaved
                     | InputContext::Add
+                    | InputContext::Fault
             ),
             Self::Start
             | Self::Resume
             | Self::Choose(_)
             | Self::AskStop
+            | Self::TogglePause
+            | Self::Faster
+            | Self::Slower
+            | Self::AskFault
             | Self::AskRemove
             | Self::Export(_)
             | Self::OpenReport
@@ -224,6 +240,8 @@ pub enum Answer {
     Start,
     /// Quit and discard unsaved changes to profiles.
     LeaveUnsaved,
+    /// Inject a fault into the main server.
+    Inject(FaultChoice),
     /// Change nothing.
     GoOn,
 }
@@ -246,6 +264,8 @@ pub enum Effect {
     Skip(usize),
     /// Add repetitions to every point of the run in progress.
     Add(u32),
+    /// Change the load in progress.
+    Steer(SteeringCommand),
     /// Send a request to the service; the response is passed to
     /// [`super::Model::handle_response`].
     Service(ServiceRequest),

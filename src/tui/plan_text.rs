@@ -62,6 +62,7 @@ pub const fn judgement_sign(judgement: Judgement) -> &'static str {
     match judgement {
         Judgement::Valid => "✓",
         Judgement::Suspect => "!",
+        Judgement::Steered => "◇",
         Judgement::Failed => "✗",
     }
 }

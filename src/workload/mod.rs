@@ -1,10 +1,13 @@
 //! Workload: due times and bytes of all messages, as pure functions of plan and seed.
 //!
 //! [`arrival`] computes the due times of the open-loop workload, [`payload`] the bytes of every
-//! message. Neither uses a clock, a thread or a backend.
+//! message; [`time_warp`] moves due times while an operator steers the load, by a [`rate_factor`].
+//! None of them uses a clock, a thread or a backend.
 
 pub mod arrival;
 pub mod payload;
+pub mod rate_factor;
+pub mod time_warp;
 
 use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus, rand_core::SeedableRng};
 

@@ -132,6 +132,11 @@ impl MessageWriter {
         }
         Ok(&self.message)
     }
+
+    /// The message that was written last.
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
 }
 
 #[cfg(test)]

@@ -64,6 +64,14 @@ const CONTRADICTIONS: &[Case] = &[
     ),
     ("twice", |r| r["points"][0]["repetitions"][1]["index"] = json!(0), "is there twice"),
     ("other-point", |r| r["points"][1]["workload"]["users"] = json!(9), "is not that of its plan"),
+    (
+        "steered",
+        |r| {
+            r["points"][0]["repetitions"][0]["steered"] =
+                json!([{"second": 0.1, "change": "pause"}]);
+        },
+        "was steered, and its verdict counts it",
+    ),
     ("summary", |r| r["points"][1]["summary"]["repetitions"] = json!(40), "the summary of point 1"),
 ];
 

@@ -21,7 +21,7 @@ const HOME_KEY: &str = "\x1b[H";
 const ENTER_ALTERNATE_SCREEN: &[u8] = b"\x1b[?1049h";
 
 /// Kills the detached runs of a failed test when dropped.
-struct DetachedRuns<'a>(&'a Sandbox);
+pub struct DetachedRuns<'a>(pub &'a Sandbox);
 
 impl Drop for DetachedRuns<'_> {
     fn drop(&mut self) {

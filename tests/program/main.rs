@@ -30,6 +30,7 @@ mod run_failures_screen;
 mod schema;
 mod screen;
 mod screen_picture;
+mod steering;
 mod taken_port;
 mod terminal_codes;
 mod unusual_servers;

@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Parts of the engine from the lowest layer up, under the same rule.
 const ENGINE_LAYERS: &[&[&str]] = &[
+    &["steering"],
     &["control", "preflight", "judge"],
     &["error", "measure"],
     &["servers"],

@@ -76,6 +76,10 @@ impl Controller for EngineController {
                 RunCommand::Stop(StopMode::Now) => control.stop_now(),
                 RunCommand::Skip(point) => control.skip_point(point),
                 RunCommand::Add(count) => control.add_repetitions(count),
+                RunCommand::Steer(command) => {
+                    // The load may have ended since the key was pressed.
+                    let _ = control.steer(command);
+                }
             }),
         })
     }

@@ -1,4 +1,5 @@
-//! Planned faults: injected on the load's clock, reported, and followed until the server recovers.
+//! Faults: injected on the load's clock by plan, or at once by key; reported, and followed until the server
+//! recovers.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +10,15 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
-use parking_lot::{Mutex, MutexGuard};
-use tokio::{task::JoinHandle, time::sleep};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use parking_lot::Mutex;
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::{
+    results,
+    scheduled_fault::{LockedServer, ScheduledFault},
+};
 use crate::{
     backend::SendOutcomes,
     clock::Micros,
@@ -21,12 +26,13 @@ use crate::{
         measure::{recorder::Recorder, sampler::ServerSampling},
         repetition_environment::RepetitionEnvironment,
         servers::{ActiveFaults, LOG_LINES_READ, last_log_lines},
+        steering::{FaultChoice, Steering},
     },
     event::{EventSender, LogLevel},
     hub::{Hub, HubError},
     plan::{Fault, FaultKind},
-    record::{FaultResult, Impact},
-    server::{ResourceLimits, RunningServer, ServerState},
+    record::{FaultResult, SteeringChange},
+    server::{ResourceLimits, ServerState},
 };
 
 /// How often a restarted server is checked: whether it is running and acknowledges messages.
@@ -36,7 +42,8 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 /// Most starts of one server by one fault.
 const MAX_STARTS: u32 = 60;
 
-/// The planned faults of one repetition; dropping them stops the work and leaves the servers as they are.
+/// The planned faults of one repetition, and those by key; dropping them stops the work and leaves the servers as
+/// they are.
 pub struct PlannedFaults {
     scheduler: Arc<FaultScheduler>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -50,49 +57,14 @@ struct FaultScheduler {
     active_faults: Arc<ActiveFaults>,
     sampling: Arc<ServerSampling>,
     limits: ResourceLimits,
-    faults: Vec<ScheduledFault>,
+    /// Planned faults, and after them those by key in the order of their injection.
+    faults: Mutex<Vec<Arc<ScheduledFault>>>,
+    /// The main server, into which faults by key are injected, and its lock.
+    main_server: Option<LockedServer>,
     /// Cancelled when load and drain are over: faults without a duration end.
     load_over: CancellationToken,
     /// How often a server was brought back so far.
     recoveries: AtomicU64,
-}
-
-/// A planned fault with its server and its progress.
-struct ScheduledFault {
-    /// Index in the plan's faults.
-    number: usize,
-    planned: Fault,
-    server: RunningServer,
-    /// Held while a fault acts on the server, so that a fault begins only after the previous fault has
-    /// ended, however long the hub takes.
-    server_lock: Arc<tokio::sync::Mutex<()>>,
-    state: Mutex<FaultState>,
-}
-
-#[derive(Debug, Default, Clone)]
-struct FaultState {
-    asked: Option<Micros>,
-    began: Option<Micros>,
-    end_asked: Option<Micros>,
-    ended: Option<Micros>,
-    starts: u32,
-    error: Option<String>,
-    /// Send time from which messages count for the recovery, and the number that identifies it.
-    recovery: Option<(Micros, usize)>,
-    /// Duplicates counted when the fault began.
-    duplicates_before: u64,
-    /// Whether the fault has ended, has failed or will not begin; its recovery may still be in progress.
-    finished: bool,
-}
-
-impl ScheduledFault {
-    fn state(&self) -> MutexGuard<'_, FaultState> {
-        self.state.lock()
-    }
-
-    fn ends_server(&self) -> bool {
-        self.planned.kind.stops_server()
-    }
 }
 
 impl PlannedFaults {
@@ -113,7 +85,14 @@ impl PlannedFaults {
             };
             let (planned, server) = (planned.clone(), server?.clone());
             let server_lock = Arc::clone(server_locks.entry(server.id.clone()).or_default());
-            Some(ScheduledFault { number, planned, server, server_lock, state: Mutex::default() })
+            let state = Mutex::default();
+            let by_key = false;
+            Some(Arc::new(ScheduledFault { number, planned, by_key, server, server_lock, state }))
+        });
+        let planned_faults = planned_faults.collect();
+        let main_server = servers.last().map(|server| {
+            let server_lock = server_locks.entry(server.id.clone()).or_default();
+            (server.clone(), Arc::clone(server_lock))
         });
         let scheduler = FaultScheduler {
             hub: Arc::clone(context.hub),
@@ -122,33 +101,31 @@ impl PlannedFaults {
             active_faults: Arc::clone(&context.servers.active_faults),
             sampling: Arc::clone(context.sampler.sampling()),
             limits,
-            faults: planned_faults.collect(),
+            faults: Mutex::new(planned_faults),
+            main_server,
             load_over: CancellationToken::new(),
             recoveries: AtomicU64::new(0),
         };
         Self { scheduler: Arc::new(scheduler), task: Mutex::default() }
     }
 
-    /// Starts the schedule of a load that begins at `start`.
-    pub fn start(&self, start: Micros) {
-        if self.scheduler.faults.is_empty() {
+    /// Starts the schedule of a load that begins at `start`; faults by key are those that `by_key` receives.
+    pub fn start(&self, start: Micros, by_key: Option<FaultsByKey>) {
+        let scheduler = Arc::clone(&self.scheduler);
+        if self.scheduler.faults().is_empty() && by_key.is_none() {
             return;
         }
-        let scheduler = Arc::clone(&self.scheduler);
-        let task = tokio::spawn(async move {
-            join_all(scheduler.faults.iter().map(|fault| scheduler.run_fault(fault, start))).await;
-        });
-        *self.task.lock() = Some(task);
+        *self.task.lock() = Some(tokio::spawn(async move { scheduler.run(start, by_key).await }));
     }
 
-    /// Whether any fault is planned.
-    pub fn any_planned(&self) -> bool {
-        !self.scheduler.faults.is_empty()
+    /// Whether any fault is planned, or was injected by key.
+    pub fn has_any(&self) -> bool {
+        !self.scheduler.faults().is_empty()
     }
 
     /// Whether a fault is still to begin, or to end, before the drain's time counts.
     pub fn has_pending(&self) -> bool {
-        self.scheduler.faults.iter().any(|fault| {
+        self.scheduler.faults().iter().any(|fault| {
             let state = fault.state();
             !state.finished && (fault.planned.duration.is_some() || state.began.is_none())
         })
@@ -169,7 +146,7 @@ impl PlannedFaults {
             let task = self.task.lock();
             task.as_ref().is_some_and(|task| !task.is_finished())
         };
-        while running() && self.scheduler.faults.iter().any(|fault| !fault.state().finished) {
+        while running() && self.scheduler.faults().iter().any(|fault| !fault.state().finished) {
             sleep(RECOVERY_POLL_INTERVAL / 10).await;
         }
     }
@@ -181,73 +158,9 @@ impl PlannedFaults {
         }
     }
 
-    /// Returns the results of the faults; seconds count from `start`.
+    /// Returns the results of the faults in the order of time; seconds count from `start`.
     pub fn results(&self, start: Micros) -> Vec<FaultResult> {
-        let scheduler = &self.scheduler;
-        let mut impacts = self.impacts();
-        let seconds = |at: Option<Micros>| at.map(|at| at.since(start) as f64 / 1e6);
-        let faults = scheduler.faults.iter().zip(impacts.drain(..));
-        faults
-            .map(|(fault, impact)| {
-                let state = fault.state().clone();
-                let (ack, delivery) = state.recovery.map_or((None, None), |(from, number)| {
-                    let (ack, delivery) = scheduler.recorder.recoveries().first_responses(number);
-                    let after = |at: Micros| at.since(from) as f64 / 1e6;
-                    (ack.map(after), delivery.map(after))
-                });
-                let last_sent = scheduler.recorder.last_sent();
-                let sent_after =
-                    state.recovery.map(|(from, _)| last_sent.is_some_and(|sent| sent >= from));
-                FaultResult {
-                    asked: seconds(state.asked),
-                    began: seconds(state.began),
-                    end_asked: seconds(state.end_asked),
-                    ended: seconds(state.ended),
-                    starts: state.starts,
-                    error: state.error,
-                    recovery_ack: ack,
-                    recovery_delivery: delivery,
-                    sent_after,
-                    toll: impact,
-                    ..FaultResult::new(fault.planned.clone(), fault.server.role.clone())
-                }
-            })
-            .collect()
-    }
-
-    /// Attributes each missing message to the first fault not yet recovered from when the message was
-    /// sent. Returns only `None` before the drain is over: no message counts as missing until then.
-    fn impacts(&self) -> Vec<Option<Impact>> {
-        let scheduler = &self.scheduler;
-        let states: Vec<FaultState> =
-            scheduler.faults.iter().map(|fault| fault.state().clone()).collect();
-        let mut impacts: Vec<_> =
-            states.iter().map(|state| state.began.map(|_| Impact::default())).collect();
-        if !scheduler.recorder.is_drain_over() {
-            return vec![None; impacts.len()];
-        }
-        let recovered: Vec<Option<Micros>> = states
-            .iter()
-            .map(|state| scheduler.recorder.recoveries().first_responses(state.recovery?.1).0)
-            .collect();
-        for message in scheduler.recorder.missing_messages() {
-            let responsible = impacts.iter_mut().zip(&recovered).find_map(|(impact, recovered)| {
-                impact.as_mut().filter(|_| recovered.is_none_or(|at| message.sent <= at))
-            });
-            if let Some(impact) = responsible {
-                impact.failed += u64::from(message.refused);
-                impact.lost += u64::from(!message.refused);
-                impact.acked_then_lost += u64::from(message.acked);
-            }
-        }
-        let mut next = scheduler.recorder.duplicates();
-        for (impact, state) in impacts.iter_mut().zip(&states).rev() {
-            if let Some(impact) = impact {
-                impact.duplicate = next.saturating_sub(state.duplicates_before);
-                next = state.duplicates_before;
-            }
-        }
-        impacts
+        results::results(self.scheduler.faults(), &self.scheduler.recorder, start)
     }
 }
 
@@ -257,7 +170,72 @@ impl Drop for PlannedFaults {
     }
 }
 
+/// Faults that an operator injects by key.
+pub struct FaultsByKey {
+    /// Keeps the injections among the operator's changes of the load.
+    pub steering: Arc<Steering>,
+    /// The faults to inject now.
+    pub injections: UnboundedReceiver<FaultChoice>,
+}
+
 impl FaultScheduler {
+    fn faults(&self) -> Vec<Arc<ScheduledFault>> {
+        self.faults.lock().clone()
+    }
+
+    /// Runs the planned faults of a load that began at `start`, and those by key, until all have ended and no
+    /// more can come.
+    async fn run(&self, start: Micros, mut by_key: Option<FaultsByKey>) {
+        let run = |fault: Arc<ScheduledFault>| -> BoxFuture<'_, ()> {
+            async move { self.run_fault(&fault, start).await }.boxed()
+        };
+        let mut running: FuturesUnordered<_> = self.faults().into_iter().map(run).collect();
+        loop {
+            let injection = async {
+                match &mut by_key {
+                    Some(by_key) => by_key.injections.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                choice = injection => match choice.zip(by_key.as_ref()) {
+                    Some((choice, by_key)) => {
+                        running.extend(self.add_by_key(choice, start, &by_key.steering).map(run));
+                    }
+                    None => by_key = None,
+                },
+                Some(()) = running.next() => {}
+                else => return,
+            }
+            if by_key.is_none() && running.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Adds a fault by key that is to begin now; `None` when the load is over.
+    fn add_by_key(
+        &self,
+        choice: FaultChoice,
+        start: Micros,
+        steering: &Steering,
+    ) -> Option<Arc<ScheduledFault>> {
+        if self.load_over.is_cancelled() {
+            return None;
+        }
+        let now = self.now();
+        let at = Duration::from_micros(u64::try_from(now.since(start)).unwrap_or(0));
+        let planned = choice.fault(at);
+        let (server, server_lock) = self.main_server.clone()?;
+        steering.add_action(now, SteeringChange::Fault { fault: planned.kind });
+        let mut faults = self.faults.lock();
+        let (number, state) = (faults.len(), Mutex::default());
+        let fault =
+            Arc::new(ScheduledFault { number, planned, by_key: true, server, server_lock, state });
+        faults.push(Arc::clone(&fault));
+        Some(fault)
+    }
+
     fn now(&self) -> Micros {
         self.recorder.clock().now()
     }
@@ -284,7 +262,7 @@ impl FaultScheduler {
         }
         let server_lock = fault.server_lock.lock().await;
         if let Err(error) = self.inject(fault).await {
-            self.report(LogLevel::Error, format!("planned fault: {error}"));
+            self.report(LogLevel::Error, format!("{}: {error}", fault.origin()));
             let mut state = fault.state();
             state.error = Some(error.to_string());
             state.finished = true;
@@ -297,7 +275,7 @@ impl FaultScheduler {
         }
         let ended = self.clear(fault).await;
         if let Err(error) = ended {
-            self.report(LogLevel::Error, format!("planned fault: {error}"));
+            self.report(LogLevel::Error, format!("{}: {error}", fault.origin()));
             fault.state().error = Some(error.to_string());
         }
         fault.state().finished = true;
@@ -330,7 +308,7 @@ impl FaultScheduler {
                 state.recovery = Some((now, self.recorder.recoveries().track_from(now)));
             }
         }
-        self.report(LogLevel::Warn, format!("planned fault: {role}: {kind}"));
+        self.report(LogLevel::Warn, format!("{}: {role}: {kind}", fault.origin()));
         Ok(())
     }
 
@@ -353,7 +331,8 @@ impl FaultScheduler {
             FaultKind::Kill | FaultKind::Restart => "ended, server started again",
             _ => "ended",
         };
-        self.report(LogLevel::Info, format!("planned fault: {role}: {} {outcome}", kind.name()));
+        let text = format!("{}: {role}: {} {outcome}", fault.origin(), kind.name());
+        self.report(LogLevel::Info, text);
         if fault.ends_server() {
             self.sampling.resume(&fault.server);
         } else {
@@ -387,7 +366,8 @@ impl FaultScheduler {
             if let Some(ack) = ack {
                 self.active_faults.end(fault.number);
                 let seconds = ack.since(from) as f64 / 1e6;
-                let text = format!("planned fault: {role} acknowledges again after {seconds:.3} s");
+                let origin = fault.origin();
+                let text = format!("{origin}: {role} acknowledges again after {seconds:.3} s");
                 self.report(LogLevel::Info, text);
                 return;
             }
@@ -419,7 +399,7 @@ impl FaultScheduler {
         let role = &fault.server.role;
         self.report(
             LogLevel::Warn,
-            format!("planned fault: {role} exited again{code} and was restarted{last_line}"),
+            format!("{}: {role} exited again{code} and was restarted{last_line}", fault.origin()),
         );
     }
 }

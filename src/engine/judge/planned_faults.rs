@@ -17,6 +17,10 @@ pub fn fault_reasons(faults: &[FaultResult]) -> Vec<Reason> {
         let as_planned = fault.began.is_some() && fault.error.is_none();
         let code = if as_planned { PLANNED_FAULT_CODE } else { "fault-not-as-planned" };
         reasons.push(reason(code, fault.describe()));
+        // A fault by key begins when it is asked for, which nothing planned.
+        if fault.by_key {
+            continue;
+        }
         reasons.extend(describe_late_begin(fault).map(|text| reason("fault-late", text)));
         reasons.extend(describe_late_end(fault).map(|text| reason("fault-late", text)));
     }

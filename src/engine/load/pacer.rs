@@ -32,8 +32,14 @@ impl Pacer {
     /// Creates a pacer for messages with a mean distance of `gap`. It begins with the earliest wake-ups
     /// allowed, so that the first messages are punctual, too.
     pub fn new(clock: Clock, gap: Duration) -> Self {
-        let max_early_micros = MAX_EARLY_WAKE.min(gap / SPIN_SHARE_DIVISOR).as_nanos() as f64 / 1e3;
+        let max_early_micros = max_early_micros(gap);
         Self { clock, early_micros: max_early_micros, max_early_micros }
+    }
+
+    /// Changes the mean distance of the messages.
+    pub fn set_gap(&mut self, gap: Duration) {
+        self.max_early_micros = max_early_micros(gap);
+        self.early_micros = self.early_micros.min(self.max_early_micros);
     }
 
     /// Sleeps until shortly before `due`, then spins until `due`.
@@ -56,6 +62,11 @@ impl Pacer {
         self.early_micros =
             (self.early_micros + LEARNING_STEP_MICROS * step).clamp(0.0, self.max_early_micros);
     }
+}
+
+/// Longest spinning for one message of a mean distance of `gap`, in microseconds.
+fn max_early_micros(gap: Duration) -> f64 {
+    MAX_EARLY_WAKE.min(gap / SPIN_SHARE_DIVISOR).as_nanos() as f64 / 1e3
 }
 
 #[cfg(test)]

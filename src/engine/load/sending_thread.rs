@@ -19,7 +19,7 @@ use super::{
 use crate::{
     backend::Fleet,
     clock::Micros,
-    engine::{RunError, measure::recorder::Recorder},
+    engine::{RunError, measure::recorder::Recorder, steering::Steering},
     plan::Workload,
     workload::arrival::{ArrivalSchedule, DueCounts},
 };
@@ -48,6 +48,7 @@ impl SendingThread {
         workload: &Workload,
         seed: u64,
         repetition: u32,
+        steering: Option<Arc<Steering>>,
     ) -> Result<(Self, DueCounts), RunError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopper = StopOnDrop(Arc::clone(&stop));
@@ -72,7 +73,12 @@ impl SendingThread {
                     return;
                 }
                 let Ok(start) = start_time.recv() else { return };
-                let mut sender = LoadSender { recorder, stop: &stop, fleet: fleet.as_mut() };
+                let mut sender = LoadSender {
+                    recorder,
+                    stop: &stop,
+                    fleet: fleet.as_mut(),
+                    steering: steering.as_deref(),
+                };
                 let result = sender.send(load, start);
                 let _ = end.send(SendEnd { fleet, result, at: clock.now() });
             })

@@ -50,7 +50,8 @@ pub async fn run_warmup(
         tokio::task::spawn_blocking(move || {
             let payloads = recorder.payloads();
             let load = PreparedLoad::new(&workload, WARMUP_SEED, 0, payloads)?;
-            let mut sender = LoadSender { recorder, stop: &stop, fleet: fleet.as_mut() };
+            let mut sender =
+                LoadSender { recorder, stop: &stop, fleet: fleet.as_mut(), steering: None };
             sender.send(load, clock.now())
         })
     };

@@ -10,9 +10,12 @@ use super::{
 };
 use crate::{
     clock::Micros,
-    engine::judge::{
-        lateness, thresholds,
-        verdict::{self, ClientMachine, Evidence},
+    engine::{
+        judge::{
+            lateness, thresholds,
+            verdict::{self, ClientMachine, Evidence},
+        },
+        steering::Steering,
     },
     event::{
         BAR_COUNT, BARS_PER_DECADE, EventSender, FIRST_BAR_MICROS, LogLevel, Snapshot,
@@ -64,6 +67,8 @@ pub struct Observer<'a> {
     host_series: HostSeries,
     /// Connections that sent segments again.
     pub retransmissions: Retransmissions,
+    /// The operator's changes of the load, if the plan allows them.
+    pub steering: Option<Arc<Steering>>,
 }
 
 impl<'a> Observer<'a> {
@@ -97,6 +102,7 @@ impl<'a> Observer<'a> {
             host_metrics: Vec::new(),
             host_series: HostSeries::new(start, host.spec),
             retransmissions: Retransmissions::default(),
+            steering: None,
         }
     }
 
@@ -172,6 +178,15 @@ impl<'a> Observer<'a> {
         self.recorder.clock().now().since(self.start) as f64 / 1e6
     }
 
+    /// Returns the expected length of the load, with the operator's changes so far.
+    fn planned_seconds(&self) -> Option<f64> {
+        let planned = self.planned_seconds?;
+        let expected = |steering: &Arc<Steering>| {
+            steering.expected_seconds(planned, self.recorder.clock().now())
+        };
+        Some(self.steering.as_ref().map_or(planned, expected))
+    }
+
     /// Reports new standstills in the log and in the record; at the end of the drain (`is_over`), also one that
     /// lasts until `now`.
     pub fn report_standstills(&self, now: Micros, is_over: bool) {
@@ -198,7 +213,7 @@ impl<'a> Observer<'a> {
         }
         Snapshot {
             seconds,
-            planned_seconds: self.planned_seconds,
+            planned_seconds: self.planned_seconds(),
             progress: ledger.sent as f64 / ledger.planned.max(1) as f64,
             connected: self.recorder.users_connected(),
             users: self.point.workload.users(),
@@ -214,6 +229,7 @@ impl<'a> Observer<'a> {
             hub: self.latest_host_metrics(),
             generator,
             dropped: self.events.dropped_snapshots(),
+            steering: self.steering.as_ref().map(|steering| steering.state()),
         }
     }
 
@@ -251,6 +267,7 @@ impl<'a> Observer<'a> {
             host_spec: self.host.spec,
             reasons: &self.recorder.reasons(),
             faults: &[],
+            steered: &self.steering.as_ref().map_or_else(Vec::new, |it| it.actions()),
             other_runs: &[],
         })
     }

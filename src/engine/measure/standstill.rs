@@ -93,6 +93,14 @@ impl GapStream {
         }
     }
 
+    /// Begins a new gap at `now`, unless something waits for the end of the present one.
+    fn resume(&self, now: Micros) {
+        let mut gaps = self.gaps.lock();
+        if self.waiting_since.load(Relaxed) == NOTHING_WAITS {
+            gaps.last = gaps.last.max(now.0);
+        }
+    }
+
     /// Gaps that are far outside the stream's rhythm; with `is_open`, the present one at `now` included.
     fn long_gaps(&self, now: Micros, always_waiting: bool, is_open: bool) -> Vec<Gap> {
         let gaps = self.gaps.lock();
@@ -248,6 +256,13 @@ impl StandstillMonitor {
         self.found.lock().clear();
     }
 
+    /// Ends a pause of the load at `now`: a gap in which nothing was due is no part of a stream's rhythm.
+    pub fn resume(&self, now: Micros) {
+        for stream in [&self.sends, &self.acks, &self.arrivals] {
+            stream.resume(now);
+        }
+    }
+
     /// Records that a message is about to be sent, whose answers are waited for from now on.
     pub fn record_sending(&self, sent: Micros) {
         self.acks.begin_waiting(sent);
@@ -389,6 +404,31 @@ mod tests {
         let monitor = played(20_000, 20, &stops);
         assert_eq!(texts(&monitor, 20), ["nothing acknowledged or delivered from 10.1 to 10.7 s"]);
         assert_eq!(texts(&monitor, 20), [""; 0], "and reported once");
+    }
+
+    #[test]
+    fn a_pause_of_the_load_is_no_standstill_and_hides_none_after_it() {
+        let monitor = StandstillMonitor::default();
+        monitor.restart(START, Waiting::Schedule);
+        let play = |from: i64, to: i64| {
+            for at in (from..to).step_by(5_000).map(|at| Micros(START.0 + at)) {
+                monitor.record_sending(at);
+                monitor.record_sent(at, at, false);
+                let after = |micros| [Micros(at.0 + micros)].into_iter();
+                monitor.record_acks(after(1_000));
+                monitor.record_arrivals(after(2_000));
+            }
+        };
+        play(0, 2_000_000);
+        monitor.resume(Micros(START.0 + 32_000_000));
+        play(32_000_000, 34_000_000);
+        assert_eq!(texts(&monitor, 34), [""; 0]);
+        // A gap of the same kind in which a message was due.
+        let late = Micros(START.0 + 35_000_000);
+        monitor.record_sending(late);
+        monitor.record_sent(Micros(START.0 + 34_000_000), late, false);
+        let found = texts(&monitor, 35);
+        assert!(found.iter().any(|text| text.starts_with("nothing sent")), "{found:?}");
     }
 
     #[test]

@@ -171,6 +171,14 @@ impl Timeline {
         *self = Self { due, ..Self::default() };
     }
 
+    /// Keeps the messages due before `second`, and the first `count` of those due in it: the rest is not due
+    /// when the schedule says.
+    pub fn cut_due(&mut self, second: u32, count: u64) {
+        self.due.truncate(second as usize);
+        self.due.resize(second as usize, 0);
+        self.due.push(count);
+    }
+
     /// Adds the seconds taken from the open histograms.
     pub fn close(&mut self, taken: TakenSeconds) {
         for (second, count) in taken.sent {

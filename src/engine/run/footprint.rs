@@ -150,6 +150,8 @@ async fn run_extra_repetition(
     let plan = Plan {
         baseline: Duration::ZERO,
         server_warmup: Duration::ZERO,
+        // A footprint is a measurement, whatever the repetitions are.
+        steering: false,
         points: vec![point.clone()],
         faults,
         ..environment.plan.clone()

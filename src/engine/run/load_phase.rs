@@ -10,7 +10,7 @@ use crate::{
     clock::Micros,
     engine::{
         RunError,
-        faults::scheduler::PlannedFaults,
+        faults::scheduler::{FaultsByKey, PlannedFaults},
         load::{
             phase_timer::PhaseTimer,
             sending_thread::SendingThread,
@@ -23,6 +23,7 @@ use crate::{
             timeline::TimelineScope,
         },
         repetition_environment::{CounterReadings, DiskUsage, RepetitionEnvironment},
+        steering::Steering,
     },
     event::Phase,
     measure::GeneratorHealth,
@@ -95,6 +96,10 @@ pub struct LoadPhase<'a> {
     pub servers_started: Instant,
     /// The planned faults.
     pub faults: &'a PlannedFaults,
+    /// The operator's changes of the load, if the plan allows them.
+    pub steering: Option<Arc<Steering>>,
+    /// Faults by key; taken when the load begins.
+    pub faults_by_key: Option<FaultsByKey>,
 }
 
 impl LoadPhase<'_> {
@@ -146,9 +151,14 @@ impl LoadPhase<'_> {
         let before = self.read_before(disks).await;
         let start = self.recorder.clock().now().after(START_DELAY);
         self.start_load(observer, start, due);
+        if let Some(steering) = &self.steering {
+            steering.begin(start);
+        }
         sending.begin(start);
-        self.faults.start(start);
+        self.faults.start(start, self.faults_by_key.take());
+        let permit = self.steering.as_ref().map(|it| self.context.control.permit_steering(it));
         let sent = self.send_messages(observer, &mut fleet, reader.as_mut(), sending).await?;
+        drop(permit);
         self.phases.enter(Phase::Drain, Some(self.workload.drain().as_secs_f64()));
         let arrivals_expected = self.scenario == Scenario::Both;
         let paced = matches!(self.workload, Workload::Latency(_));
@@ -200,7 +210,7 @@ impl LoadPhase<'_> {
         let before = self.read_before(disks).await;
         let start = self.recorder.clock().now();
         self.start_load(observer, start, DueCounts::default());
-        self.faults.start(start);
+        self.faults.start(start, None);
         let mut reader = ConsumerThread::spawn(consumer, self.recorder)?;
         self.drain(observer, Some(&mut reader), true).await?;
         let load_end = self.recorder.arrival_span().map_or(start, |(_, last)| last);
@@ -284,8 +294,14 @@ impl LoadPhase<'_> {
             let reason = "the users' connections are closed".into();
             return Err(RunError::Thread { what: "the load's thread".into(), reason });
         };
-        let prepared =
-            SendingThread::prepare(fleet, self.recorder, self.workload, self.seed, self.repetition);
+        let prepared = SendingThread::prepare(
+            fleet,
+            self.recorder,
+            self.workload,
+            self.seed,
+            self.repetition,
+            self.steering.clone(),
+        );
         self.context.unless_ended(prepared).await?
     }
 

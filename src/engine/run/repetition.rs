@@ -14,7 +14,7 @@ use crate::{
     engine::{
         RunError,
         control::Control,
-        faults::scheduler::PlannedFaults,
+        faults::scheduler::{FaultsByKey, PlannedFaults},
         judge::verdict::ClientMachine,
         load::{phase_timer::PhaseTimer, server_warmup},
         measure::{
@@ -22,6 +22,7 @@ use crate::{
         },
         repetition_environment::RepetitionEnvironment,
         servers::RepetitionServers,
+        steering::Steering,
     },
     event::{EventSender, Phase},
     hub::Hub,
@@ -188,6 +189,15 @@ impl RepetitionRun<'_> {
         self.run_load(&run, session, started, baseline).await
     }
 
+    /// The operator's changes of the load and faults by key, if the plan allows them.
+    fn steering(&self) -> Option<(Arc<Steering>, FaultsByKey)> {
+        self.environment.plan.steering.then(|| {
+            let (steering, injections) = Steering::new(self.environment.events.clone());
+            let steering = Arc::new(steering);
+            (Arc::clone(&steering), FaultsByKey { steering, injections })
+        })
+    }
+
     /// Connects as soon as the servers answer.
     ///
     /// # Errors
@@ -303,6 +313,8 @@ impl RepetitionRun<'_> {
             machine,
             self.environment.host,
         );
+        let (steering, faults_by_key) = self.steering().unzip();
+        observer.steering.clone_from(&steering);
         let faults = PlannedFaults::new(run, &recorder, &plan.faults, plan.hub.limits);
         let mut load_phase = LoadPhase {
             context: run,
@@ -315,6 +327,8 @@ impl RepetitionRun<'_> {
             repetition: self.step.repetition,
             servers_started,
             faults: &faults,
+            steering: steering.clone(),
+            faults_by_key,
         };
         let mut other_runs = run.hub.other_runs().await;
         let result = load_phase.run(&mut observer).await;
@@ -337,6 +351,7 @@ impl RepetitionRun<'_> {
         self.repetition.hub = std::mem::take(&mut observer.host_metrics);
         self.repetition.events = recorder.take_notes();
         self.repetition.faults = faults.results(recorder.origin());
+        self.repetition.steered = steering.map_or_else(Vec::new, |steering| steering.actions());
         match result {
             Ok(measurement) => {
                 results::add_resources(&mut self.repetition, run, baseline, &measurement);

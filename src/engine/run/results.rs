@@ -149,6 +149,7 @@ pub fn add_results(
         host_spec: context.host_spec,
         reasons: &context.recorder.reasons(),
         faults: &repetition.faults,
+        steered: &repetition.steered,
         other_runs: context.other_runs,
     });
     let outcome = ThresholdInputs {

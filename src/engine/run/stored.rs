@@ -52,7 +52,7 @@ impl StoredCount<'_> {
     async fn count_with_retries(&self) -> Result<u64, BackendError> {
         loop {
             match self.session.count_messages().await {
-                Err(_) if self.faults.any_planned() => sleep(COUNT_RETRY_DELAY).await,
+                Err(_) if self.faults.has_any() => sleep(COUNT_RETRY_DELAY).await,
                 counted => return counted,
             }
         }

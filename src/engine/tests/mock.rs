@@ -107,6 +107,8 @@ pub struct MockBackend {
     pub objectives: Vec<Threshold>,
     /// Starts of the server, counted from 0, after which it ends when it is first used.
     pub dies: fn(u32) -> bool,
+    /// Whether the operator may steer the load.
+    pub steering: bool,
     /// Whether the hub's host is read.
     pub monitoring: HostMonitoring,
     pub server: Arc<MockServerState>,
@@ -134,6 +136,7 @@ impl Default for MockBackend {
             fault: None,
             objectives: Vec::new(),
             dies: |_| false,
+            steering: false,
             monitoring: HostMonitoring::Active,
             server: Arc::default(),
         }
@@ -391,6 +394,7 @@ pub fn mock_plan(workload: Workload, mock: &MockBackend) -> Plan {
         schedule: vec![ScheduledRepetition { point: 0, repetition: 0 }],
         capacity: (!objectives.is_empty()).then(|| CapacityGoal::new(objectives)),
         footprint: false,
+        steering: mock.steering,
         settings: [].into(),
         thresholds: Vec::new(),
         faults: mock.fault.iter().cloned().collect(),

@@ -6,6 +6,7 @@ mod mock_hub;
 mod mock_queue;
 mod objectives;
 mod search;
+mod steering;
 mod time;
 
 use std::{ops::Range, time::Duration};

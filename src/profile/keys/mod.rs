@@ -25,7 +25,7 @@ pub(super) use hub::{
 pub use profile_key::ProfileKey;
 pub(super) use run::{
     BASELINE, COOLDOWN_BELOW, COOLDOWN_LIMIT, DURABILITY, FOOTPRINT, ORDER, REPETITIONS, RETRIES,
-    SEED, SERVER_WARMUP,
+    SEED, SERVER_WARMUP, STEERING,
 };
 pub(super) use workload::{
     DEVIATION, DISTRIBUTION, DRAIN, DURATION, KIND, MEAN, MESSAGES, OBJECTIVES, PAYLOAD,
@@ -54,7 +54,7 @@ pub(super) const THRESHOLDS: ProfileKey = ProfileKey::new(
 );
 
 /// All keys, in the order of a saved profile.
-pub const KEYS: [&ProfileKey; 40] = [
+pub const KEYS: [&ProfileKey; 41] = [
     &NAME,
     &DESCRIPTION,
     &BACKEND,
@@ -93,6 +93,7 @@ pub const KEYS: [&ProfileKey; 40] = [
     &COOLDOWN_BELOW,
     &COOLDOWN_LIMIT,
     &FOOTPRINT,
+    &STEERING,
     &THRESHOLDS,
     &FAULT,
 ];

@@ -41,6 +41,7 @@ impl ProfileKey {
 
 /// Workloads whose users send at planned times.
 pub(super) const OPEN_LOOP: &[&str] = &[LATENCY, CAPACITY];
+pub(super) const LATENCY_ONLY: &[&str] = &[LATENCY];
 pub(super) const CAPACITY_ONLY: &[&str] = &[CAPACITY];
 pub(super) const THROUGHPUT_ONLY: &[&str] = &[THROUGHPUT];
 /// Workloads that measure all points equally often.

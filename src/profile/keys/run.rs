@@ -4,7 +4,7 @@ use super::{
     allowed::AllowedValues::{Bounded, Integer, NameList, Names, Text},
     bounds::{MAX_REPETITIONS, MAX_RETRIES, MAX_SEED, cooldown_temperature_range},
     choices::{DURABILITIES, ORDERS, names},
-    profile_key::{FIXED_REPETITIONS, ProfileKey},
+    profile_key::{FIXED_REPETITIONS, LATENCY_ONLY, ProfileKey},
 };
 
 pub(in crate::profile) const REPETITIONS: ProfileKey = ProfileKey::new(
@@ -48,6 +48,12 @@ pub(in crate::profile) const FOOTPRINT: ProfileKey = ProfileKey::new(
     Names(&["true", "false"]),
     "Whether the footprint of each backend is measured after the repetitions: image, cold start, idling, connections, bytes, recovery.",
 );
+pub(in crate::profile) const STEERING: ProfileKey = ProfileKey::new(
+    "run.steering",
+    Names(&["true", "false"]),
+    "Whether keys on the screen may pause the load, change its rate and inject faults while it runs: to get to know a system, not to measure it. A repetition so changed is marked, and in no summary.",
+)
+.of(LATENCY_ONLY);
 pub(in crate::profile) const COOLDOWN_BELOW: ProfileKey = ProfileKey::new(
     "run.cooldown.below",
     Bounded(|| format!("a temperature such as \"60 C\", {}", cooldown_temperature_range())),

@@ -152,6 +152,7 @@ impl ProfileReader<'_> {
         let server_warmup = self.read_duration(&keys::SERVER_WARMUP, 0);
         let cooldown = self.read_cooldown();
         let footprint = self.read_or(&keys::FOOTPRINT, false, values::parse_bool);
+        let steering = self.read_or(&keys::STEERING, false, values::parse_bool);
         Some(RunRequest {
             repetitions: repetitions?,
             retries: retries?,
@@ -162,6 +163,7 @@ impl ProfileReader<'_> {
             server_warmup: server_warmup?,
             cooldown: cooldown?,
             footprint: footprint?,
+            steering: steering?,
         })
     }
 

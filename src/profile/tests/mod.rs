@@ -205,7 +205,7 @@ heap = 512
     bad.toml:12:9: workload.drain: expected text with a number and its unit, found true (allowed: a duration such as "10 s")
     bad.toml:14:15: run.repetitions: 0 is too small (allowed: a whole number from 1 to 10,000)
     bad.toml:15:14: run.durability: "dsik" is not default, memory or disk, did you mean disk? (allowed: default, memory, disk, or a list)
-    bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, retries, order, seed, durability, baseline, server_warmup, cooldown or footprint)
+    bad.toml:16:1: run.messages: this key is not known, did you mean workload.messages? (allowed: repetitions, retries, order, seed, durability, baseline, server_warmup, cooldown, footprint or steering)
     bad.toml:18:17: thresholds.delivry.p99: this metric is not known, did you mean delivery.p99? (allowed: lag, ack, delivery or response, then .mean, .p50, .p90, .p95, .p99, .p999 or .max; undelivered; lost; throttled)
     bad.toml:20:1: stream.partitons: this key is not known, did you mean partitions? (allowed: image, heap, partitions or producer)
     bad.toml:21:8: stream.heap: expected text with a number and its unit, found the number 512 (allowed: a size such as "512 MiB")

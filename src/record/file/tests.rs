@@ -62,6 +62,7 @@ fn empty_record(repetitions: u32) -> Record {
             points,
             capacity: None,
             footprint: false,
+            steering: false,
             settings: std::collections::BTreeMap::new(),
             thresholds: Vec::new(),
             faults: Vec::new(),

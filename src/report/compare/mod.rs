@@ -51,6 +51,8 @@ pub struct PointComparison {
     pub point: String,
     /// Number of counted repetitions, and of suspect ones among them, on each side.
     pub repetitions: [(usize, usize); 2],
+    /// Number of repetitions on each side that are left out because the operator changed their load.
+    pub steered: [usize; 2],
     /// Difference of every metric that both sides have.
     pub differences: Vec<MetricDifference>,
     /// Percentiles of all messages merged, for metrics that single repetitions have too few messages for:
@@ -305,6 +307,7 @@ fn compare_point(
     PointComparison {
         point: key.to_owned(),
         repetitions: [count(a), count(b)],
+        steered: [a.steered, b.steered],
         differences: rows,
         merged_percentiles: merged,
     }

@@ -54,6 +54,10 @@ pub fn text(comparison: &Comparison) -> String {
         let [a, b] = pair.repetitions;
         let _ = writeln!(text, "\n{}", truncate(&pair.point, MAX_WIDTH));
         let _ = writeln!(text, "  repetitions: A {} · B {}", count(a), count(b));
+        if pair.steered != [0, 0] {
+            let [a, b] = pair.steered;
+            let _ = writeln!(text, "  steered by the operator, left out: A {a} · B {b}");
+        }
         if pair.differences.is_empty() && pair.merged_percentiles.is_empty() {
             text.push_str("  nothing was measured on both sides\n");
             continue;

@@ -70,7 +70,7 @@ fn figure(of: &str, record: &Record, ladder: &[usize], capacity: &Capacity) -> F
         seen.iter().filter(|seen| seen.repetition.verdict.status == status).count()
     };
     let mut n = format!("n = {}", count_noun(seen.len() as u64, "repetition"));
-    for status in [Judgement::Suspect, Judgement::Failed] {
+    for status in [Judgement::Suspect, Judgement::Steered, Judgement::Failed] {
         match judged(status) {
             0 => {}
             number => n = format!("{n}, {number} {} (hollow)", status.name()),

@@ -81,10 +81,10 @@ fn point_table<const N: usize>(
 fn repetitions(cell: &ReportCell<'_>) -> String {
     let tries = cell.tries();
     let counted = if tries.failed == 0 { tries.counted.to_string() } else { tries.to_string() };
-    match cell.suspect_count() {
-        0 => counted,
-        suspect => format!("{counted} ({suspect} suspect)"),
-    }
+    let besides = [(cell.suspect_count(), "suspect"), (cell.steered, "steered, left out")];
+    let besides = besides.iter().filter(|(count, _)| *count > 0);
+    let besides: Vec<_> = besides.map(|(count, word)| format!("{count} {word}")).collect();
+    if besides.is_empty() { counted } else { format!("{counted} ({})", besides.join("; ")) }
 }
 
 /// Formats the smallest and the largest repetition: `1.98–2.31`.

@@ -25,6 +25,8 @@ pub enum InputContext {
     Tour,
     /// The question how many repetitions to add.
     Add,
+    /// The question which fault to inject.
+    Fault,
     /// The question whether to quit.
     Quit,
     /// The command palette.
@@ -55,7 +57,7 @@ impl InputContext {
 }
 
 /// Input contexts in which actions have keys, with their names for messages.
-pub const INPUT_CONTEXTS: [(InputContext, &str); 16] = [
+pub const INPUT_CONTEXTS: [(InputContext, &str); 17] = [
     (InputContext::Profiles, "the list of profiles"),
     (InputContext::Form, "the form"),
     (InputContext::Choices, "a list of choices"),
@@ -71,5 +73,6 @@ pub const INPUT_CONTEXTS: [(InputContext, &str); 16] = [
     (InputContext::Tour, "the tour"),
     (InputContext::Stop, "the question how to stop"),
     (InputContext::Add, "the question how many to add"),
+    (InputContext::Fault, "the question which fault"),
     (InputContext::Quit, "the question whether to leave"),
 ];

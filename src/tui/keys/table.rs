@@ -1,10 +1,13 @@
 //! All actions: scope, name, default keys, description, message.
 
 use super::context::InputContext;
-use crate::tui::{
-    live_panel::LivePanel,
-    msg::{Answer, Msg},
-    requests::ExportFormat,
+use crate::{
+    engine::steering::FaultChoice,
+    tui::{
+        live_panel::LivePanel,
+        msg::{Answer, Msg},
+        requests::ExportFormat,
+    },
 };
 
 /// Group of actions that are available together.
@@ -44,6 +47,8 @@ pub enum Scope {
     Stop,
     /// The question how many repetitions to add.
     Add,
+    /// The question which fault to inject.
+    Fault,
     /// The question whether to quit.
     Quit,
 }
@@ -73,6 +78,7 @@ impl Scope {
             InputContext::Tour => &[Self::Tour],
             InputContext::Stop => &[Self::Stop, Self::Answer],
             InputContext::Add => &[Self::Add],
+            InputContext::Fault => &[Self::Fault, Self::Answer],
             InputContext::Quit => &[Self::Quit, Self::Answer],
         }
     }
@@ -162,6 +168,10 @@ pub const ACTIONS: &[Action] = actions! {
     Live "first" ["home"] "the first second" => Msg::Seek(isize::MIN);
     Live "last" ["end"] "the last second" => Msg::Seek(isize::MAX);
     Live "bell" ["b"] "bell on crossed thresholds" => Msg::ToggleBell;
+    Live "pause-load" ["p"] "steering: pause or resume the load" => Msg::TogglePause;
+    Live "faster" ["+", "="] "steering: raise the rate of the load" => Msg::Faster;
+    Live "slower" ["-"] "steering: lower the rate of the load" => Msg::Slower;
+    Live "fault" ["x"] "steering: inject a fault into the server…" => Msg::AskFault;
     Setup "check" ["c"] "is the hub ready? what is missing?" => Msg::CheckHub;
     Setup "images" ["i"] "build this run's images on its hub" => Msg::Images;
     Setup "changes" ["="] "differences from the profile's file" => Msg::Changes;
@@ -226,6 +236,12 @@ pub const ACTIONS: &[Action] = actions! {
     Add "fewer" ["down", "left", "j", "h", "-"] "fewer" => Msg::Down;
     Add "add-them" ["enter"] "add them" => Msg::Accept;
     Add "add-none" ["g", "esc"] "add none" => Msg::Back;
+    Fault "fault-pause" ["p"] "freeze the server for 2 s" => Msg::Choose(Answer::Inject(FaultChoice::Pause));
+    Fault "fault-cut" ["c"] "cut its network for 2 s" => Msg::Choose(Answer::Inject(FaultChoice::Cut));
+    Fault "fault-limit" ["l"] "limit its CPU to 0.1 cores for 5 s" => Msg::Choose(Answer::Inject(FaultChoice::LimitCpu));
+    Fault "fault-restart" ["r"] "stop it and start it again after 2 s" => Msg::Choose(Answer::Inject(FaultChoice::Restart));
+    Fault "fault-kill" ["k"] "kill it and start it again after 2 s" => Msg::Choose(Answer::Inject(FaultChoice::Kill));
+    Fault "fault-none" ["g", "esc"] "no fault" => Msg::Back;
     Quit "detach" ["d"] "leave, the run goes on (--keep)" => Msg::Choose(Answer::Detach);
     Quit "leave-after" ["a"] "stop after this repetition" => Msg::Choose(Answer::LeaveAfter);
     Quit "leave-now" ["n"] "stop now" => Msg::Choose(Answer::LeaveNow);

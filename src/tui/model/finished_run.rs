@@ -196,7 +196,7 @@ impl FinishedRun {
     pub fn range(&self, point: usize, figure: &str) -> Option<FigureRange> {
         let values: Vec<f64> = self
             .of_point(point)
-            .filter(|done| done.verdict.status != Judgement::Failed)
+            .filter(|done| done.verdict.status.counts())
             .filter_map(|done| done.figures.get(figure).copied())
             .collect();
         let (min, max) = values

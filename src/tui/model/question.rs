@@ -3,7 +3,11 @@
 //! No answer is given by a letter alone: pasted text, or a key meant for another window, must not delete
 //! a record or stop a run.
 
-use crate::tui::{msg::Answer, preferences::RunOwner};
+use crate::{
+    engine::steering::FaultChoice,
+    server::HubKind,
+    tui::{msg::Answer, preferences::RunOwner},
+};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,20 +22,23 @@ pub enum QuestionKind {
     Start,
     /// Whether to quit although changes to profiles are not saved.
     Unsaved,
+    /// Which fault to inject into the main server, of those that servers on this kind of hub can have.
+    Fault(HubKind),
 }
 
 /// A question and its chosen answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// What is asked.
     pub kind: QuestionKind,
-    answers: &'static [Answer],
+    answers: Vec<Answer>,
     chosen: usize,
 }
 
 impl Question {
     /// Asks a question; the harmless answer is chosen.
     pub fn new(kind: QuestionKind, owner: RunOwner) -> Self {
+        let faults;
         let answers: &[Answer] = match (kind, owner) {
             (QuestionKind::Stop, _) => {
                 &[Answer::StopAfter, Answer::StopNow, Answer::Skip, Answer::Add, Answer::GoOn]
@@ -46,13 +53,18 @@ impl Question {
             (QuestionKind::Remove, _) => &[Answer::Remove, Answer::GoOn],
             (QuestionKind::Start, _) => &[Answer::Start, Answer::GoOn],
             (QuestionKind::Unsaved, _) => &[Answer::LeaveUnsaved, Answer::GoOn],
+            (QuestionKind::Fault(hub), _) => {
+                let on_hub = FaultChoice::on_hub(hub).into_iter().map(Answer::Inject);
+                faults = on_hub.chain([Answer::GoOn]).collect::<Vec<_>>();
+                &faults
+            }
         };
-        Self { kind, answers, chosen: answers.len() - 1 }
+        Self { kind, chosen: answers.len() - 1, answers: answers.to_vec() }
     }
 
     /// Answers, from top to bottom.
-    pub fn answers(&self) -> &'static [Answer] {
-        self.answers
+    pub fn answers(&self) -> &[Answer] {
+        &self.answers
     }
 
     /// The answer that Enter gives.

@@ -114,6 +114,8 @@ fn parse_condition(word: &str) -> Condition {
 pub fn verdict(overview: &RecordOverview) -> &'static str {
     if overview.undelivered > 0 || overview.failed > 0 {
         "failed"
+    } else if overview.steered > 0 {
+        "steered"
     } else if overview.suspect > 0 {
         "suspect"
     } else if overview.status == RecordStatus::Partial {

@@ -194,6 +194,7 @@ impl Model {
                 QuestionKind::Remove => InputContext::Remove,
                 QuestionKind::Start => InputContext::Start,
                 QuestionKind::Unsaved => InputContext::Unsaved,
+                QuestionKind::Fault(_) => InputContext::Fault,
             },
             Some(Overlay::Tour(_)) => InputContext::Tour,
             Some(Overlay::Add(_)) => InputContext::Add,

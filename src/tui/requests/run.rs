@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{catalog::ProfileEntry, plan_preview::PlanPreview};
+use crate::engine::steering::SteeringCommand;
 
 /// Request to start or resume a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub enum RunCommand {
     Skip(usize),
     /// Add so many repetitions to every point.
     Add(u32),
+    /// Change the load in progress.
+    Steer(SteeringCommand),
 }
 
 /// When and how a run stops.

@@ -12,6 +12,7 @@ mod random_input;
 mod reachable;
 mod records;
 mod setup;
+mod steering;
 mod stories;
 mod tour;
 mod way_back;

@@ -1,4 +1,4 @@
-//! Ten operator sessions, from the first key to the last frame.
+//! Eleven operator sessions, from the first key to the last frame.
 
 use super::*;
 use crate::tui::{
@@ -162,6 +162,44 @@ fn a_hub_throttles_during_a_run() {
     story.capture("the log has the time");
     story.press("M");
     story.capture("the mouse is for the terminal, to select the line");
+    story.assert_snapshots();
+}
+
+#[test]
+fn a_load_is_steered_to_get_to_know_a_system() {
+    let mut story = Story::begin("steering");
+    story.press("<tab>");
+    story.screen.select(Field::Steering);
+    story.press("<space>");
+    story.capture("steering is allowed");
+    story.press("<f5>");
+    let plan = story.started().preview.plan;
+    assert!(plan.steering);
+    story.screen.send_events(fixture::start_events(&plan));
+    send_load_events(&mut story.screen, &plan, 0, 9, 2_100.0);
+    let mut planned = fixture::snapshot(&plan.points[0], 10, 2_100.0);
+    planned.steering = Some(crate::event::SteeringState::default());
+    story.screen.send_events(vec![Event::Snapshot(Box::new(planned))]);
+    story.capture("the load can be steered");
+    story.press("p");
+    story.assert_shows("load paused");
+    story.capture("it is paused");
+    story.press("p++x");
+    story.capture("asked which fault");
+    story.press("p<enter>");
+    let commands = story.screen.effects.drain(..).filter(|it| matches!(it, Effect::Steer(_)));
+    assert_eq!(commands.count(), 5);
+    let snapshot = |seconds| fixture::steered_snapshot(&plan.points[0], seconds, false);
+    story.screen.send_events(vec![Event::Snapshot(Box::new(snapshot(40)))]);
+    story.capture("the charts mark what was changed");
+    let mut last = snapshot(62);
+    last.ledger.delivered = last.ledger.sent;
+    last.ledger.on_the_way = 0;
+    story.screen.send_events(fixture::repetition_end_events(&plan, 0, &last));
+    let record = "records/2026-11-20T14-02-steered.json".into();
+    story.screen.send_events(vec![Event::Ended { end: EndStatus::Complete, record }]);
+    story.assert_shows("1 repetition steered and not in the figures");
+    story.capture("the repetition is not in the figures");
     story.assert_snapshots();
 }
 

@@ -154,6 +154,7 @@ fn draw_rows(model: &Model, shown: &[&IndexEntry], frame: &mut Frame, area: Rect
                 let sign = match (marked, wrong, content.suspect > 0, whole) {
                     (true, ..) => "●",
                     (_, true, ..) => "✗",
+                    _ if content.steered > 0 => "◇",
                     (_, _, true, _) => "!",
                     (_, _, _, false) => "…",
                     _ => "✓",
@@ -163,7 +164,7 @@ fn draw_rows(model: &Model, shown: &[&IndexEntry], frame: &mut Frame, area: Rect
                     model.time_zone.format(content.started),
                     columns.row(entry, content),
                 );
-                (text, wrong || content.suspect > 0)
+                (text, wrong || content.suspect + content.steered > 0)
             }
             Err(problem) => {
                 let name = entry.name();
@@ -204,14 +205,20 @@ fn draw_details(model: &Model, entry: Option<&IndexEntry>, frame: &mut Frame, ar
                 content.seconds.map_or_else(|| MISSING.to_owned(), format::time_span),
                 content.hub.as_deref().unwrap_or(MISSING),
             );
+            let steered = match content.steered {
+                0 => String::new(),
+                steered => format!("steered {steered} · "),
+            };
             let doubts = format!(
-                "verdict {}: suspect {} · failed {} · undelivered {}",
+                "verdict {}: {steered}suspect {} · failed {} · undelivered {}",
                 verdict(content),
                 content.suspect,
                 content.failed,
                 format::count(content.undelivered)
             );
-            let doubtful = content.suspect > 0 || content.failed > 0 || content.undelivered > 0;
+            let doubtful = content.suspect + content.steered > 0
+                || content.failed > 0
+                || content.undelivered > 0;
             let style = if doubtful { theme.warn() } else { Style::new() };
             vec![Line::from(state), Line::from(Span::styled(doubts, style))]
         }

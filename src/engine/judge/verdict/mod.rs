@@ -16,10 +16,10 @@ use crate::{
     format::{core_noun, count_noun, was_were},
     measure::{
         Durations, GeneratorHealth, HostMetrics, Judgement, LatencySummary, Ledger,
-        PLANNED_FAULT_CODE, Reason, ResourceSample, SelfTest, Verdict,
+        PLANNED_FAULT_CODE, Reason, ResourceSample, STEERED_CODE, SelfTest, Verdict,
     },
     plan::{Point, Workload},
-    record::FaultResult,
+    record::{FaultResult, SteeringAction, steering::describe_actions},
 };
 
 /// Maximum share of the machine's cores that the client may use without being saturated.
@@ -64,6 +64,8 @@ pub struct Evidence<'a> {
     pub reasons: &'a BTreeMap<String, u64>,
     /// Results of the planned faults.
     pub faults: &'a [FaultResult],
+    /// Changes of the load by the operator.
+    pub steered: &'a [SteeringAction],
     /// Other runs of this program found on the hub.
     pub other_runs: &'a [String],
 }
@@ -86,6 +88,10 @@ const RESTART_SAMPLE_GAP_SECONDS: f64 = 4.0;
 pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     let mut reasons = Vec::new();
     let mut report = |code: &str, text: String| reasons.push(Reason { code: code.into(), text });
+    let steered = describe_actions(evidence.steered);
+    if let Some(actions) = &steered {
+        report(STEERED_CODE, format!("the operator changed the load: {actions}"));
+    }
     // They come first: later reasons may be their consequences.
     for Reason { code, text } in planned_faults::fault_reasons(evidence.faults) {
         report(&code, text);
@@ -111,7 +117,11 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         }
     }
     let explained = reasons.iter().all(|reason| reason.code == PLANNED_FAULT_CODE);
-    let status = if explained { Judgement::Valid } else { Judgement::Suspect };
+    let status = match (steered, explained) {
+        (Some(_), _) => Judgement::Steered,
+        (None, true) => Judgement::Valid,
+        (None, false) => Judgement::Suspect,
+    };
     Verdict { status, reasons }
 }
 

@@ -64,6 +64,7 @@ fn reason_codes_with(
         host_spec: &host_spec(),
         reasons: &BTreeMap::new(),
         faults: &[],
+        steered: &[],
         other_runs: others,
     });
     assert_eq!(verdict.status == Judgement::Valid, verdict.reasons.is_empty());
@@ -110,6 +111,7 @@ fn a_planned_fault_is_a_reason_without_making_the_repetition_suspect() {
             host_spec: &host_spec(),
             reasons: &BTreeMap::new(),
             faults: std::slice::from_ref(fault),
+            steered: &[],
             other_runs: &[],
         });
         let codes: Vec<_> = verdict.reasons.into_iter().map(|reason| reason.code).collect();

@@ -86,6 +86,8 @@ pub struct Recorder {
     received: Mutex<ReceiveStats>,
     timeline: Mutex<(Timeline, TimelineScope)>,
     standstills: StandstillMonitor,
+    /// Messages of a steered load that became due, by second.
+    due: Mutex<BTreeMap<u32, u64>>,
     last_ack: AtomicI64,
     /// When the last message was handed over.
     last_sent: AtomicI64,
@@ -126,6 +128,7 @@ impl Recorder {
             received: Mutex::default(),
             timeline: Mutex::default(),
             standstills: StandstillMonitor::default(),
+            due: Mutex::default(),
             last_ack: AtomicI64::new(i64::MIN),
             last_sent: AtomicI64::new(i64::MIN),
             measure_from: AtomicI64::new(i64::MIN),
@@ -162,6 +165,7 @@ impl Recorder {
         let mut timeline = self.timeline.lock();
         timeline.0.restart(load.due);
         timeline.1 = load.scope;
+        self.due.lock().clear();
         self.standstills.restart(load.start, load.waiting);
         self.client_watch.start_load();
         self.load_began.store(true, Relaxed);

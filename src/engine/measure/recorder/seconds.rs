@@ -7,7 +7,7 @@ use crate::{
     clock::Micros,
     engine::measure::{
         standstill::MissingAnswers,
-        timeline::{OPEN_SECONDS, OpenSeconds, TakenSeconds, TimelineScope},
+        timeline::{OPEN_SECONDS, OpenSeconds, TakenSeconds, TimelineScope, second_of},
     },
     measure::TimelineSecond,
     record::Standstill,
@@ -26,7 +26,39 @@ impl Recorder {
             open.add_arrivals(&received.delivery, &received.response);
         }
         let timeline = self.timeline.lock();
-        timeline.0.recent(present, &open, self.present_scope(timeline.1))
+        let mut seconds = timeline.0.recent(present, &open, self.present_scope(timeline.1));
+        drop(timeline);
+        self.add_due(&mut seconds);
+        seconds
+    }
+
+    /// Second of the load in which `at` lies.
+    pub fn load_second_of(&self, at: Micros) -> u32 {
+        second_of(at, self.origin())
+    }
+
+    /// Ends the schedule's counts of due messages at the first change of a steered load: `count` messages became
+    /// due in `second` so far, and further ones are counted by [`Recorder::count_due`].
+    pub fn cut_due(&self, second: u32, count: u64) {
+        self.timeline.lock().0.cut_due(second, count);
+    }
+
+    /// Counts a message of a steered load that has become due at `due`.
+    pub fn count_due(&self, due: Micros) {
+        *self.due.lock().entry(self.load_second_of(due)).or_default() += 1;
+    }
+
+    /// Adds the messages of a steered load that became due.
+    fn add_due(&self, seconds: &mut [TimelineSecond]) {
+        let due = self.due.lock();
+        for second in seconds {
+            second.due += due.get(&second.second).copied().unwrap_or(0);
+        }
+    }
+
+    /// Ends a pause of the load at `now`: no stream was to have an event in it.
+    pub fn resume_rhythm(&self, now: Micros) {
+        self.standstills.resume(now);
     }
 
     /// Moves the seconds before `second` from the open histograms to the timeline.
@@ -48,7 +80,10 @@ impl Recorder {
         self.close_seconds(u32::MAX);
         let timeline = self.timeline.lock();
         let scope = self.present_scope(timeline.1);
-        timeline.0.finish(last + 1, scope, &self.standstills.found())
+        let (mut seconds, log) = timeline.0.finish(last + 1, scope, &self.standstills.found());
+        drop(timeline);
+        self.add_due(&mut seconds);
+        (seconds, log)
     }
 
     /// The scope of the timeline by what is known of the messages sent so far.

@@ -16,9 +16,9 @@ use super::{
     repetition::{LogLine, RepetitionState},
 };
 use crate::{
-    event::{Event, LogLevel, Snapshot, ThresholdAlarm},
+    event::{Event, LogLevel, Phase, Snapshot, ThresholdAlarm},
     format,
-    measure::{Judgement, PathCost, Reason, SelfTest},
+    measure::{Judgement, PathCost, Reason, STEERED_CODE, SelfTest},
     plan::{Plan, Point, ScheduledRepetition},
     record::Capacity,
     tui::{
@@ -240,7 +240,18 @@ impl LiveRun {
                 self.skipped.insert(point);
             }
             RunCommand::Add(count) => self.added += count,
+            RunCommand::Steer(command) => self.current.steer(command),
         }
+    }
+
+    /// Whether the load is in progress and the plan lets the operator change it.
+    pub const fn can_be_steered(&self) -> bool {
+        self.plan.steering && matches!(self.current.phase, Some((Phase::Load, ..)))
+    }
+
+    /// Whether the operator has paused the load in progress.
+    pub fn is_paused(&self) -> bool {
+        self.current.snapshot.steering.as_ref().is_some_and(|steering| steering.is_paused)
     }
 
     /// Number of finished repetitions, number of all repetitions, title of the phase.
@@ -289,7 +300,7 @@ impl LiveRun {
                 self.record = Some(record);
             }
             Event::AlreadyRecorded { step, repetition } => {
-                if repetition.verdict.status != Judgement::Failed {
+                if repetition.is_measured() {
                     self.bands.add(step.point, &repetition.timeline);
                 }
                 self.done.push(FinishedRepetition::from_repetition(step, &repetition));
@@ -321,7 +332,7 @@ impl LiveRun {
                 self.current.push_log_line(self.seconds_since_start(now), level, text);
             }
             Event::Finished { step, repetition, seconds_left, .. } => {
-                if repetition.verdict.status != Judgement::Failed {
+                if repetition.is_measured() {
                     self.bands.add(step.point, &self.current.seconds);
                 }
                 self.done.push(FinishedRepetition::from_repetition(step, &repetition));
@@ -350,6 +361,13 @@ impl LiveRun {
     /// Applies a snapshot and logs its new alarms, throttling and reasons.
     fn apply_snapshot(&mut self, snapshot: Snapshot, now: Duration) {
         let before = &self.current.snapshot;
+        // A pause or another rate moves the end of the load, and so that of the run.
+        if snapshot.steering.is_some()
+            && before.seconds > 0.0
+            && let (Some(planned), Some(then)) = (snapshot.planned_seconds, before.planned_seconds)
+        {
+            self.remaining.0 = (self.remaining.0 + planned - then).max(f64::MIN_POSITIVE);
+        }
         let known =
             |alarm: &ThresholdAlarm| before.alarms.iter().any(|old| old.metric == alarm.metric);
         let mut news: Vec<(LogLevel, String)> = snapshot
@@ -374,7 +392,10 @@ impl LiveRun {
         }
         let (old, new) = (&before.verdict.reasons, &snapshot.verdict.reasons);
         let only = |some: &[Reason], others: &[Reason], level: LogLevel, word: &str| {
-            let only = some.iter().filter(|one| others.iter().all(|it| it.code != one.code));
+            // What the operator changed is in the log already.
+            let only = some.iter().filter(|one| {
+                one.code != STEERED_CODE && others.iter().all(|it| it.code != one.code)
+            });
             only.map(|one| (level, format!("{word}: {}", one.text))).collect::<Vec<_>>()
         };
         news.extend(only(new, old, LogLevel::Warn, "suspect"));

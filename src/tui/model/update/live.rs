@@ -26,6 +26,9 @@ impl Model {
     pub(super) fn update_live(&mut self, msg: &Msg) -> Vec<Effect> {
         match (msg, &mut self.screen) {
             (Msg::AskStop, _) => self.ask(QuestionKind::Stop),
+            (Msg::TogglePause | Msg::Faster | Msg::Slower | Msg::AskFault, _) => {
+                return self.update_steering(msg);
+            }
             (Msg::ToggleBell, _) => {
                 self.bell = match self.bell {
                     Bell::Off => Bell::On,

@@ -5,6 +5,7 @@ mod overlay;
 mod records;
 mod response;
 mod setup;
+mod steering;
 
 use std::time::Duration;
 

@@ -1,11 +1,14 @@
 //! Updates of the overlay: help, command palette, dialogs.
 
 use super::records::service_effects;
-use crate::tui::{
-    help,
-    model::state::{Model, Overlay, Screen},
-    msg::{Answer, Effect, Msg},
-    requests::{ServiceRequest, StopMode},
+use crate::{
+    engine::steering::SteeringCommand,
+    tui::{
+        help,
+        model::state::{Model, Overlay, Screen},
+        msg::{Answer, Effect, Msg},
+        requests::{ServiceRequest, StopMode},
+    },
 };
 
 /// Largest number of repetitions that are added at once.
@@ -98,6 +101,7 @@ impl Model {
             Answer::Abandon | Answer::LeaveUnsaved => vec![Effect::Quit],
             Answer::Remove => self.remove_selected(),
             Answer::Start => self.start_pending(),
+            Answer::Inject(choice) => self.steer(SteeringCommand::Inject(choice)),
             Answer::GoOn => Vec::new(),
         }
     }

@@ -178,6 +178,11 @@ fn losses(finished: &FinishedRun, model: &Model) -> Vec<(String, Style)> {
         );
         lines.push((text, theme.warn()));
     }
+    let steered = finished.count_judged(Judgement::Steered) as u64;
+    if steered > 0 {
+        let noun = format::plural(steered, "repetition");
+        lines.push((format!("◇ {steered} {noun} steered and not in the figures"), theme.warn()));
+    }
     let suspect = finished.count_judged(Judgement::Suspect) as u64;
     if suspect > 0 {
         let text = format!(

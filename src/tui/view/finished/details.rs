@@ -9,7 +9,6 @@ use ratatui::{
 use super::super::parts::{panel, title};
 use crate::{
     format::{self, MISSING},
-    measure::Judgement,
     tui::{
         model::{FigureRange, FinishedRepetition, FinishedRun, Model},
         plan_text,
@@ -27,8 +26,7 @@ pub fn draw(finished: &FinishedRun, model: &Model, frame: &mut Frame, area: Rect
     let Some(point) = finished.plan.points.get(place) else { return };
     let count = finished.of_point(place).count() as u64;
     let measured =
-        finished.of_point(place).filter(|done| done.verdict.status != Judgement::Failed).count()
-            as u64;
+        finished.of_point(place).filter(|done| done.verdict.status.counts()).count() as u64;
     let tries: u64 = finished.of_point(place).map(|done| u64::from(done.attempt)).sum();
     let is_narrow = area.width < RANGES_WIDTH;
     let what = if is_narrow { "mean" } else { "mean [min, max]" };

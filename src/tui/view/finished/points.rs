@@ -180,7 +180,9 @@ pub fn draw(finished: &FinishedRun, model: &Model, wide: bool, frame: &mut Frame
         let lost: u64 = finished.of_point(place).map(|done| done.ledger.lost).sum();
         let style = match (place == finished.selected, worst, lost) {
             (true, ..) => theme.selected(),
-            (false, Some(Judgement::Failed | Judgement::Suspect), _) => theme.warn(),
+            (false, Some(Judgement::Failed | Judgement::Steered | Judgement::Suspect), _) => {
+                theme.warn()
+            }
             _ => Style::new(),
         };
         let numbers = numbers(finished, place, &columns);

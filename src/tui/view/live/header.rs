@@ -75,7 +75,10 @@ fn draw_progress(context: &LiveContext, frame: &mut Frame, area: Rect) {
         ])
         .spacing(1),
     );
-    draw_line(Line::from(Span::styled(format!(" {now}{phase}"), theme.title())), frame, name);
+    let mut title = vec![Span::styled(format!(" {now}{phase}"), theme.title())];
+    let steered = state.steering_words();
+    title.extend(steered.map(|words| Span::styled(format!(" {words}"), theme.warn())));
+    draw_line(Line::from(title), frame, name);
     draw_line(progress_bar(progress.share, bar.width, theme.data(), theme.label()), frame, bar);
     draw_line(Line::from(format_phase_time(&progress, usize::from(time.width))), frame, time);
     let done = state.position;

@@ -229,6 +229,7 @@ pub fn verdict_label(context: &LiveContext) -> (&'static str, Style) {
         Judgement::Valid if !context.shown.is_measured() => (MISSING, theme.label()),
         Judgement::Valid => ("✓ valid", theme.good()),
         Judgement::Suspect => ("! suspect", theme.warn()),
+        Judgement::Steered => ("◇ steered", theme.warn()),
         Judgement::Failed => ("✗ FAILED", theme.bad()),
     }
 }

@@ -73,6 +73,16 @@ pub fn key_hints(live: &LiveRun) -> Vec<(&'static str, &'static str)> {
             vec![("view", "view"), ("next", "panel"), ("back", "back"), ("help", "help")]
         }
         (_, PanelSize::Maximized, _) => vec![("next", "panel"), ("back", "back"), ("help", "help")],
+        (_, PanelSize::Shared, _) if live.can_be_steered() => vec![
+            ("pause-load", if live.is_paused() { "resume" } else { "pause" }),
+            ("faster slower", "rate"),
+            ("fault", "fault…"),
+            ("freeze", "freeze"),
+            ("view", "view"),
+            ("next", "panel"),
+            ("stop", "stop…"),
+            ("help", "help"),
+        ],
         (_, PanelSize::Shared, _) => vec![
             ("freeze", "freeze"),
             ("view", "view"),

@@ -92,7 +92,7 @@ fn cell_sign(cell: MapCell, theme: Theme) -> (&'static str, Style) {
         MapCell::Done(judgement) => {
             let style = match judgement {
                 Judgement::Valid => theme.good(),
-                Judgement::Suspect => theme.warn(),
+                Judgement::Suspect | Judgement::Steered => theme.warn(),
                 Judgement::Failed => theme.bad(),
             };
             (plan_text::judgement_sign(judgement), style)

@@ -30,7 +30,7 @@ struct ThroughputRates {
 
 impl ThroughputRates {
     fn new(context: &LiveContext, point: &Point) -> Self {
-        let target = plan_text::target_rate(point);
+        let target = plan_text::target_rate(point).map(|rate| rate * context.shown.rate_factor());
         let value = |second: &TimelineSecond| {
             if target.is_some() { second.sent as f64 } else { second.bytes as f64 }
         };

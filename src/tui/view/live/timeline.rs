@@ -23,6 +23,8 @@ use crate::{
     },
 };
 
+/// Marks the second at which the operator changed the load.
+const STEERED_SIGN: &str = "◆";
 /// Smallest height of a chart with a separate row of events.
 const MIN_HEIGHT_FOR_EVENTS: u16 = 4;
 
@@ -211,8 +213,8 @@ pub fn draw_event_row(context: &LiveContext, frame: &mut Frame, area: Rect) -> R
     Rect { height: area.height - 1, ..area }
 }
 
-/// Draws a sign at the second of each event: warnings, errors, first crossings of thresholds; and at all
-/// columns of a standstill.
+/// Draws a sign at the second of each event: warnings, errors, first crossings of thresholds, changes by the
+/// operator; and at all columns of a standstill.
 fn draw_events(context: &LiveContext, frame: &mut Frame, row: Rect) {
     let theme = context.theme;
     let notes = context.shown.notes.iter().filter_map(|note| match note.level {
@@ -231,7 +233,10 @@ fn draw_events(context: &LiveContext, frame: &mut Frame, row: Rect) {
         }
     }
     let alarms = context.shown.snapshot.alarms.iter().map(|alarm| (alarm.since, "▲", theme.bad()));
-    for (second, sign, style) in notes.chain(alarms) {
+    let steering = context.shown.snapshot.steering.iter();
+    let steered = steering.flat_map(|steering| &steering.actions);
+    let steered = steered.map(|action| (action.second, STEERED_SIGN, theme.accent()));
+    for (second, sign, style) in notes.chain(alarms).chain(steered) {
         if let Some(column) = column(second) {
             frame.buffer_mut()[(row.left() + column, row.top())].set_symbol(sign).set_style(style);
         }

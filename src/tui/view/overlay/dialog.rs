@@ -10,6 +10,7 @@ use tui_input::Input;
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
+    engine::steering::FaultChoice,
     format,
     tui::{
         model::{Model, NamePrompt, Question, QuestionKind, Screen, TourStep},
@@ -92,6 +93,7 @@ pub fn draw_question(question: &Question, model: &Model, frame: &mut Frame, area
         QuestionKind::Remove => removal_question(model),
         QuestionKind::Start => ("start this run?", start_question(model)),
         QuestionKind::Unsaved => ("leave without saving?", unsaved_question(model)),
+        QuestionKind::Fault(_) => ("inject a fault into the main server?", Vec::new()),
     };
     for answer in question.answers() {
         let (action, meaning) = answer_text(*answer, question.kind, model);
@@ -144,7 +146,26 @@ fn answer_text(answer: Answer, kind: QuestionKind, model: &Model) -> (&'static s
         Answer::GoOn if kind == QuestionKind::Unsaved => ("stay-here", "stay".to_owned()),
         Answer::GoOn if kind == QuestionKind::Remove => ("keep-it", "keep it".to_owned()),
         Answer::GoOn if kind == QuestionKind::Quit => ("stay", "go on".to_owned()),
+        Answer::GoOn if matches!(kind, QuestionKind::Fault(_)) => {
+            ("fault-none", "no fault".to_owned())
+        }
+        Answer::Inject(choice) => {
+            let action = fault_action(choice);
+            let meaning = model.keys.action(action).map_or("", |action| action.description);
+            (action, meaning.to_owned())
+        }
         Answer::GoOn => ("go-on", "go on".to_owned()),
+    }
+}
+
+/// Action that chooses a fault.
+const fn fault_action(choice: FaultChoice) -> &'static str {
+    match choice {
+        FaultChoice::Pause => "fault-pause",
+        FaultChoice::Cut => "fault-cut",
+        FaultChoice::LimitCpu => "fault-limit",
+        FaultChoice::Restart => "fault-restart",
+        FaultChoice::Kill => "fault-kill",
     }
 }
 

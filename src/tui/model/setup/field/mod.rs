@@ -50,6 +50,8 @@ pub enum Field {
     Baseline,
     /// Longest wait for messages after the last send.
     Drain,
+    /// Whether keys may change the load while it runs.
+    Steering,
     /// Resource limits of each server.
     Limits,
     /// Limits on the results of a repetition.
@@ -77,7 +79,7 @@ pub enum FieldKind {
 
 impl Field {
     /// The fields that the form shows, in display order; after them, those of the chosen backends.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Backend,
         Self::Hub,
         Self::Engine,
@@ -99,6 +101,7 @@ impl Field {
         Self::Drain,
         Self::Order,
         Self::Seed,
+        Self::Steering,
     ];
 
     /// Profile key.
@@ -127,6 +130,7 @@ impl Field {
             Self::Seed => "run.seed",
             Self::Baseline => "run.baseline",
             Self::Drain => "workload.drain",
+            Self::Steering => "run.steering",
         })
     }
 
@@ -155,6 +159,7 @@ impl Field {
             Self::Seed => "Seed",
             Self::Baseline => "Idle baseline",
             Self::Drain => "Drain",
+            Self::Steering => "Steering",
             Self::Setting(_, key) => key.name,
         }
     }
@@ -194,7 +199,7 @@ impl Field {
         match self {
             Self::Backend => FieldKind::Backends,
             Self::Engine => FieldKind::HubCandidates,
-            Self::Hub | Self::Kind | Self::Durability | Self::Order => {
+            Self::Hub | Self::Kind | Self::Durability | Self::Order | Self::Steering => {
                 FieldKind::Choice(names(&self.key()))
             }
             Self::Setting(_, key) => match key.kind {

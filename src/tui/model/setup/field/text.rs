@@ -86,6 +86,7 @@ impl Field {
                 plan.capacity.as_ref().map_or_else(String::new, |it| limits_of(&it.objectives))
             }
             Self::Certificates => plan.hub.certificates.clone().unwrap_or_default(),
+            Self::Steering => plan.steering.to_string(),
             Self::Kind
             | Self::Users
             | Self::Length

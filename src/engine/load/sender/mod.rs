@@ -1,5 +1,8 @@
 //! The load: one thread that sends the plan's messages through a fleet of producers.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     sync::{
@@ -9,11 +12,14 @@ use std::{
     time::Duration,
 };
 
-use super::pacer::Pacer;
+use super::{due_times::DueTimes, pacer::Pacer};
 use crate::{
     backend::{Fleet, Handover, SendError, SendOutcomes},
     clock::{Clock, Micros},
-    engine::measure::{ledger::SendTimes, recorder::Recorder},
+    engine::{
+        measure::{ledger::SendTimes, recorder::Recorder},
+        steering::Steering,
+    },
     hot_thread::{HotThread, HotThreadGuard, ThreadRole},
     plan::Workload,
     stamp::{Stamp, UserId},
@@ -78,6 +84,8 @@ pub struct LoadSender<'a> {
     pub stop: &'a AtomicBool,
     /// All users' producers.
     pub fleet: &'a mut dyn Fleet,
+    /// The operator's changes of the load, if the plan allows them.
+    pub steering: Option<&'a Steering>,
 }
 
 /// Whether the client accepted a message.
@@ -97,6 +105,16 @@ enum SendStatus {
     Refused,
 }
 
+/// Why the wait for a due time ended.
+enum WaitEnd {
+    /// The message is due.
+    Due,
+    /// The operator has requested a change, which may move the due time.
+    Changed,
+    /// The load was stopped.
+    Stopped,
+}
+
 impl LoadSender<'_> {
     /// Sends a load that begins at `start`.
     ///
@@ -114,10 +132,10 @@ impl LoadSender<'_> {
 
     /// Sends messages in an open loop: each at its due time or later, none skipped. The stamp's 44 bits carry
     /// the due time, so that a message is complete before it is due: to make it is no latency of the server,
-    /// and no lag where there was time before.
+    /// and no lag where there was time before. A message whose due time the operator moves is made anew.
     fn send_paced(
         &mut self,
-        schedule: ArrivalSchedule,
+        mut schedule: ArrivalSchedule,
         gap: Duration,
         users: u32,
         mut writer: MessageWriter,
@@ -128,23 +146,48 @@ impl LoadSender<'_> {
         let clock = self.recorder.clock();
         let mut last_tick = vec![0_u64; users as usize];
         let mut pacer = Pacer::new(clock, gap);
-        for (offset, user) in schedule {
-            let due = Micros(start.0 + offset);
-            // Two messages of one user within a microsecond still need different stamps.
-            let tick = due.0.unsigned_abs().max(last_tick[user as usize] + 1);
-            last_tick[user as usize] = tick;
-            let stamp = Stamp::new(user, tick);
-            let message = writer.write(stamp)?;
-            if !self.wait_until(clock, due, &mut pacer) {
+        let recorder = Arc::clone(&self.recorder);
+        let mut due_times = DueTimes::new(self.steering, &recorder, start);
+        while let Some((offset, user)) = schedule.next() {
+            let next = loop {
+                if due_times.has_request()
+                    && let Some(factor) = due_times.apply_requests(clock.now())
+                {
+                    pacer.set_gap(gap.div_f64(factor.value()));
+                }
+                let due = due_times.due(offset);
+                if let Some(due) = due {
+                    // Two messages of one user within a microsecond still need different stamps.
+                    let tick = due.0.unsigned_abs().max(last_tick[user as usize] + 1);
+                    writer.write(Stamp::new(user, tick))?;
+                    match self.wait_until(clock, due, &mut pacer, &due_times) {
+                        WaitEnd::Due => break Some((due, tick)),
+                        WaitEnd::Changed => {}
+                        WaitEnd::Stopped => break None,
+                    }
+                } else if self.stop.load(Relaxed) {
+                    break None;
+                } else {
+                    clock.sleep_until(clock.now().after(STOP_POLL_INTERVAL));
+                }
+            };
+            let Some((due, tick)) = next else {
+                due_times.count_unsent(Some(offset), schedule, clock.now());
                 break;
-            }
+            };
             let woken = clock.now();
+            last_tick[user as usize] = tick;
+            due_times.count(due);
+            let (stamp, message) = (Stamp::new(user, tick), writer.message());
             match self.hand_over(stamp, Some(due), message, QUEUE_FULL_RETRY_DELAY) {
                 SendStatus::Sent { at, queue_was_full } => {
                     self.recorder.record_sent(SendTimes { due, sent: at }, queue_was_full);
                 }
                 SendStatus::Waiting | SendStatus::Refused => {}
-                SendStatus::Stopped => break,
+                SendStatus::Stopped => {
+                    due_times.count_unsent(None, schedule, clock.now());
+                    break;
+                }
             }
             this_thread.record_pass(clock.now().since(woken));
         }
@@ -190,16 +233,25 @@ impl LoadSender<'_> {
         thread.enter()
     }
 
-    /// Waits until `due`; returns `false` when the load was stopped meanwhile.
-    fn wait_until(&self, clock: Clock, due: Micros, pacer: &mut Pacer) -> bool {
+    /// Waits until `due`, or until the load is stopped or steered.
+    fn wait_until(
+        &self,
+        clock: Clock,
+        due: Micros,
+        pacer: &mut Pacer,
+        due_times: &DueTimes<'_>,
+    ) -> WaitEnd {
         loop {
             if self.stop.load(Relaxed) {
-                return false;
+                return WaitEnd::Stopped;
+            }
+            if due_times.has_request() {
+                return WaitEnd::Changed;
             }
             let next_check = clock.now().after(STOP_POLL_INTERVAL);
             if due <= next_check {
                 pacer.wait_until(due);
-                return true;
+                return WaitEnd::Due;
             }
             clock.sleep_until(next_check);
         }
@@ -252,130 +304,5 @@ impl LoadSender<'_> {
 fn set_timer_slack() {
     if let Err(error) = nix::sys::prctl::set_timerslack(1) {
         tracing::warn!(%error, "timer slack not set");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-    use crate::{
-        plan::{ArrivalDistribution, LatencyWorkload, PayloadSource, Scenario, ThroughputWorkload},
-        units::Bytes,
-    };
-
-    /// Accepts every message and discards it.
-    struct DiscardingFleet;
-
-    impl Fleet for DiscardingFleet {
-        fn send(&mut self, _: UserId, _: Stamp, _: &[u8]) -> Result<Handover, SendError> {
-            Ok(Handover::Taken)
-        }
-
-        fn flush(&mut self) {}
-    }
-
-    /// Sends `workload`, whose messages are all different, and returns the recorder.
-    fn sent(workload: &Workload, clock: Clock, fleet: &mut dyn Fleet) -> Arc<Recorder> {
-        let payloads =
-            PayloadGenerator::new(1, workload.payload().0 as usize, workload.payload_source());
-        let recorder =
-            Recorder::new(clock, workload.users(), workload.messages(), payloads.clone());
-        let recorder = Arc::new(recorder);
-        let load = PreparedLoad::new(workload, 1, 0, payloads).unwrap();
-        let stop = &AtomicBool::new(false);
-        LoadSender { recorder: Arc::clone(&recorder), stop, fleet }
-            .send(load, clock.now())
-            .unwrap();
-        recorder
-    }
-
-    fn volume(payload: u64, messages: u64) -> Workload {
-        Workload::Throughput(ThroughputWorkload {
-            users: 1,
-            payload: Bytes(payload),
-            payload_source: PayloadSource::Seeded,
-            volume: Bytes(payload * messages),
-            scenario: Scenario::Both,
-            drain: Duration::ZERO,
-        })
-    }
-
-    fn paced(payload: u64, users: u32, messages: u32, mean: Duration) -> Workload {
-        Workload::Latency(LatencyWorkload {
-            users,
-            payload: Bytes(payload),
-            payload_source: PayloadSource::Seeded,
-            messages,
-            arrival: ArrivalDistribution::Constant { mean },
-            warmup: Duration::ZERO,
-            drain: Duration::ZERO,
-        })
-    }
-
-    #[test]
-    fn waking_early_sends_no_message_before_its_due_time() {
-        let workload = paced(10, 20, 5, Duration::from_millis(40));
-        let lag = sent(&workload, Clock::start(), &mut DiscardingFleet).durations().lag;
-        assert_eq!((lag.count(), lag.negative()), (100, 0));
-    }
-
-    /// A fleet whose queues are full for the given time from the third message on.
-    struct FullQueueFleet(Duration, u32, Option<Instant>);
-
-    impl Fleet for FullQueueFleet {
-        fn send(&mut self, _: UserId, _: Stamp, _: &[u8]) -> Result<Handover, SendError> {
-            if self.1 == 2 && self.2.get_or_insert_with(Instant::now).elapsed() < self.0 {
-                return Err(SendError::Full);
-            }
-            self.1 += 1;
-            Ok(Handover::Taken)
-        }
-
-        fn flush(&mut self) {}
-    }
-
-    #[test]
-    fn the_wait_for_a_full_queue_is_no_latency_of_the_server() {
-        let full = Duration::from_millis(20);
-        for workload in [volume(10, 8), paced(10, 1, 8, Duration::from_micros(1))] {
-            let fleet = &mut FullQueueFleet(full, 0, None);
-            let recorder = sent(&workload, Clock::start(), fleet);
-            let sent: Vec<_> = recorder.missing_messages().iter().map(|open| open.sent).collect();
-            assert_eq!(sent.len(), 8);
-            // The third message is handed over when the queue has room, and so are all after it.
-            assert!(sent[2].since(sent[1]) >= 20_000, "{sent:?}");
-            if let Workload::Latency(_) = workload {
-                assert!(recorder.durations().lag.max() >= Some(20_000.0), "its wait is lag");
-            }
-        }
-    }
-
-    /// A fleet that notes when each message is handed over.
-    struct TimedFleet(Clock, Vec<Micros>);
-
-    impl Fleet for TimedFleet {
-        fn send(&mut self, _: UserId, _: Stamp, _: &[u8]) -> Result<Handover, SendError> {
-            self.1.push(self.0.now());
-            Ok(Handover::Taken)
-        }
-
-        fn flush(&mut self) {}
-    }
-
-    #[test]
-    fn to_make_a_payload_is_no_latency_of_the_server() {
-        let bytes = 8_000_000;
-        for workload in [volume(bytes, 4), paced(bytes, 1, 4, Duration::from_micros(1))] {
-            let clock = Clock::start();
-            let mut fleet = TimedFleet(clock, Vec::new());
-            let recorder = sent(&workload, clock, &mut fleet);
-            let messages = recorder.missing_messages();
-            let counted: i64 =
-                messages.iter().zip(&fleet.1).map(|(message, at)| at.since(message.sent)).sum();
-            let making = fleet.1[3].since(fleet.1[0]);
-            assert!(counted * 4 < making, "{counted} µs between stamp and hand-over, of {making}");
-        }
     }
 }
