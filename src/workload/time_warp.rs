@@ -166,7 +166,13 @@ mod tests {
                 let due = loop {
                     while waiting.last().is_some_and(|(when, _)| *when <= clock) {
                         let (_, speed) = waiting.pop().unwrap();
+                        let before = warp.clone();
                         warp.change(clock, speed);
+                        // What was due by now stays so, to the microsecond; the next offset was not.
+                        let reached = warp.last().offset;
+                        prop_assert_eq!(warp.due(reached), before.due(reached));
+                        prop_assert!(before.due(reached).is_some_and(|due| due <= clock));
+                        prop_assert!(before.due(reached + 1).is_none_or(|due| due > clock));
                         applied.push((clock, speed));
                     }
                     match warp.due(offset) {

@@ -21,6 +21,7 @@ mod remote_hub;
 mod resumed_runs;
 mod run_failures;
 mod stalls;
+mod steering;
 mod studies;
 mod study_report;
 mod unusual_kafka;

@@ -15,6 +15,7 @@ mod external;
 mod faults;
 mod generated;
 mod numbers;
+mod steering;
 
 const fn setting(name: &'static str, kind: SettingKind, default: &'static str) -> SettingKey {
     SettingKey { name, kind, default, help: "" }
