@@ -237,15 +237,15 @@ fn mean_basis(points: &[(&PointResult, &Summary)]) -> String {
     }
 }
 
-/// Writes the points whose means are of fewer repetitions than were tried.
+/// Writes the points whose means are of fewer repetitions than were executed or tried.
 fn write_tries(text: &mut String, record: &Record) {
-    for point in record.points.iter().filter(|point| point.steered() > 0) {
-        let steered = count_noun(point.steered() as u64, "repetition");
-        let _ = writeln!(
-            text,
-            "\nsteered by the operator, and left out of every mean: {steered} of {}",
-            point.point
-        );
+    let steered = || record.points.iter().filter(|point| point.steered() > 0);
+    if steered().next().is_some() {
+        let _ = writeln!(text, "\nrepetitions steered by the operator, and left out of the means:");
+    }
+    for point in steered() {
+        let of = count_noun(point.repetitions.len() as u64, "repetition");
+        let _ = writeln!(text, "{}  {} of {of}", point_columns(point), point.steered());
     }
     let failed = || record.points.iter().filter(|point| point.failed_tries() > 0);
     if failed().next().is_none() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{standstills, wrapping::write_wrapped};
 use crate::{
     format::{bytes, count_noun},
-    measure::{Judgement, PLANNED_FAULT_CODE},
+    measure::{Judgement, PLANNED_FAULT_CODE, STEERED_CODE},
     record::{PointResult, Record, Repetition},
 };
 
@@ -42,7 +42,7 @@ pub fn write_verdicts(text: &mut String, record: &Record) {
         // Planned faults are listed below.
         let reasons = repetition.verdict.reasons.iter();
         for reason in reasons.filter(|reason| reason.code != PLANNED_FAULT_CODE) {
-            if reason.code.starts_with("client-") {
+            if reason.code.starts_with("client-") || reason.code == STEERED_CODE {
                 write_wrapped(text, "    ", &reason.text);
             } else {
                 let _ = writeln!(text, "    {}", reason.text.replace('\n', "\n    "));

@@ -1,9 +1,12 @@
 //! A load is steered in a terminal: paused, resumed, made faster, with a fault by key; the record keeps it.
 
 use hubmark::{
-    measure::{Judgement, STEERED_CODE},
+    measure::{Judgement, Reason, STEERED_CODE},
     plan::FaultKind,
-    record::{Repetition, SteeringChange},
+    record::{
+        Record, Repetition, SteeringAction, SteeringChange, steering::describe_actions,
+        summary::summarise,
+    },
 };
 use nix::sys::signal::Signal;
 
@@ -12,6 +15,7 @@ use crate::{
     support::{
         process::is_running,
         sandbox::Sandbox,
+        synthetic::{self, SyntheticRepetition},
         terminal::{SETUP, Terminal, screen_command},
         wait::until,
     },
@@ -135,4 +139,56 @@ fn a_detached_run_is_steered_over_its_socket_and_stopped_in_a_pause() {
     terminal.press("q");
     assert_eq!(terminal.wait_for_exit(), 130);
     until("the run's process ends", || !is_running(run));
+}
+
+/// Three repetitions of one point; the second is a hundred times slower, and `steered` or not.
+fn record_of_three(steered: bool) -> Record {
+    let mut record = synthetic::record("first-look", &["run.repetitions=3"], |_, k| {
+        let delivery = if k == 1 && steered { 250_000.0 } else { 2_500.0 };
+        Some(SyntheticRepetition { delivery, ..SyntheticRepetition::default() })
+    });
+    if steered {
+        let point = &mut record.points[0];
+        let action = SteeringAction { second: 3.0, change: SteeringChange::Pause };
+        point.repetitions[1].steered = vec![action; 12];
+        let verdict = &mut point.repetitions[1].verdict;
+        verdict.status = Judgement::Steered;
+        let text = describe_actions(&[action; 12]).unwrap();
+        verdict.reasons = vec![Reason { code: STEERED_CODE.into(), text }];
+        point.summary = summarise(&point.repetitions);
+    }
+    record
+}
+
+#[test]
+fn a_steered_repetition_is_in_no_figure_and_what_leaves_it_out_says_so() {
+    let sandbox = Sandbox::new();
+    let (steered, planned) = (sandbox.path("steered.json"), sandbox.path("planned.json"));
+    let record = record_of_three(true);
+    let summary = record.points[0].summary.as_ref().unwrap();
+    assert_eq!((summary.repetitions, summary.steered, summary.failed), (2, 1, 0));
+    assert!(summary.latency.delivery.as_ref().unwrap().max < 100_000.0);
+    synthetic::save(&record, &steered);
+    synthetic::save(&record_of_three(false), &planned);
+    let (steered, planned) = (steered.to_str().unwrap(), planned.to_str().unwrap());
+    let text = sandbox.run(["records", "show", steered]).exits_with(0).stdout;
+    for part in [
+        "mean: of 2 repetitions",
+        "steered by the operator, and left out of the means:",
+        "1 of 3 repetitions",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let compared = sandbox.run(["compare", steered, planned]).stdout;
+    assert!(compared.contains("repetitions: A 2 · B 3"), "{compared}");
+    assert!(compared.contains("steered by the operator, left out: A 1 · B 0"), "{compared}");
+    let out = sandbox.path("out").display().to_string();
+    sandbox.run(["report", "--out", &out, steered]).exits_with(0);
+    let page = std::fs::read_to_string(sandbox.path("out").join("index.html")).unwrap();
+    for part in ["2 (1 steered, left out)", "1 repetition is steered by the operator and left out"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.contains("3.0 s load paused"));
 }
