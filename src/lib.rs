@@ -17,6 +17,7 @@
 //! | [`wire`] | connections by the ten thousand on one event loop, under the protocols of backends |
 //! | [`hub`] | where servers run: a Docker engine, child processes, external servers |
 //! | [`broker`] | the built-in server that speaks Kafka's protocol |
+//! | [`layout`] | the layout of bytes that this server and the clients of its protocol share |
 //! | [`workload`], [`stats`] | arrivals and payloads of a load; statistics over repetitions |
 //! | [`record`], [`report`] | a run's results as JSON; figures, pages, tables and comparisons made from them |
 //! | [`tui`], [`headless`] | the screen, and the progress of a run without one |
@@ -26,9 +27,8 @@
 //! record → profile, stats, workload → plan`. A backend describes its settings in the terms of a profile;
 //! a profile is expanded into a plan, which depends on neither. The local hub starts [`broker`] as a child
 //! process, and clients reach it only through its port. [`clock`], [`stamp`], [`units`], [`owner`],
-//! [`server`], [`mod@format`], [`paths`], [`hot_thread`], [`wire`] and [`measure`] are leaves. No two files import from
-//! each other, not
-//! even over others; `tests/structure` checks both rules.
+//! [`server`], [`mod@format`], [`paths`], [`hot_thread`], [`layout`], [`wire`] and [`measure`] are leaves. No two files
+//! import from each other, not even over others; `tests/structure` checks both rules.
 
 pub mod backend;
 pub mod broker;
@@ -41,6 +41,7 @@ pub mod format;
 pub mod headless;
 pub mod hot_thread;
 pub mod hub;
+pub mod layout;
 pub mod measure;
 pub mod owner;
 pub mod paths;

@@ -2,12 +2,7 @@
 
 use bytes::Buf;
 
-/// Bytes before a batch's records: magic 2, the only format since Kafka 0.11.
-const HEADER_LENGTH: usize = 61;
-/// Bytes up to the end of the length field, which counts the rest of the batch.
-const LENGTH_FIELD_END: usize = 12;
-const MAGIC: i8 = 2;
-const COMPRESSION_BITS: i16 = 0b111;
+use crate::layout::batch::{COMPRESSION_BITS, HEADER_LENGTH, LENGTH_AT, LENGTH_END, MAGIC};
 
 /// The fields of a batch's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +45,11 @@ impl BatchHeader {
         if bytes.len() < HEADER_LENGTH {
             return Err(MalformedBatch::Broken);
         }
-        let mut header = &bytes[8..];
+        let mut header = &bytes[LENGTH_AT..];
         let rest = usize::try_from(header.get_i32()).map_err(|_| MalformedBatch::Broken)?;
-        let length = rest.checked_add(LENGTH_FIELD_END).ok_or(MalformedBatch::Broken)?;
+        let length = rest.checked_add(LENGTH_END).ok_or(MalformedBatch::Broken)?;
         header.advance(4);
-        if header.get_i8() != MAGIC {
+        if header.get_u8() != MAGIC {
             return Err(MalformedBatch::OldFormat);
         }
         header.advance(4);
@@ -100,9 +95,9 @@ impl BatchHeader {
 /// change: base offset and leader epoch.
 pub fn write_with_base_offset(to: &mut bytes::BytesMut, batch: &[u8], base: i64) {
     to.extend_from_slice(&base.to_be_bytes());
-    to.extend_from_slice(&batch[8..LENGTH_FIELD_END]);
+    to.extend_from_slice(&batch[LENGTH_AT..LENGTH_END]);
     to.extend_from_slice(&0_i32.to_be_bytes());
-    to.extend_from_slice(&batch[LENGTH_FIELD_END + 4..]);
+    to.extend_from_slice(&batch[LENGTH_END + 4..]);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::sources::{Source, sources};
 /// itself.
 const LAYERS: &[&[&str]] = &[
     &["units", "clock", "paths", "owner", "hot_thread"],
-    &["stamp", "server", "format", "wire"],
+    &["stamp", "server", "format", "wire", "layout"],
     &["measure", "plan"],
     &["stats", "profile", "workload"],
     &["record"],

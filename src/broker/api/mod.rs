@@ -14,11 +14,15 @@ use kafka_protocol::{
 };
 use tokio::sync::Notify;
 
+use self::request_shape::request_shape;
 use super::{context::BrokerContext, error_code::ErrorCode};
 
 mod fetch;
 mod lookup;
 mod produce;
+mod request_shape;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 /// Bytes of the shortest request: key, version, correlation ID.
@@ -89,6 +93,9 @@ pub async fn handle_request(
     }
     let mut reply = ResponseWriter { header: &header, version, output };
     let shared = context.shared;
+    if let Some(shape) = request_shape(key) {
+        shape.check(version, &request).map_err(malformed)?;
+    }
     match key {
         ApiKey::Produce => {
             let request: ProduceRequest = decode_request(&mut request, version)?;

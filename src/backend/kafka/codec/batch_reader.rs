@@ -2,19 +2,11 @@
 
 use super::{
     answer::{Answer, Malformed},
-    batch_writer::HEADER,
     compression::Compression,
 };
-
-const MAGIC: i8 = 2;
-/// Bytes up to the end of the length field, which counts the rest of the batch.
-const LENGTH_END: usize = 12;
-/// Start of the bytes that the checksum covers.
-const CHECKED_FROM: usize = 21;
-/// Bit of the attributes that marks control records, which no client wrote.
-const CONTROL: i16 = 1 << 5;
-/// Bytes of the smallest record: length, attributes, two deltas, no key, no value, no headers.
-const SMALLEST_RECORD: usize = 7;
+use crate::layout::batch::{
+    ATTRIBUTES_AT, CONTROL_BIT, HEADER_LENGTH, LENGTH_END, MAGIC, SMALLEST_RECORD,
+};
 
 /// A batch of records.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +34,7 @@ pub fn next_batch<'a>(rest: &mut &'a [u8]) -> Result<Option<Batch<'a>>, Malforme
     let base_offset = header.i64()?;
     let length = usize::try_from(header.i32()?)
         .ok()
-        .filter(|length| *length >= HEADER - LENGTH_END)
+        .filter(|length| *length >= HEADER_LENGTH - LENGTH_END)
         .ok_or(Malformed("the length of a batch is impossible"))?;
     let Some((batch, behind)) = rest.split_at_checked(length + LENGTH_END) else {
         return Ok(None);
@@ -50,7 +42,7 @@ pub fn next_batch<'a>(rest: &mut &'a [u8]) -> Result<Option<Batch<'a>>, Malforme
     *rest = behind;
     let mut header = Answer(&batch[LENGTH_END..]);
     header.i32()?;
-    if header.i8()? != MAGIC {
+    if header.i8()?.cast_unsigned() != MAGIC {
         return Err(Malformed("a batch has a format older than Kafka 0.11"));
     }
     let checksum = header.u32()?;
@@ -67,7 +59,7 @@ pub fn next_batch<'a>(rest: &mut &'a [u8]) -> Result<Option<Batch<'a>>, Malforme
         count,
         attributes,
         checksum,
-        checked: &batch[CHECKED_FROM..],
+        checked: &batch[ATTRIBUTES_AT..],
         records: header.0,
     }))
 }
@@ -80,7 +72,7 @@ impl Batch<'_> {
 
     /// Passes the offset and the value of each record to `take`; no value is an empty one.
     pub fn for_each(&self, mut take: impl FnMut(i64, &[u8])) -> Result<(), String> {
-        if self.attributes & CONTROL != 0 {
+        if self.attributes & CONTROL_BIT != 0 {
             return Ok(());
         }
         let compression = Compression::from_attributes(self.attributes).map_err(text)?;

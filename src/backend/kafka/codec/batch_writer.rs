@@ -4,19 +4,10 @@ use super::{
     compression::Compression,
     request::{put_i16, put_i32, put_i64, put_varint, varint_len},
 };
-
-/// Bytes before a batch's records.
-pub(super) const HEADER: usize = 61;
-/// Position of a batch's length, which counts what follows it.
-const LENGTH_AT: usize = 8;
-/// Position of the checksum, which covers what follows it.
-const CHECKSUM_AT: usize = 17;
-const ATTRIBUTES_AT: usize = 21;
-const LAST_OFFSET_AT: usize = 23;
-const MAX_TIMESTAMP_AT: usize = 35;
-const PRODUCER_AT: usize = 43;
-const COUNT_AT: usize = 57;
-const MAGIC: u8 = 2;
+use crate::layout::batch::{
+    ATTRIBUTES_AT, CHECKSUM_AT, COUNT_AT, HEADER_LENGTH, LAST_OFFSET_AT, LENGTH_AT, LENGTH_END,
+    MAGIC, MAX_TIMESTAMP_AT, PRODUCER_AT,
+};
 
 /// An idempotent producer and its sequence number of a batch's first record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,11 +91,11 @@ impl BatchWriter {
         sequence: Option<Sequence>,
     ) -> Result<(), String> {
         if compression != Compression::None {
-            let records = frame.split_off(self.start + HEADER);
+            let records = frame.split_off(self.start + HEADER_LENGTH);
             compression.compress(&records, frame)?;
         }
         let batch = &mut frame[self.start..];
-        let length = i32::try_from(batch.len() - LENGTH_AT - 4).unwrap_or(i32::MAX);
+        let length = i32::try_from(batch.len() - LENGTH_END).unwrap_or(i32::MAX);
         put(batch, LENGTH_AT, length.to_be_bytes());
         put(batch, ATTRIBUTES_AT, (compression as i16).to_be_bytes());
         put(batch, LAST_OFFSET_AT, (self.records - 1).to_be_bytes());

@@ -1,9 +1,16 @@
 //! Compression of a batch's records.
 
+use std::io::Read;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
 use kafka_protocol::compression::{Compressor, Decompressor, Gzip, Lz4, Snappy};
 
-use super::answer::Malformed;
+use super::{
+    answer::Malformed,
+    unpacked_size::{self, MAX_UNPACKED},
+};
+use crate::layout::batch::COMPRESSION_BITS;
 
 /// How records are compressed; the numbers are those of a batch's attributes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,13 +28,10 @@ pub enum Compression {
     Zstd = 4,
 }
 
-/// Bits of a batch's attributes that say how its records are compressed.
-const BITS: i16 = 0b111;
-
 impl Compression {
     /// Reads a batch's attributes.
     pub fn from_attributes(attributes: i16) -> Result<Self, Malformed> {
-        Ok(match attributes & BITS {
+        Ok(match attributes & COMPRESSION_BITS {
             0 => Self::None,
             1 => Self::Gzip,
             2 => Self::Snappy,
@@ -71,13 +75,23 @@ impl Compression {
         .map_err(|error| format!("compressing by {self:?}: {error:#}"))
     }
 
-    /// Returns the uncompressed records.
+    /// Returns the uncompressed records; an error where they are larger than any producer's batch.
     pub fn decompress(self, compressed: &[u8]) -> Result<Bytes, String> {
+        let bounded = match self {
+            Self::None => Ok(()),
+            Self::Gzip => return unpack_gzip(compressed),
+            Self::Snappy => unpacked_size::check_snappy(compressed),
+            Self::Lz4 => unpacked_size::check_lz4(compressed),
+            #[cfg(feature = "zstd")]
+            Self::Zstd => unpacked_size::check_zstd(compressed),
+            #[cfg(not(feature = "zstd"))]
+            Self::Zstd => return Err(crate::backend::kafka::settings::MISSING_ZSTD.into()),
+        };
+        bounded.map_err(|error| format!("unpacking {self:?}: {error}"))?;
         let mut input = Bytes::copy_from_slice(compressed);
         let whole = |buffer: &mut Bytes| Ok(buffer.copy_to_bytes(buffer.remaining()));
         match self {
-            Self::None => Ok(input),
-            Self::Gzip => Gzip::decompress(&mut input, whole),
+            Self::None | Self::Gzip => Ok(input),
             Self::Snappy => Snappy::decompress(&mut input, whole),
             Self::Lz4 => Lz4::decompress(&mut input, whole),
             #[cfg(feature = "zstd")]
@@ -86,5 +100,18 @@ impl Compression {
             Self::Zstd => return Err(crate::backend::kafka::settings::MISSING_ZSTD.into()),
         }
         .map_err(|error| format!("unpacking {self:?}: {error:#}"))
+    }
+}
+
+/// gzip announces its size behind the records, where it cannot be trusted: it is unpacked up to the limit.
+fn unpack_gzip(compressed: &[u8]) -> Result<Bytes, String> {
+    let mut unpacked = Vec::new();
+    let mut limited = MultiGzDecoder::new(compressed).take(MAX_UNPACKED as u64 + 1);
+    match limited.read_to_end(&mut unpacked) {
+        Ok(read) if read > MAX_UNPACKED => {
+            Err("unpacking Gzip: compressed records are larger than 256 MiB".into())
+        }
+        Ok(_) => Ok(unpacked.into()),
+        Err(error) => Err(format!("unpacking Gzip: {error}")),
     }
 }

@@ -10,7 +10,7 @@
 //! | `request` | writing frames and headers |
 //! | `produce`, `fetch`, `metadata` | the three requests that clients of users and the consumer send |
 //! | `batch_writer`, `batch_reader` | batches of records |
-//! | `compression` | their compression |
+//! | `compression`, `unpacked_size` | their compression; bounds of what compressed records become |
 //! | `error_code` | what an error code says about a message |
 
 pub(super) mod answer;
@@ -24,3 +24,4 @@ pub(super) mod produce;
 pub(super) mod request;
 #[cfg(test)]
 mod tests;
+mod unpacked_size;

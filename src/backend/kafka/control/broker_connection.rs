@@ -16,7 +16,7 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
 
-use super::error::ControlError;
+use super::{answer_shape::answer_shape, error::ControlError};
 use crate::backend::kafka::{
     codec::request::CLIENT_ID,
     target::{KafkaAccount, SASL_MECHANISM},
@@ -186,7 +186,7 @@ pub fn encode<R: Request>(number: i32, version: i16, request: &R) -> Result<Vec<
     Ok(frame)
 }
 
-/// Decodes the answer to request `number`: a frame without its length.
+/// Decodes the answer to request `number`: a frame without its length. Its lengths are checked before.
 pub fn decode<R: Request>(
     number: i32,
     version: i16,
@@ -198,6 +198,11 @@ pub fn decode<R: Request>(
     if header.correlation_id != number {
         return Err(ControlError::Malformed("it answers another request".into()));
     }
+    let shape = ApiKey::try_from(R::KEY).ok().and_then(answer_shape);
+    let (shape, _) = shape
+        .filter(|(_, latest)| version <= *latest)
+        .ok_or_else(|| ControlError::Unsupported(request_name(R::KEY)))?;
+    shape.check(version, &frame).map_err(|error| ControlError::Malformed(error.to_string()))?;
     R::Response::decode(&mut frame, version).map_err(malformed)
 }
 

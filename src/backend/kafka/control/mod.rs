@@ -5,6 +5,7 @@
 //!
 //! | file | content |
 //! |---|---|
+//! | `answer_shape` | the lengths that an answer may have |
 //! | `broker_connection` | one connection: versions, credentials, one request after the other |
 //! | `error` | why a request failed |
 //! | `cluster` | all brokers of a cluster: which one to ask |
@@ -14,6 +15,7 @@
 //! | `offsets` | first and last offsets of its partitions |
 //! | `facts` | settings in force |
 
+mod answer_shape;
 pub(super) mod broker_connection;
 pub(super) mod cluster;
 pub(super) mod error;
@@ -21,4 +23,6 @@ pub(super) mod facts;
 pub(super) mod offsets;
 pub(super) mod readiness;
 pub(super) mod shared_cluster;
+#[cfg(test)]
+mod tests;
 pub(super) mod topic;
