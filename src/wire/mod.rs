@@ -38,7 +38,7 @@ mod tests;
 pub use connection::Connection;
 pub use dial::DialSettings;
 pub use event_loop::{EventLoop, LoopSettings, LoopWaker};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub use outbox::TestSocket;
 pub use outbox::{Frame, Output, Sent};
 pub use protocol::{Closed, Consumed, Protocol, ProtocolError};

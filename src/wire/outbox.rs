@@ -159,21 +159,21 @@ impl<'a> Output<'a> {
 }
 
 /// A socket of a protocol's tests, which takes as many bytes as it has room for.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[derive(Debug, Default)]
 pub struct TestSocket {
     outbox: Outbox,
     writer: TestWriter,
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[derive(Debug, Default)]
 struct TestWriter {
     written: Vec<u8>,
     room: usize,
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Write for TestWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let taken = bytes.len().min(self.room);
@@ -190,7 +190,7 @@ impl Write for TestWriter {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl TestSocket {
     /// A socket with room for so many bytes.
     pub fn with_room(room: usize) -> Self {

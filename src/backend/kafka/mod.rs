@@ -17,7 +17,9 @@
 //! | `control` | requests that are no messages |
 //! | `codec` | the protocol on the way of a message |
 //! | `native`, `librdkafka` | the two clients |
+//! | `topic_check` | when a topic counts as missing |
 //! | `note_limiter` | one note for a thousand equal errors |
+//! | `fuzzing` | entries for fuzzing; compiled for tests and cargo-fuzz alone |
 
 mod apache;
 mod backend;
@@ -27,6 +29,8 @@ mod codec;
 mod compatibility;
 mod control;
 mod environment;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod image;
 #[cfg(feature = "librdkafka")]
 mod librdkafka;
@@ -39,6 +43,9 @@ mod servers;
 mod session;
 mod settings;
 mod target;
+#[cfg(test)]
+mod tests;
+mod topic_check;
 mod topic_settings;
 
 use std::sync::Arc;

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -20,7 +19,11 @@ use super::{
 use crate::{
     backend::{
         BackendError, Consumer, MessageSink,
-        kafka::{control::offsets::PartitionOffsets, target::KafkaTarget},
+        kafka::{
+            control::offsets::PartitionOffsets,
+            target::KafkaTarget,
+            topic_check::{METADATA_TIMEOUT, TOPIC_RECOVERY_TIMEOUT, verify_topic_exists},
+        },
     },
     clock::Clock,
     hot_thread::{self, HotThread, ThreadRole},
@@ -29,15 +32,6 @@ use crate::{
 
 /// Longest wait for a message before the stop flag is checked.
 const POLL_TIMEOUT: Duration = Duration::from_millis(20);
-/// How long a server may report an existing topic as unknown.
-///
-/// A broker that has just restarted may know no topics for a moment; a topic that it does not know
-/// for longer is lost.
-const TOPIC_RECOVERY_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest wait for one metadata answer.
-const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
-/// Number of answers without the topic after which it counts as missing.
-const TOPIC_CHECKS: u32 = 4;
 /// Messages after which the sink is flushed while more are available.
 const FLUSH_MESSAGES: u32 = 256;
 
@@ -97,20 +91,6 @@ impl RdkafkaConsumer {
         let metadata = self.consumer.fetch_metadata(Some(name), METADATA_TIMEOUT).ok()?;
         let mut topics = metadata.topics().iter().filter(|topic| topic.name() == name);
         Some(topics.any(|topic| topic.error().is_none() && !topic.partitions().is_empty()))
-    }
-
-    /// Verifies that the topic still exists after the last read.
-    ///
-    /// librdkafka may hide for half a minute that the server no longer has the topic, which is
-    /// longer than a short load.
-    fn verify_topic_exists(&self) -> Result<(), BackendError> {
-        for _ in 0..TOPIC_CHECKS {
-            if self.topic_exists() != Some(false) {
-                return Ok(());
-            }
-            thread::sleep(METADATA_TIMEOUT);
-        }
-        Err(self.target.topic_missing_error("the server does not know the topic"))
     }
 
     fn assign_partitions(&mut self) -> Result<(), BackendError> {
@@ -175,7 +155,9 @@ impl Consumer for RdkafkaConsumer {
             if sink.is_stopped() {
                 return match missing {
                     Some((_, last)) => Err(self.target.topic_missing_error(&last)),
-                    None => self.verify_topic_exists(),
+                    // librdkafka may hide for half a minute that the server no longer has the topic, which is
+                    // longer than a short load.
+                    None => verify_topic_exists(&self.target, || self.topic_exists()),
                 };
             }
         }

@@ -9,7 +9,7 @@ use crate::{clock::Micros, stamp::Stamp};
 
 /// The stamps of a request's messages; nearly always there is one.
 #[derive(Debug, Clone)]
-pub(super) enum Stamps {
+pub enum Stamps {
     One(Stamp),
     Many(Vec<Stamp>),
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -20,6 +19,7 @@ use crate::backend::kafka::{
         offsets::fetch_offsets,
     },
     target::KafkaTarget,
+    topic_check::{METADATA_TIMEOUT, TOPIC_RECOVERY_TIMEOUT, verify_topic_exists},
 };
 use crate::{
     backend::{BackendError, Consumer, MessageSink},
@@ -32,19 +32,10 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 /// Interval at which time-outs are looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// How long a server may report an existing topic as unknown.
-///
-/// A broker that has just restarted may know no topics for a moment; a topic that it does not know for longer is
-/// lost.
-const TOPIC_RECOVERY_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest wait for one answer about the topic.
-const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
 /// Pause before the leaders are asked for again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// Time after which another broker of a cluster is asked for the leaders.
 const FAIL_OVER_PAUSE: Duration = Duration::from_secs(1);
-/// Number of answers without the topic after which it counts as missing.
-const TOPIC_CHECKS: u32 = 4;
 
 /// A consumer connected to the leaders of the topic's partitions.
 pub struct NativeConsumer {
@@ -153,17 +144,6 @@ impl NativeConsumer {
             Err(_) => None,
         }
     }
-
-    /// Verifies that the topic still exists after the last read: a server may have lost it since.
-    fn verify_topic_exists(&mut self) -> Result<(), BackendError> {
-        for _ in 0..TOPIC_CHECKS {
-            if self.topic_exists() != Some(false) {
-                return Ok(());
-            }
-            thread::sleep(METADATA_TIMEOUT);
-        }
-        Err(self.target.topic_missing_error("the server does not know the topic"))
-    }
 }
 
 /// Creates a connection to each broker that leads partitions; `next` is the offset of the next record of each.
@@ -245,10 +225,11 @@ impl Consumer for NativeConsumer {
                 doubt = again.map(|reason| Doubt { since, ..Doubt::new(reason) });
             }
             if sink.is_stopped() {
-                return match missing {
-                    Some((_, last)) => Err(self.target.topic_missing_error(&last)),
-                    None => self.verify_topic_exists(),
-                };
+                if let Some((_, last)) = missing {
+                    return Err(self.target.topic_missing_error(&last));
+                }
+                let target = self.target.clone();
+                return verify_topic_exists(&target, || self.topic_exists());
             }
         }
     }

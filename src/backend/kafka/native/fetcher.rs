@@ -28,7 +28,7 @@ use crate::{
 const OFFSET_OUT_OF_RANGE: i16 = 1;
 
 /// Where arrivals go.
-pub(super) struct Arrivals<'e> {
+pub struct Arrivals<'e> {
     pub sink: &'e mut dyn MessageSink,
     /// Records passed on since the last flush of the sink.
     pub unflushed: usize,
@@ -36,7 +36,7 @@ pub(super) struct Arrivals<'e> {
 
 /// What all fetchers of a consumer share.
 #[derive(Debug)]
-pub(super) struct FetchShared {
+pub struct FetchShared {
     pub target: KafkaTarget,
     pub settings: ConsumerSettings,
     /// Version of the requests, as both sides speak it.
@@ -45,7 +45,7 @@ pub(super) struct FetchShared {
 
 /// Why a fetcher does not go on by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// The partitions may have other leaders, or the topic was deleted.
     AskAgain(String),
     /// Reading cannot go on.
@@ -54,7 +54,7 @@ pub(super) enum Trouble {
 
 /// The connection to a broker that leads some partitions.
 #[derive(Debug)]
-pub(super) struct Fetcher {
+pub struct Fetcher {
     shared: Arc<FetchShared>,
     address: SocketAddr,
     /// Partitions and the offset of the next record of each.
@@ -218,12 +218,9 @@ impl Fetcher {
         frame: &[u8],
         out: &mut Output<'_>,
     ) -> Result<(), ProtocolError> {
-        let Some(account) = self.shared.target.account.clone() else { return Ok(()) };
-        match self.login.answer(&account, self.number, frame) {
-            Ok(LoginStep::Send(next)) => {
-                self.number = self.number.wrapping_add(1);
-                out.send(0, next);
-            }
+        let account = self.shared.target.account.as_ref();
+        match self.login.answer(account, &mut self.number, frame, out) {
+            Ok(LoginStep::Waiting) => {}
             Ok(LoginStep::Done) => {
                 self.is_open = true;
                 self.ask(at, out);
@@ -251,10 +248,8 @@ impl Protocol for Fetcher {
         out: &mut Output<'_>,
         _: &mut Arrivals<'_>,
     ) -> Result<(), ProtocolError> {
-        self.number = self.number.wrapping_add(1);
-        if let Some(frame) = self.login.begin(self.shared.target.account.as_ref(), self.number) {
-            out.send(0, frame);
-        } else {
+        let account = self.shared.target.account.as_ref();
+        if self.login.begin(account, &mut self.number, out)? == LoginStep::Done {
             self.is_open = true;
             self.ask(now, out);
         }

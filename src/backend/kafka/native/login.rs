@@ -7,13 +7,18 @@ use kafka_protocol::{
 };
 
 use crate::backend::kafka::{
-    control::broker_connection::{decode, encode},
+    control::{
+        broker_connection::{decode, encode},
+        error::ControlError,
+    },
     target::{KafkaAccount, SASL_MECHANISM},
 };
-use crate::wire::ProtocolError;
+use crate::wire::{Output, ProtocolError};
 
 const HANDSHAKE_VERSION: i16 = 1;
 const AUTHENTICATE_VERSION: i16 = 0;
+/// Mark of frames that are no messages.
+pub(super) const NO_MESSAGE: u64 = u64::MAX;
 
 /// How far the credentials are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,12 +32,12 @@ pub(super) enum Login {
     Authenticate,
 }
 
-/// What follows an answer.
-#[derive(Debug)]
+/// What follows a step of the login.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum LoginStep {
-    /// This frame is sent.
-    Send(Vec<u8>),
-    /// The server has accepted the credentials.
+    /// A frame was sent; its answer is due.
+    Waiting,
+    /// The server has accepted the credentials, or none are needed.
     Done,
 }
 
@@ -45,16 +50,32 @@ pub(super) enum LoginError {
     Broken(ProtocolError),
 }
 
+impl From<ControlError> for LoginError {
+    fn from(error: ControlError) -> Self {
+        Self::Broken(ProtocolError(error.to_string()))
+    }
+}
+
 impl Login {
-    /// Returns the first frame, numbered `number`; `None` where no credentials are needed.
-    pub fn begin(&mut self, account: Option<&KafkaAccount>, number: i32) -> Option<Vec<u8>> {
+    /// Sends the first frame, where credentials are needed. Each frame takes the number behind `number`.
+    pub fn begin(
+        &mut self,
+        account: Option<&KafkaAccount>,
+        number: &mut i32,
+        out: &mut Output<'_>,
+    ) -> Result<LoginStep, ProtocolError> {
         *self = Self::Idle;
-        account?;
+        if account.is_none() {
+            return Ok(LoginStep::Done);
+        }
         let request = SaslHandshakeRequest::default()
             .with_mechanism(StrBytes::from_static_str(SASL_MECHANISM));
-        let frame = encode(number, HANDSHAKE_VERSION, &request).ok()?;
+        *number = number.wrapping_add(1);
+        let frame = encode(*number, HANDSHAKE_VERSION, &request)
+            .map_err(|error| ProtocolError(error.to_string()))?;
+        out.send(NO_MESSAGE, frame);
         *self = Self::Handshake;
-        Some(frame)
+        Ok(LoginStep::Waiting)
     }
 
     /// Whether an answer to the login is due.
@@ -62,39 +83,39 @@ impl Login {
         self != Self::Idle
     }
 
-    /// Takes the answer to frame `number`; the next frame has the number behind it.
+    /// Takes the answer to frame `number`, and sends the next frame.
     pub fn answer(
         &mut self,
-        account: &KafkaAccount,
-        number: i32,
+        account: Option<&KafkaAccount>,
+        number: &mut i32,
         frame: &[u8],
+        out: &mut Output<'_>,
     ) -> Result<LoginStep, LoginError> {
-        let broken = |error: crate::backend::kafka::control::error::ControlError| {
-            LoginError::Broken(ProtocolError(error.to_string()))
+        let (Some(account), true) = (account, self.is_running()) else {
+            let reason = "it answers a login that was not begun";
+            return Err(LoginError::Broken(ProtocolError(reason.into())));
+        };
+        let refused = |reason: &str| {
+            Err(LoginError::Refused(format!(
+                "the server refused user {:?}: {reason}",
+                account.user
+            )))
         };
         let frame = Bytes::copy_from_slice(frame);
         if *self == Self::Handshake {
-            let answer =
-                decode::<SaslHandshakeRequest>(number, HANDSHAKE_VERSION, frame).map_err(broken)?;
+            let answer = decode::<SaslHandshakeRequest>(*number, HANDSHAKE_VERSION, frame)?;
             if answer.error_code != 0 {
-                return Err(LoginError::Refused(format!(
-                    "the server does not authenticate by {SASL_MECHANISM}"
-                )));
+                return refused(&format!("it does not authenticate by {SASL_MECHANISM}"));
             }
-            *self = Self::Authenticate;
             let request = SaslAuthenticateRequest::default().with_auth_bytes(account.plain_token());
-            let next = number.wrapping_add(1);
-            return encode(next, AUTHENTICATE_VERSION, &request)
-                .map(LoginStep::Send)
-                .map_err(broken);
+            *number = number.wrapping_add(1);
+            out.send(NO_MESSAGE, encode(*number, AUTHENTICATE_VERSION, &request)?);
+            *self = Self::Authenticate;
+            return Ok(LoginStep::Waiting);
         }
-        let answer = decode::<SaslAuthenticateRequest>(number, AUTHENTICATE_VERSION, frame)
-            .map_err(broken)?;
+        let answer = decode::<SaslAuthenticateRequest>(*number, AUTHENTICATE_VERSION, frame)?;
         if answer.error_code != 0 {
-            let text = answer.error_message.map(|text| text.to_string());
-            return Err(LoginError::Refused(
-                text.unwrap_or_else(|| "authentication failed".into()),
-            ));
+            return refused(answer.error_message.as_deref().unwrap_or("authentication failed"));
         }
         *self = Self::Idle;
         Ok(LoginStep::Done)

@@ -11,16 +11,18 @@
 //! | `fleet` | all users |
 //! | `fetcher`, `consumer` | one broker's partitions; all of them |
 
-mod addresses;
+pub(super) mod addresses;
 mod batch;
 mod consumer;
-mod fetcher;
+pub(super) mod fetcher;
 mod fleet;
 mod login;
-mod outcomes;
-mod producer;
+pub(super) mod outcomes;
+pub(super) mod producer;
 mod sequence;
 pub(super) mod settings;
+#[cfg(test)]
+mod tests;
 
 pub(super) use consumer::NativeConsumer;
 pub(super) use fleet::{FleetPlan, NativeFleet};

@@ -11,7 +11,7 @@ use crate::{
 
 /// Outcomes of all users since the last report.
 #[derive(Debug, Default)]
-pub(super) struct Outcomes {
+pub struct Outcomes {
     acked: Vec<SendReceipt>,
     without_ack: Vec<SendReceipt>,
     written: Vec<SendReceipt>,

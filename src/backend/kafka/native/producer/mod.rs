@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use super::{
     addresses::AddressBook,
     batch::{Batch, Stamps},
-    login::Login,
+    login::{Login, NO_MESSAGE},
     outcomes::Outcomes,
     sequence::Sequences,
     settings::{ProducerSettings, QUEUED_OVERHEAD},
@@ -37,14 +37,14 @@ const SPARE_BYTES: usize = 64 << 10;
 
 /// Versions of the requests that users send, as both sides speak them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Versions {
+pub struct Versions {
     pub produce: i16,
     pub metadata: i16,
 }
 
 /// What all users of a fleet share.
 #[derive(Debug)]
-pub(super) struct FleetShared {
+pub struct FleetShared {
     pub clock: Clock,
     pub target: KafkaTarget,
     pub versions: Versions,
@@ -84,7 +84,7 @@ struct InFlight {
 
 /// One user's connection.
 #[derive(Debug)]
-pub(super) struct Producer {
+pub struct Producer {
     shared: Arc<FleetShared>,
     partition: usize,
     /// The broker that this connection is for.
@@ -287,7 +287,7 @@ impl Producer {
     fn ask(&mut self, now: Micros, frame: Vec<u8>, out: &mut Output<'_>) {
         self.asked = now;
         // Its answer is due before those of later requests, and shows that it was sent.
-        let _ = out.send(u64::MAX, frame);
+        let _ = out.send(NO_MESSAGE, frame);
     }
 
     /// Puts a batch that is certainly not stored before all others that wait, in the order of the users' sends.

@@ -53,23 +53,17 @@ impl Producer {
         frame: &[u8],
         out: &mut Output<'_>,
     ) -> Result<(), ProtocolError> {
-        let Some(account) = self.shared.target.account.clone() else { return Ok(()) };
-        match self.login.answer(&account, self.number, frame) {
-            Ok(LoginStep::Send(next)) => {
-                self.next_number();
-                self.ask(at, next, out);
-                Ok(())
-            }
-            Ok(LoginStep::Done) => {
-                self.ask_leader(at, out);
-                Ok(())
-            }
-            Err(LoginError::Broken(error)) => Err(error),
+        let account = self.shared.target.account.as_ref();
+        match self.login.answer(account, &mut self.number, frame, out) {
+            Ok(LoginStep::Waiting) => self.asked = at,
+            Ok(LoginStep::Done) => self.ask_leader(at, out),
+            Err(LoginError::Broken(error)) => return Err(error),
             Err(LoginError::Refused(reason)) => {
                 self.state = State::Ended;
-                Err(ProtocolError(format!("the server refused user {:?}: {reason}", account.user)))
+                return Err(ProtocolError(reason));
             }
         }
+        Ok(())
     }
 
     fn answer_to_metadata(
@@ -179,13 +173,12 @@ impl Protocol for Producer {
         out: &mut Output<'_>,
         _: &mut Outcomes,
     ) -> Result<(), ProtocolError> {
-        let number = self.next_number();
-        match self.login.begin(self.shared.target.account.as_ref(), number) {
-            Some(frame) => {
+        match self.login.begin(self.shared.target.account.as_ref(), &mut self.number, out)? {
+            LoginStep::Waiting => {
                 self.state = State::Login;
-                self.ask(now, frame, out);
+                self.asked = now;
             }
-            None => self.ask_leader(now, out),
+            LoginStep::Done => self.ask_leader(now, out),
         }
         Ok(())
     }
