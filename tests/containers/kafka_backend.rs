@@ -222,13 +222,13 @@ fn a_backend_on_the_wrong_hub_is_refused_with_advice() {
 
 /// The containers of a broker, removed when dropped. They have their own network: on a shared one, another
 /// test's container may get the address of a killed broker.
-struct KafkaContainers {
+pub struct KafkaContainers {
     network: String,
     containers: Vec<String>,
 }
 
 impl KafkaContainers {
-    fn start(version: &str) -> (Self, SocketAddr) {
+    pub fn start(version: &str) -> (Self, SocketAddr) {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let image = format!("hubmark/kafka:{version}");
         let number = NUMBER.fetch_add(1, SeqCst);
@@ -236,7 +236,7 @@ impl KafkaContainers {
         docker(&["network", "create", &network]);
         let mut servers = Self { network, containers: Vec::new() };
         let mut environment = Vec::new();
-        if version.starts_with('2') {
+        if version.starts_with(['2', '3']) {
             let zookeeper = servers.run(&image, "zookeeper", &[]);
             environment.push(format!("KAFKA_ZOOKEEPER_CONNECT={zookeeper}:2181"));
         }
