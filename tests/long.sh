@@ -9,6 +9,7 @@
 #   sweep [COUNT]         2,000 short repetitions on the built-in broker: none costs more than those before it (~30 min)
 #   capacity [BACKEND]    the capacity of a server limited to 0.25 cpu and to 1 cpu (needs a Docker engine)
 #   codec [CASES]         random bytes, splits and losses against Kafka's codec and one user's protocol (~15 min)
+#   fuzz [EXECUTIONS [TARGET...]]  fuzz targets of the client, the built-in broker, profiles and records (~1 h)
 #   aa [PAIRS]            40 pairs of equal runs on the built-in broker: compare sees no more differences than
 #                         chance explains (~15 min)
 #   arm [STEP...]         an emulated arm64 hub as a Pi ships, over SSH: doctor, images, both servers (root, hours)

@@ -47,6 +47,8 @@ mod connection;
 mod context;
 mod error_code;
 pub mod fault_injection;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod log;
 mod store;
 

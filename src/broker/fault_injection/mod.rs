@@ -23,3 +23,5 @@ pub mod records;
 
 pub use config::{InjectionConfig, InvalidInjection};
 pub use injector::{FaultInjector, InjectionCounts};
+#[cfg(any(test, fuzzing))]
+pub use records::fix_checksums;
