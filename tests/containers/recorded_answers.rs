@@ -236,6 +236,12 @@ fn record(version: &str) {
     let idempotent = InitProducerIdRequest::default()
         .with_transactional_id(None)
         .with_transaction_timeout_ms(i32::MAX);
+    // The coordinator of a broker that has just started is still loading. Number, throttle time, error code.
+    let started = Instant::now();
+    while recording.call(1, &idempotent)[8..10] != [0, 0] {
+        assert!(started.elapsed() < WAIT_LIMIT, "no ID is given");
+        std::thread::sleep(PAUSE);
+    }
     recording.record("init_producer_id", 1, &idempotent);
     for version in 1..=5 {
         let name = vec![topic_name(&format!("{TOPIC}-{}", version + 1))];
