@@ -11,6 +11,9 @@ use crate::{
     layout::batch::{BASE_TIMESTAMP_AT, HEADER_LENGTH, SMALLEST_RECORD},
 };
 
+/// Largest time of a record, so that no difference of two times overflows in the encoder.
+const MAX_TIME: u64 = i64::MAX.unsigned_abs() / 2;
+
 /// Decodes the records of all batches in `bytes`; `None` when they are broken or compressed.
 pub fn decode(mut bytes: Bytes) -> Option<Vec<Record>> {
     check_counts(&bytes)?;
@@ -36,7 +39,10 @@ fn check_counts(mut bytes: &[u8]) -> Option<()> {
             let length = take_varint(&mut records)?;
             let mut record = take(&mut records, length)?;
             take(&mut record, 1)?;
-            base_time.checked_add(take_varlong(&mut record)?)?;
+            let time = base_time.checked_add(take_varlong(&mut record)?)?;
+            if time.unsigned_abs() > MAX_TIME {
+                return None;
+            }
             base_offset.checked_add(take_varint(&mut record)?.into())?;
             for _ in ["key", "value"] {
                 let length = take_varint(&mut record)?;
@@ -177,6 +183,11 @@ mod tests {
         assert_eq!(decode(one_record(2, 0)).unwrap().len(), 1);
         assert!(decode(one_record(2, u64::from(u32::MAX) - 1)).is_none(), "two billion headers");
         assert!(decode(one_record(u64::MAX - 1, 0)).is_none(), "a time beyond all times");
+        let far_apart = [one_record(u64::MAX, 0), one_record(2, 0)].concat();
+        assert!(
+            decode(far_apart.into()).is_none(),
+            "two times with more than all times between them"
+        );
         let mut many = batch(&[b"x"]).to_vec();
         many[23..27].copy_from_slice(&i32::MAX.wrapping_sub(1).to_be_bytes());
         many[57..61].copy_from_slice(&i32::MAX.to_be_bytes());
