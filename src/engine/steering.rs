@@ -42,7 +42,7 @@ pub enum SteeringCommand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultChoice {
-    /// Freeze the server.
+    /// Pause the server: freeze its processes.
     Pause,
     /// Kill the server and start it again.
     Kill,

@@ -1,11 +1,13 @@
-//! Records the answers of real brokers as `tests/recorded/kafka/VERSION/*.bin`, which quick tests decode
-//! (`src/backend/kafka/tests.rs`). Its README says how.
+//! Answers of real brokers, recorded as `tests/recorded/kafka/VERSION/*.bin`, which quick tests decode
+//! (`src/backend/kafka/tests.rs`): brokers still give the same kinds of answers. The README there says how they are
+//! recorded anew.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -29,7 +31,10 @@ use kafka_protocol::{
     },
 };
 
-use crate::{kafka_backend::KafkaContainers, support::wait::WAIT_LIMIT};
+use crate::{
+    kafka_backend::KafkaContainers,
+    support::{images::build_images, wait::WAIT_LIMIT},
+};
 
 /// Number of every request.
 const NUMBER: i32 = 7;
@@ -54,9 +59,8 @@ struct Recording {
 }
 
 impl Recording {
-    fn start(version: &str, address: SocketAddr) -> Self {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/kafka");
-        let folder = folder.join(version);
+    /// Connects to the broker at `address`, whose answers belong into the empty `folder`.
+    fn start(folder: PathBuf, address: SocketAddr) -> Self {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let started = Instant::now();
@@ -187,9 +191,10 @@ fn create_topic(recording: &mut Recording, name: &str, compression: Option<&str>
     std::thread::sleep(Duration::from_secs(1));
 }
 
-fn record(version: &str) {
+/// Records the answers of a broker of `version` into its folder below `folder`.
+fn record(version: &str, folder: &Path) {
     let (_containers, address) = KafkaContainers::start(version);
-    let mut recording = Recording::start(version, address);
+    let mut recording = Recording::start(folder.join(version), address);
     create_topic(&mut recording, TOPIC, None);
     recording.record("api_versions", 0, &ApiVersionsRequest::default());
     let answer = recording.call(0, &ApiVersionsRequest::default());
@@ -250,10 +255,28 @@ fn record(version: &str) {
     }
 }
 
+/// Versions of the brokers.
+const VERSIONS: [&str; 3] = ["2.8.0", "3.9.1", "4.4.0"];
+/// Set to record the committed answers anew.
+const UPDATE: &str = "UPDATE_RECORDED";
+
+/// Names and versions of the answers in `folder`.
+fn recorded_in(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
 #[test]
-#[ignore = "needs a Docker engine; writes tests/recorded"]
-fn record_answers_of_all_versions() {
-    for version in ["2.8.0", "3.9.1", "4.4.0"] {
-        record(version);
+#[ignore = "needs a Docker engine"]
+fn brokers_of_all_versions_give_the_recorded_answers() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/kafka");
+    let temporary = tempfile::tempdir().unwrap();
+    let is_update = std::env::var_os(UPDATE).is_some();
+    let folder = if is_update { &committed } else { temporary.path() };
+    build_images(&VERSIONS.map(|version| format!("kafka:{version}")));
+    for version in VERSIONS {
+        record(version, folder);
+        let [new, known] = [folder, &committed].map(|root| recorded_in(&root.join(version)));
+        assert_eq!(new, known, "{version}: record them again with {UPDATE}=1");
     }
 }

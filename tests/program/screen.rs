@@ -478,7 +478,10 @@ fn a_panic_is_reported_on_a_restored_terminal() {
     command.args(["--ignored", "--exact", "--nocapture", "screen::panicking_screen"]);
     command.env(PANIC_VARIABLE, "1");
     let mut terminal = Terminal::open(command, 80, 24);
-    terminal.wait_for("reported after the screen");
+    // A backtrace may have moved it out of the screen.
+    terminal.wait_until("the panic is reported", |_| {
+        terminal.count_code(b"reported after the screen") > 0
+    });
     assert!(!terminal.output().parser.screen().alternate_screen());
     assert_ne!(terminal.wait_for_exit(), 0);
     // The message comes after the codes that restore the terminal.

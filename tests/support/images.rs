@@ -5,7 +5,7 @@ use std::fs;
 use super::sandbox::Sandbox;
 
 /// Builds the images of backends where they are missing.
-pub fn build_images(backends: &[&str]) {
+pub fn build_images(backends: &[impl std::fmt::Debug]) {
     let sandbox = Sandbox::with_engine();
     let profile = sandbox.path("all.toml");
     let text = format!(
