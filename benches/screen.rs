@@ -22,6 +22,21 @@ const STARTS: usize = 20;
 const WATCHED: Duration = Duration::from_secs(20);
 const KEYS: usize = 50;
 const RECORDS: u32 = 3_000;
+/// Orders of the list that the key chooses one after the other, the first one at the end.
+const ORDERS: [&str; 12] = [
+    "oldest first",
+    "by profile",
+    "by backend",
+    "most users first",
+    "largest payload first",
+    "slowest p50 first",
+    "slowest p99 first",
+    "by hub",
+    "longest first",
+    "doubtful first",
+    "by tags",
+    "newest first",
+];
 /// Title of the help that the key opens.
 const HELP: &str = "Keys here";
 const CTRL_C: &str = "\x03";
@@ -134,8 +149,7 @@ fn records() {
         let complete = terminal.first_shown(pressed, is_complete).unwrap();
         let after = Process::new(terminal.id()).unwrap().stat().unwrap().rss_bytes().get();
         let mut times = Vec::new();
-        let keys = [("o", "oldest first"), ("o", "by profile"), ("o", "by backend")];
-        let keys = keys.into_iter().chain([("o", "doubtful first"), ("o", "newest first")]);
+        let keys = ORDERS.map(|order| ("o", order)).into_iter();
         let keys = keys.chain([("/", "give up"), ("m", "with: m"), ("i", "with: mi")]);
         for (key, shown) in keys.chain([("n", "with: min"), ("e", "with: mine")]) {
             let pressed = Instant::now();
