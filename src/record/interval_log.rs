@@ -103,7 +103,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_seconds_of_a_log_merge_to_the_whole(
-            seconds in prop::collection::vec(prop::collection::vec(-5_000_i64..3_000_000, 0..200), 1..8),
+            seconds in prop::collection::vec(prop::collection::vec(-5_000_i64..3_000_000, 0..40), 1..8),
         ) {
             let stored: Vec<_> = seconds
                 .iter()

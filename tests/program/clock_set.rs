@@ -8,7 +8,7 @@ use crate::support::{records::only_repetition, sandbox::Sandbox, shifted_clock::
 fn no_duration_changes_when_the_system_clock_is_set() {
     let started = jiff::Timestamp::now();
     let steady = [
-        "workload.users=50",
+        "workload.users=10",
         "workload.messages=500",
         "workload.arrival={ distribution = \"constant\", mean = \"20 ms\" }",
         "run.baseline=\"0 s\"",

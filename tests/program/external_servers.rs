@@ -2,7 +2,7 @@
 //! removes them, changes nothing else, and reveals no password. A `mariadbd` and the built-in broker
 //! are the external servers; the tests look at them through connections of their own meanwhile.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command, thread, time::Duration};
 
 use rdkafka::admin::{NewTopic, TopicReplication};
 
@@ -227,6 +227,7 @@ fn an_external_broker_is_measured_and_left_unchanged() {
                 None => most_messages.push((name, count)),
             }
         }
+        thread::sleep(Duration::from_millis(20));
     }
     let output = run.wait();
     let missing = "kafka: its processor, memory, disk and network are missing";

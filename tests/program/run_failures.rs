@@ -370,7 +370,7 @@ fn a_record_that_can_be_saved_nowhere_at_the_end_is_reported_and_printed() {
 
 /// Fifty users for eight seconds: enough messages for a 99th percentile.
 const PACED: &[&str] = &[
-    "workload.users=50",
+    "workload.users=10",
     "workload.messages=400",
     "workload.arrival={ distribution = \"constant\", mean = \"20 ms\" }",
     "workload.drain=\"30 s\"",

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -169,11 +170,17 @@ impl CountingProducer {
             match self.producer.send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    self.producer.poll(Duration::from_millis(1));
+                    self.poll();
                 }
                 Err((error, _)) => panic!("{error}"),
             }
         }
+    }
+
+    /// Takes the outcomes that are known, and sleeps: a poll of less than two milliseconds does not wait, it spins.
+    fn poll(&self) {
+        self.producer.poll(Duration::ZERO);
+        thread::sleep(Duration::from_millis(1));
     }
 
     /// Waits for all outcomes; returns how many messages were acknowledged and refused so far.
@@ -181,7 +188,7 @@ impl CountingProducer {
         let deadline = Instant::now() + WAIT_LIMIT;
         while self.producer.in_flight_count() > 0 {
             assert!(Instant::now() < deadline, "messages without an outcome");
-            self.producer.poll(Duration::from_millis(1));
+            self.poll();
         }
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         (count(&self.counts.acked), count(&self.counts.refused))

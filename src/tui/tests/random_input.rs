@@ -45,7 +45,7 @@ fn random_input() -> impl Strategy<Value = RandomInput> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_keys_events_and_sizes_breaks_the_screen(

@@ -148,10 +148,10 @@ fn uncovered_frame(screen: &mut TestScreen, width: u16, height: u16) -> String {
 /// Words that begin as others and are whole.
 const WHOLE_WORDS: &[&str] = &[];
 
-/// Each view at a sixth of the widths, each width with a sixth of the views.
+/// Each view at a tenth of the widths, each width with a tenth of the views.
 #[test]
 fn no_word_is_cut_without_a_sign() {
-    check_words(|view, width| (view + usize::from(width)).is_multiple_of(6));
+    check_words(|view, width| (view + usize::from(width)).is_multiple_of(10));
 }
 
 #[test]
