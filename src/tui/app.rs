@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     event_queue::{EventBatch, EventQueue},
+    frame_schedule::{FrameCause, FrameSchedule, slow_frame_interval, wait_until},
     keys::KeyBurst,
     model::{Model, Screen, ServiceResponse, TuiOutcome},
     msg::{Effect, Msg},
@@ -31,14 +32,6 @@ use super::{
     view,
 };
 
-/// Shortest time between two frames that are drawn because of the run's events.
-const FRAME_INTERVAL: Duration = Duration::from_millis(100);
-/// Shortest time between two frames that are drawn because of the operator's input.
-const INPUT_FRAME_INTERVAL: Duration = Duration::from_millis(30);
-/// Pause after a frame, as a multiple of the time that the terminal took to accept it.
-const REST_FACTOR: u32 = 4;
-/// Longest pause between two frames on a slow terminal.
-const MAX_FRAME_INTERVAL: Duration = Duration::from_secs(2);
 /// Interval at which displayed times are updated.
 const TICK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -79,12 +72,10 @@ struct App<C> {
     terminal: Option<(ScreenTerminal, TerminalInput)>,
     run: Option<ActiveRun>,
     started: Instant,
-    last_drawn: Instant,
+    frames: FrameSchedule,
     /// Time of the last byte count, and the number of bytes written until then.
     last_counted: (Instant, u64),
     burst: KeyBurst,
-    /// When the next frame is due; `None` while nothing has changed.
-    next_frame: Option<Instant>,
     quit: bool,
 }
 
@@ -154,10 +145,9 @@ impl<C: Controller> App<C> {
             terminal: drawn.then(|| (terminal, TerminalInput::spawn(asks_background))),
             run,
             started,
-            last_drawn: Instant::now(),
+            frames: FrameSchedule::default(),
             last_counted: (Instant::now(), 0),
             burst: KeyBurst::default(),
-            next_frame: None,
             quit: false,
         };
         for effect in effects {
@@ -170,12 +160,12 @@ impl<C: Controller> App<C> {
         let mut ticks = interval(TICK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if self.terminal.is_none() {
-            self.apply(Msg::Terminate, FRAME_INTERVAL);
+            self.apply(Msg::Terminate, FrameCause::Run);
         }
         let mut terminating = false;
         let mut resumed = signal(SignalKind::from_raw(Signal::SIGCONT as i32)).ok();
         while !self.quit {
-            let due = self.next_frame;
+            let due = self.frames.due();
             let live = matches!(self.model.screen, Screen::Live(_));
             let writer = self.terminal.as_ref().map(|(terminal, _)| terminal.writer());
             // `biased`: handle all pending input and events before drawing a frame.
@@ -193,17 +183,17 @@ impl<C: Controller> App<C> {
             match reason {
                 WakeReason::Terminate => {
                     terminating = true;
-                    self.apply(Msg::Terminate, FRAME_INTERVAL);
+                    self.apply(Msg::Terminate, FrameCause::Run);
                 }
                 WakeReason::Terminal(event) => self.handle_input(event),
                 WakeReason::RunEvents(batch) => self.handle_events(batch),
                 WakeReason::Service(response) => {
                     let effects = self.model.handle_response(response);
-                    self.perform_all(effects, INPUT_FRAME_INTERVAL);
+                    self.perform_all(effects, FrameCause::Input);
                 }
                 WakeReason::Tick => {
                     self.measure_terminal();
-                    self.schedule_frame(FRAME_INTERVAL);
+                    self.schedule_frame(FrameCause::Run);
                 }
                 WakeReason::Resumed => self.redraw_after_resume(),
                 WakeReason::Frame => self.draw(),
@@ -216,7 +206,7 @@ impl<C: Controller> App<C> {
         match input {
             Some((at, Ok(Input::Event(event)))) => self.handle_event(at, event),
             Some((_, Ok(Input::Background(background)))) => {
-                self.apply(Msg::Background(background), INPUT_FRAME_INTERVAL);
+                self.apply(Msg::Background(background), FrameCause::Input);
             }
             Some((_, Err(_))) | None => self.handle_lost_terminal(),
         }
@@ -224,48 +214,48 @@ impl<C: Controller> App<C> {
 
     fn handle_event(&mut self, at: Instant, event: TerminalEvent) {
         if let TerminalEvent::Resize(columns, rows) = event {
-            self.apply(Msg::Resized(columns, rows), INPUT_FRAME_INTERVAL);
+            self.apply(Msg::Resized(columns, rows), FrameCause::Input);
         }
         if let Some(key) = event.as_key_press_event() {
             let context = self.model.input_context();
             let too_fast = self.burst.add(at) && !context.edits_text();
             if let Some(msg) = self.model.keys.message(key, context) {
                 let msg = if too_fast && msg.is_weighty(context) { Msg::Burst } else { msg };
-                self.apply(msg, INPUT_FRAME_INTERVAL);
+                self.apply(msg, FrameCause::Input);
             }
         }
         if let TerminalEvent::Paste(text) = event {
-            return self.apply(Msg::Paste(text), INPUT_FRAME_INTERVAL);
+            return self.apply(Msg::Paste(text), FrameCause::Input);
         }
         if let TerminalEvent::Mouse(mouse) = event
             && let Some((terminal, _)) = &mut self.terminal
             && let Some(msg) = view::hit_test(&self.model, terminal.area(), mouse)
         {
-            self.apply(msg, INPUT_FRAME_INTERVAL);
+            self.apply(msg, FrameCause::Input);
         }
     }
 
     fn handle_events(&mut self, batch: EventBatch) {
         for event in batch.events {
-            self.apply(Msg::RunEvent(Box::new(event)), FRAME_INTERVAL);
+            self.apply(Msg::RunEvent(Box::new(event)), FrameCause::Run);
         }
         if batch.closed {
             self.run = None;
-            self.apply(Msg::RunEventsClosed, FRAME_INTERVAL);
+            self.apply(Msg::RunEventsClosed, FrameCause::Run);
         }
     }
 
-    fn apply(&mut self, msg: Msg, frame: Duration) {
+    fn apply(&mut self, msg: Msg, cause: FrameCause) {
         let effects = self.model.update(msg);
-        self.perform_all(effects, frame);
+        self.perform_all(effects, cause);
     }
 
-    /// Performs effects of the model and draws a frame after the given interval.
-    fn perform_all(&mut self, effects: Vec<Effect>, frame: Duration) {
+    /// Performs effects of the model and schedules a frame.
+    fn perform_all(&mut self, effects: Vec<Effect>, cause: FrameCause) {
         for effect in effects {
             self.perform(effect);
         }
-        self.schedule_frame(frame);
+        self.schedule_frame(cause);
     }
 
     /// Updates the model with the terminal's throughput.
@@ -277,12 +267,11 @@ impl<C: Controller> App<C> {
             return;
         }
         self.last_counted = (Instant::now(), stats.total_bytes);
-        let frame_interval = rest_after(stats.last_duration);
         let last_rate = stats.last_bytes as f64 / stats.last_duration.as_secs_f64();
         let pace = TerminalPace {
             bytes_per_second: Some((stats.total_bytes - before) as f64 / seconds),
-            slow: (frame_interval > FRAME_INTERVAL)
-                .then_some(SlowTerminal { frame_interval, bytes_per_second: last_rate }),
+            slow: slow_frame_interval(stats.last_duration)
+                .map(|frame_interval| SlowTerminal { frame_interval, bytes_per_second: last_rate }),
         };
         self.model.update(Msg::TerminalPace(pace));
     }
@@ -294,28 +283,24 @@ impl<C: Controller> App<C> {
         {
             return self.handle_lost_terminal();
         }
-        self.apply(Msg::Redraw, INPUT_FRAME_INTERVAL);
+        self.apply(Msg::Redraw, FrameCause::Input);
     }
 
-    fn schedule_frame(&mut self, frame: Duration) {
-        // A slow terminal gets fewer frames of the run, not outdated ones.
-        let last = match &self.terminal {
-            Some((terminal, _)) if frame >= FRAME_INTERVAL => terminal.write_stats().last_duration,
-            _ => Duration::ZERO,
-        };
-        let due = self.last_drawn + frame.max(rest_after(last));
-        self.next_frame = Some(self.next_frame.map_or(due, |earlier| earlier.min(due)));
+    fn schedule_frame(&mut self, cause: FrameCause) {
+        let write =
+            self.terminal.as_ref().map(|(terminal, _)| terminal.write_stats().last_duration);
+        self.frames.schedule(Instant::now(), cause, write.unwrap_or_default());
     }
 
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Preview { text, overrides } => {
                 let answer = self.planner.plan(&text, &overrides);
-                self.apply(Msg::Previewed(Box::new(answer)), INPUT_FRAME_INTERVAL);
+                self.apply(Msg::Previewed(Box::new(answer)), FrameCause::Input);
             }
             Effect::Start(request) => match self.controller.start(&request) {
                 Ok(started) => self.run = Some(ActiveRun::new(started)),
-                Err(error) => self.apply(Msg::StartFailed(error), INPUT_FRAME_INTERVAL),
+                Err(error) => self.apply(Msg::StartFailed(error), FrameCause::Input),
             },
             Effect::Stop(stop) => self.send_command(RunCommand::Stop(stop)),
             Effect::Skip(point) => self.send_command(RunCommand::Skip(point)),
@@ -358,7 +343,7 @@ impl<C: Controller> App<C> {
                 {
                     self.handle_lost_terminal();
                 }
-                self.schedule_frame(INPUT_FRAME_INTERVAL);
+                self.schedule_frame(FrameCause::Input);
             }
             Effect::Quit => self.quit = true,
         }
@@ -371,8 +356,7 @@ impl<C: Controller> App<C> {
     }
 
     fn draw(&mut self) {
-        self.next_frame = None;
-        self.last_drawn = Instant::now();
+        self.frames.record_frame(Instant::now());
         let Self { model, terminal, .. } = self;
         if let Some((terminal, _)) = terminal
             && terminal.draw(|frame| view::view(model, frame)).is_err()
@@ -386,7 +370,7 @@ impl<C: Controller> App<C> {
         if let Some((terminal, _)) = self.terminal.take() {
             terminal.discard();
         }
-        self.apply(Msg::Terminate, FRAME_INTERVAL);
+        self.apply(Msg::Terminate, FrameCause::Run);
     }
 }
 
@@ -406,17 +390,11 @@ async fn next_event_batch(run: Option<&ActiveRun>) -> EventBatch {
     }
 }
 
-/// Returns the pause after a frame that took `last` to be written; zero for a fast terminal.
-fn rest_after(last: Duration) -> Duration {
-    let rest = last.saturating_mul(REST_FACTOR).min(MAX_FRAME_INTERVAL);
-    if rest > FRAME_INTERVAL { rest } else { Duration::ZERO }
-}
-
 /// Waits until a frame is due and the previous one is written.
 async fn wait_for_frame(due: Option<Instant>, writer: Option<TermWriter>) {
     match (due, writer) {
         (Some(due), Some(writer)) => {
-            tokio::time::sleep_until(due.into()).await;
+            wait_until(due).await;
             writer.wait_idle().await;
         }
         _ => std::future::pending().await,

@@ -13,6 +13,7 @@
 mod app;
 mod display_choices;
 mod event_queue;
+mod frame_schedule;
 mod help;
 mod keys;
 mod live_panel;
