@@ -39,7 +39,8 @@ const ORDERS: [&str; 12] = [
 ];
 /// Title of the help that the key opens.
 const HELP: &str = "Keys here";
-const CTRL_C: &str = "\x03";
+/// A key of the results.
+const RESULTS: &str = " r again";
 
 /// Processor seconds of the screen's threads: of the whole process if the run is detached, else of the
 /// main thread and the terminal's thread.
@@ -95,8 +96,7 @@ fn live(sandbox: &Sandbox, detached: bool) {
     let mut times = Vec::new();
     for number in 0..KEYS {
         let open = number % 2 == 0;
-        let pressed = Instant::now();
-        terminal.press(if open { "?" } else { "q" });
+        let pressed = terminal.press(if open { "?" } else { "q" });
         terminal.wait_until("the key is answered", |frame| frame.contains(HELP) == open);
         times.push(millis(
             pressed,
@@ -112,9 +112,11 @@ fn live(sandbox: &Sandbox, detached: bool) {
         share * 100.0,
         summary(times)
     );
-    terminal.press("sn");
-    terminal.wait_for("back to setup");
-    terminal.press(CTRL_C);
+    terminal.answer("s", "n");
+    terminal.wait_for(RESULTS);
+    terminal.press("\r");
+    terminal.wait_for(SETUP);
+    terminal.press("q");
     terminal.wait_for_exit();
 }
 
@@ -139,8 +141,7 @@ fn records() {
     for what in ["without an index", "with the index"] {
         let mut terminal = Terminal::screen(&sandbox, SIZE.0, SIZE.1);
         let before = Process::new(terminal.id()).unwrap().stat().unwrap().rss_bytes().get();
-        let pressed = Instant::now();
-        terminal.press("R");
+        let pressed = terminal.press("R");
         let count = format!("  {} of {}", grouped(RECORDS + 1), grouped(RECORDS + 1));
         let is_complete = |frame: &str| frame.contains(&count) && !frame.contains("reading…");
         terminal.wait_until("the list is complete", is_complete);
@@ -152,8 +153,7 @@ fn records() {
         let keys = ORDERS.map(|order| ("o", order)).into_iter();
         let keys = keys.chain([("/", "give up"), ("m", "with: m"), ("i", "with: mi")]);
         for (key, shown) in keys.chain([("n", "with: min"), ("e", "with: mine")]) {
-            let pressed = Instant::now();
-            terminal.press(key);
+            let pressed = terminal.press(key);
             terminal.wait_until("the key is answered", |frame| frame.contains(shown));
             let answered = terminal.first_shown(pressed, |frame| frame.contains(shown)).unwrap();
             times.push(millis(pressed, answered));

@@ -218,12 +218,14 @@ impl Terminal {
     }
 
     /// Presses keys at once, not sooner after what the screen shows than hands could: keys that follow each
-    /// other faster count as pasted.
-    pub fn press(&mut self, keys: &str) {
+    /// other faster count as pasted. Returns when they were pressed, after that wait.
+    pub fn press(&mut self, keys: &str) -> Instant {
         thread::sleep(HANDS);
         let (_, writer) = self.ends.as_mut().unwrap();
+        let pressed = Instant::now();
         writer.write_all(keys.as_bytes()).unwrap();
         writer.flush().unwrap();
+        pressed
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
