@@ -56,6 +56,11 @@ fn views() -> Vec<(String, TestScreen)> {
     };
     add("suspect", &[], &suspect);
     add("suspect ledger", &["enter", "tab", "tab", "tab", "tab"], &suspect);
+    for panel in 0..6 {
+        add(&format!("large numbers {panel}"), &vec!["tab"; panel], &large_numbers);
+        let keys = [&["enter"][..], &vec!["tab"; panel]].concat();
+        add(&format!("large numbers on panel {panel}"), &keys, &large_numbers);
+    }
     add("frozen", &["f", "left"], &under_load);
     add("earlier", &["f", "["], &under_load);
     add("stopping", &["s", "a", "enter"], &under_load);
@@ -104,6 +109,50 @@ fn views() -> Vec<(String, TestScreen)> {
         add(&format!("comparison page {page}"), &keys, &setup);
     }
     views
+}
+
+/// A load with the largest numbers that the panels have to show.
+fn large_numbers() -> TestScreen {
+    let mut screen = under_load();
+    let mut snapshot = fixture::suspect_snapshot(&fixture::sweep().points[1]);
+    let ledger = &mut snapshot.ledger;
+    ledger.planned = 100_000_000;
+    ledger.sent = 99_999_999;
+    ledger.unsent = 1;
+    ledger.acked = Some(99_999_990);
+    ledger.delivered = 99_999_000;
+    ledger.lost = 999;
+    ledger.out_of_order = 123;
+    (snapshot.connected, snapshot.users) = (100_000, 100_000);
+    let second = &mut snapshot.second;
+    (second.due, second.sent, second.delivered) = (1_234_567, 1_234_567, 1_234_567);
+    second.bytes = 123_456_789_000;
+    for server in snapshot.servers.values_mut() {
+        server.cpu_cores = Some(123.4);
+        server.memory = Some(Bytes(123_456_000_000));
+    }
+    snapshot.generator.cpu_cores = 12.34;
+    snapshot.generator.resident = Bytes(12_345_000_000);
+    snapshot.generator.lag_p99 = Some(123_456_789.0);
+    screen.send_events(vec![Event::Snapshot(Box::new(snapshot))]);
+    screen
+}
+
+/// Whether a word is a label and a value without a space between them: a known word of three letters or
+/// more and a number, in either order.
+fn is_glued(word: &str, known: &BTreeSet<String>) -> bool {
+    let is_number = |text: &str| {
+        text.starts_with(|first: char| first.is_ascii_digit())
+            && text.chars().all(|symbol| symbol.is_ascii_digit() || ",.".contains(symbol))
+    };
+    let is_label = |text: &str| text.chars().count() > 2 && known.contains(text);
+    let digit = |symbol: char| symbol.is_ascii_digit();
+    let number_last = word.find(digit).map(|place| word.split_at(place));
+    let number_first = word.find(|symbol: char| !digit(symbol) && !",.".contains(symbol));
+    number_last.is_some_and(|(label, number)| is_label(label) && is_number(number))
+        || number_first
+            .map(|place| word.split_at(place))
+            .is_some_and(|(number, label)| is_number(number) && is_label(label))
 }
 
 /// Words of a frame: what is between spaces and borders, without punctuation at the ends.
@@ -170,13 +219,15 @@ fn check_words(is_drawn: impl Fn(usize, u16) -> bool) {
             known.extend(words(&screen.frame(width, height)).map(str::to_owned));
         }
     }
-    let mut cut = BTreeSet::new();
+    let (mut cut, mut glued) = (BTreeSet::new(), BTreeSet::new());
     for (number, (name, screen)) in views.iter_mut().enumerate() {
         for width in WIDTHS.filter(|width| is_drawn(number, *width)) {
             // The smallest height, and one with other layouts.
             let height = if width % 2 == 0 { 20 } else { 24 + width % 16 };
             screen.send(Msg::Resized(width, height));
             let frame = uncovered_frame(screen, width, height);
+            let stuck = words(&frame).filter(|word| is_glued(word, &known));
+            glued.extend(stuck.map(|word| format!("{name}: {word} at {width} columns")));
             for word in words(&frame).filter(|word| !word.contains('…') && !known.contains(*word))
             {
                 let whole = known.range(word.to_owned()..).next();
@@ -186,6 +237,7 @@ fn check_words(is_drawn: impl Fn(usize, u16) -> bool) {
             }
         }
     }
+    assert!(glued.is_empty(), "label and value without a space: {glued:#?}");
     assert!(
         cut.is_empty(),
         "{} words:\n{}",

@@ -114,7 +114,7 @@ pub fn draw_both_ends(left: Line, right: Line, frame: &mut Frame, area: Rect) {
     draw_line(right.alignment(Alignment::Right), frame, for_right);
 }
 
-/// Returns a dim label and its value, right-aligned to `width` columns.
+/// Returns a dim label and its value, right-aligned to `width` columns, with a space between them in any case.
 pub fn labelled_value(
     label: &str,
     value: &str,
@@ -123,7 +123,7 @@ pub fn labelled_value(
     style: Style,
 ) -> [Span<'static>; 2] {
     let columns = Span::raw(value).width();
-    let padding = " ".repeat(width.saturating_sub(columns));
+    let padding = " ".repeat(width.saturating_sub(columns).max(1));
     [
         Span::styled(label.to_owned(), theme.label()),
         Span::styled(format!("{padding}{value}"), style),

@@ -24,8 +24,10 @@ use crate::{
 
 /// Column of the meaning of a count on the whole screen.
 const MEANING_COLUMN: usize = 29;
-/// Width of a ledger cell in columns.
-const CELL_WIDTH: usize = 19;
+/// Width of a count with its label in columns, if all fit beside each other.
+const COUNT_WIDTH: usize = 17;
+/// Columns between two counts, if all fit beside each other.
+const COUNT_GAP: usize = 2;
 
 /// Draws the panel, with the last log lines when the log panel is not shown.
 pub fn draw(context: &LiveContext, frame: &mut Frame, area: Rect) {
@@ -39,7 +41,7 @@ pub fn draw(context: &LiveContext, frame: &mut Frame, area: Rect) {
     let inner = block.inner(area).inner(Margin::new(1, 0));
     frame.render_widget(block, area);
     let width = usize::from(inner.width);
-    let mut lines = message_lines(context);
+    let mut lines = message_lines(context, width);
     let mut health = generator_line(context);
     if let Some(state) = throttle_warning(context) {
         health.push_span(Span::raw(" "));
@@ -170,19 +172,22 @@ fn caution<'a>(context: &LiveContext<'a>) -> Option<&'a str> {
     of_backend.or_else(|| context.live.hub_cautions().first().map(String::as_str))
 }
 
-fn message_lines(context: &LiveContext) -> Vec<Line<'static>> {
+/// A count with its label.
+struct LabelledCount {
+    name: &'static str,
+    value: String,
+    style: Style,
+}
+
+fn message_lines(context: &LiveContext, width: usize) -> Vec<Line<'static>> {
     let theme = context.theme;
     let ledger = &context.shown.snapshot.ledger;
     let plain = Style::new();
     let measured = context.shown.is_measured();
-    let put = |name: &str, value: u64, style: Style| {
+    let put = |name: &'static str, value: u64, style: Style| {
         let known = measured && (ledger.acked.is_some() || name != "acked");
         let value = if known { format::count(value) } else { MISSING.to_owned() };
-        let mut spans =
-            labelled_value(name, &value, (CELL_WIDTH - 2).saturating_sub(name.len()), theme, style)
-                .to_vec();
-        spans.push(Span::raw("  "));
-        spans
+        LabelledCount { name, value, style }
     };
     let bad = |value: u64| if value > 0 { theme.bad() } else { plain };
     let doubt = |value: u64| if value > 0 { theme.warn() } else { plain };
@@ -208,7 +213,45 @@ fn message_lines(context: &LiveContext) -> Vec<Line<'static>> {
         put("corrupt", ledger.corrupt, bad(ledger.corrupt)),
         last,
     ];
-    [first, second].map(|cells| Line::from(cells.concat())).into()
+    let (widths, gap) = count_columns([&first, &second], &format::count(ledger.planned), width);
+    [first, second]
+        .map(|counts| {
+            let cells = counts.iter().zip(widths).flat_map(|(count, width)| {
+                let room = width.saturating_sub(count.name.len());
+                let [label, value] =
+                    labelled_value(count.name, &count.value, room, theme, count.style);
+                [label, value, Span::raw(" ".repeat(gap))]
+            });
+            Line::from(cells.collect::<Vec<_>>())
+        })
+        .into()
+}
+
+/// Returns the widths of the columns of counts, and the gap between them, so that they fit into `width`
+/// columns if possible. There is room for a count as large as `largest` in all columns but the last, so
+/// that numbers do not move while they grow.
+fn count_columns(
+    rows: [&[LabelledCount; 4]; 2],
+    largest: &str,
+    width: usize,
+) -> ([usize; 4], usize) {
+    let needed = std::array::from_fn(|column| {
+        let needs = rows.map(|row| {
+            let count = &row[column];
+            let digits = count.value.len().max(if column < 3 { largest.len() } else { 0 });
+            count.name.len() + 1 + digits
+        });
+        needs.into_iter().max().unwrap_or(0)
+    });
+    let roomy = needed.map(|needed: usize| needed.max(COUNT_WIDTH));
+    let total = |widths: [usize; 4], gap| widths.iter().sum::<usize>() + 3 * gap;
+    if total(roomy, COUNT_GAP) <= width {
+        (roomy, COUNT_GAP)
+    } else if total(needed, COUNT_GAP) <= width {
+        (needed, COUNT_GAP)
+    } else {
+        (needed, 1)
+    }
 }
 
 /// Returns a conspicuous warning when the hub is throttled or its voltage is low.
