@@ -150,7 +150,7 @@ mod tests {
     fn a_load_is_steered_only_while_it_is_permitted() {
         let control = Control::default();
         assert!(!control.steer(SteeringCommand::Pause));
-        let (steering, _faults) = Steering::new(crate::event::channel().0);
+        let (steering, _faults) = Steering::new(crate::event::channel().0, 1);
         let steering = Arc::new(steering);
         let permit = control.for_repetition(0).permit_steering(&steering);
         assert!(control.steer(SteeringCommand::Pause));

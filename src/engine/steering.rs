@@ -19,7 +19,7 @@ use crate::{
     record::{SteeringAction, SteeringChange},
     server::HubKind,
     units::Cpus,
-    workload::{rate_factor::RateFactor, time_warp::TimeWarp},
+    workload::{active_users::ActiveUsers, rate_factor::RateFactor, time_warp::TimeWarp},
 };
 
 /// Command to change a load in progress.
@@ -34,6 +34,10 @@ pub enum SteeringCommand {
     Faster,
     /// Lower the rate by one step.
     Slower,
+    /// Switch half of the active users off.
+    FewerUsers,
+    /// Switch users on again: twice as many as now, at most the planned ones.
+    MoreUsers,
     /// Inject a fault into the main server now.
     Inject(FaultChoice),
 }
@@ -90,10 +94,11 @@ impl FaultChoice {
 }
 
 /// State of the load that the operator asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RequestedLoad {
     is_paused: bool,
     rate: RateFactor,
+    users: ActiveUsers,
 }
 
 /// State of the load that is in effect.
@@ -126,17 +131,19 @@ pub struct AppliedChange {
 }
 
 impl Steering {
-    /// Creates the steering of a load, and the receiver of its faults.
-    pub fn new(events: EventSender) -> (Self, UnboundedReceiver<FaultChoice>) {
+    /// Creates the steering of a load of `users` users, and the receiver of its faults.
+    pub fn new(events: EventSender, users: u32) -> (Self, UnboundedReceiver<FaultChoice>) {
         let (faults, injections) = unbounded_channel();
+        let users = ActiveUsers::all(users);
+        let load = RequestedLoad { is_paused: false, rate: RateFactor::default(), users };
         let steering = Self {
             events,
-            requested: Mutex::default(),
+            requested: Mutex::new(load),
             requests: AtomicU32::new(0),
             applied: Mutex::new(AppliedLoad {
                 start: Micros(0),
-                warp: TimeWarp::new(Micros(0)),
-                load: RequestedLoad::default(),
+                warp: TimeWarp::new(Micros(0), users),
+                load,
                 actions: Vec::new(),
             }),
             faults,
@@ -148,7 +155,7 @@ impl Steering {
     pub fn begin(&self, start: Micros) {
         let mut applied = self.applied.lock();
         applied.start = start;
-        applied.warp = TimeWarp::new(start);
+        applied.warp = TimeWarp::new(start, applied.load.users);
     }
 
     /// Requests a change. It takes effect when the sending thread has seen it.
@@ -159,6 +166,8 @@ impl Steering {
             SteeringCommand::Resume => requested.is_paused = false,
             SteeringCommand::Faster => requested.rate = requested.rate.faster(),
             SteeringCommand::Slower => requested.rate = requested.rate.slower(),
+            SteeringCommand::FewerUsers => requested.users = requested.users.fewer(),
+            SteeringCommand::MoreUsers => requested.users = requested.users.more(),
             SteeringCommand::Inject(choice) => {
                 // Without a receiver the load is over, and the fault would meet no message.
                 let _ = self.faults.send(choice);
@@ -173,14 +182,18 @@ impl Steering {
         self.requests.load(Relaxed)
     }
 
-    /// Puts the requested state in effect at `now`, and returns what has changed: nothing, or a pause or
-    /// resumption, and a change of the rate.
+    /// Puts the requested state in effect at `now`, and returns what has changed: nothing, or changes of the
+    /// rate and of the users, and a pause or resumption.
     pub fn apply(&self, now: Micros) -> Vec<AppliedChange> {
         let requested = *self.requested.lock();
         let mut changes = Vec::new();
         let before = self.applied.lock().load;
         if requested.rate != before.rate {
             changes.push(SteeringChange::Rate { factor: requested.rate });
+        }
+        if requested.users != before.users {
+            let (from, to) = (before.users.count(), requested.users.count());
+            changes.push(SteeringChange::Users { from, to });
         }
         if requested.is_paused != before.is_paused {
             let pause = requested.is_paused;
@@ -191,7 +204,8 @@ impl Steering {
         }
         let mut applied = self.applied.lock();
         applied.load = requested;
-        applied.warp.change(now, (!requested.is_paused).then_some(requested.rate));
+        let speed = (!requested.is_paused).then_some(requested.rate);
+        applied.warp.change(now, speed, requested.users);
         drop(applied);
         changes.into_iter().map(|change| self.add_action(now, change)).collect()
     }
@@ -224,6 +238,7 @@ impl Steering {
         SteeringState {
             is_paused: applied.load.is_paused,
             rate: applied.load.rate,
+            users: applied.load.users,
             actions: applied.actions.clone(),
         }
     }
@@ -249,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_request_takes_effect_once_and_is_kept() {
-        let (steering, _faults) = Steering::new(event::channel().0);
+        let (steering, _faults) = Steering::new(event::channel().0, 1_000);
         steering.begin(Micros(1_000_000));
         assert_eq!(steering.requests(), 0);
         for command in [SteeringCommand::Faster, SteeringCommand::Faster, SteeringCommand::Pause] {
@@ -268,8 +283,25 @@ mod tests {
     }
 
     #[test]
+    fn half_of_the_users_are_switched_off_and_on_again() {
+        let (steering, _faults) = Steering::new(event::channel().0, 1_000);
+        steering.begin(Micros(0));
+        steering.request(SteeringCommand::FewerUsers);
+        steering.request(SteeringCommand::FewerUsers);
+        assert_eq!(changes(&steering, 2_000_000), ["2.0 s users 1,000 → 250"]);
+        steering.request(SteeringCommand::MoreUsers);
+        assert_eq!(changes(&steering, 3_000_000), ["3.0 s users 250 → 500"]);
+        assert_eq!(steering.state().users.count(), 500);
+        let warp = steering.warp();
+        let active = |second: i64, user| warp.is_active(second * 1_000_000 + 500_000, user);
+        assert!(active(1, 999) && !active(2, 250) && active(2, 249) && active(3, 499));
+        // The length of the load stays.
+        assert!((steering.expected_seconds(10.0, Micros(4_000_000)) - 10.0).abs() < 1e-6);
+    }
+
+    #[test]
     fn a_request_that_is_revoked_before_it_takes_effect_changes_nothing() {
-        let (steering, _faults) = Steering::new(event::channel().0);
+        let (steering, _faults) = Steering::new(event::channel().0, 1_000);
         steering.request(SteeringCommand::Pause);
         steering.request(SteeringCommand::Resume);
         assert_eq!(changes(&steering, 1_000_000), [""; 0]);

@@ -16,7 +16,7 @@ use crate::{
     record::{Capacity, Repetition, Standstill, SteeringAction},
     server::HubFacts,
     units::{Bytes, human_duration},
-    workload::rate_factor::RateFactor,
+    workload::{active_users::ActiveUsers, rate_factor::RateFactor},
 };
 
 pub use queue::{EventReceiver, EventSender, channel};
@@ -310,6 +310,9 @@ pub struct SteeringState {
     pub is_paused: bool,
     /// Factor of the planned rate.
     pub rate: RateFactor,
+    /// Users whose messages become due.
+    #[serde(default)]
+    pub users: ActiveUsers,
     /// All changes so far.
     pub actions: Vec<SteeringAction>,
 }

@@ -9,6 +9,7 @@ impl Ledger {
             planned: messages,
             sent: messages,
             unsent: 0,
+            not_due: 0,
             acked: Some(messages),
             failed: 0,
             delivered: messages,

@@ -326,7 +326,7 @@ pub struct Reason {
 }
 
 /// Account of every message of a repetition, the load's warm-up included:
-/// `planned = sent + unsent`, `sent = delivered + lost + failed`.
+/// `planned = sent + unsent + not_due`, `sent = delivered + lost + failed`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ledger {
@@ -336,6 +336,9 @@ pub struct Ledger {
     pub sent: u64,
     /// Never handed to the client library: the run ended, or the client refused for good.
     pub unsent: u64,
+    /// Messages of the plan that never became due, because the operator had switched their users off.
+    #[serde(default)]
+    pub not_due: u64,
     /// Acknowledged by the server; `null` if the clients asked for no acknowledgements (`acks = 0`).
     #[serde(default)]
     pub acked: Option<u64>,
@@ -375,10 +378,10 @@ impl Ledger {
     /// Returns a description of each equation that does not hold.
     pub fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
-        if self.planned != self.sent + self.unsent {
+        if self.planned != self.sent + self.unsent + self.not_due {
             found.push(format!(
-                "planned {} ≠ sent {} + unsent {}",
-                self.planned, self.sent, self.unsent
+                "planned {} ≠ sent {} + unsent {} + not due {}",
+                self.planned, self.sent, self.unsent, self.not_due
             ));
         }
         if self.sent != self.delivered + self.lost + self.failed + self.on_the_way {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{plan::FaultKind, workload::rate_factor::RateFactor};
+use crate::{format, plan::FaultKind, workload::rate_factor::RateFactor};
 
 /// A change of the load by the operator, with its time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,14 @@ pub enum SteeringChange {
         /// The factor.
         factor: RateFactor,
     },
+    /// Users were switched off or on: from then on, only messages of the first `to` users became due. All
+    /// stayed connected.
+    Users {
+        /// Number of active users before.
+        from: u32,
+        /// Number of active users from then on.
+        to: u32,
+    },
     /// A fault was injected; [`Repetition::faults`](super::Repetition::faults) has its effects.
     Fault {
         /// Kind of the fault.
@@ -44,6 +52,14 @@ impl fmt::Display for SteeringChange {
             Self::Pause => f.write_str("load paused"),
             Self::Resume => f.write_str("load resumed"),
             Self::Rate { factor } => write!(f, "rate {factor}"),
+            Self::Users { from, to } => {
+                write!(
+                    f,
+                    "users {} → {}",
+                    format::count((*from).into()),
+                    format::count((*to).into())
+                )
+            }
             Self::Fault { fault } => write!(f, "{fault} by key"),
         }
     }
@@ -87,6 +103,7 @@ mod tests {
             action(1.25, SteeringChange::Pause),
             action(3.0, SteeringChange::Resume),
             action(4.0, SteeringChange::Rate { factor }),
+            action(4.5, SteeringChange::Users { from: 1_000, to: 500 }),
             action(5.0, SteeringChange::Fault { fault: FaultKind::Pause }),
         ];
         let json = serde_json::to_value(actions).unwrap();
@@ -96,13 +113,14 @@ mod tests {
                 {"second": 1.25, "change": "pause"},
                 {"second": 3.0, "change": "resume"},
                 {"second": 4.0, "change": "rate", "factor": 2.0},
+                {"second": 4.5, "change": "users", "from": 1000, "to": 500},
                 {"second": 5.0, "change": "fault", "fault": {"kind": "pause"}},
             ])
         );
         assert_eq!(serde_json::from_value::<Vec<SteeringAction>>(json).unwrap(), actions);
         assert_eq!(
             describe_actions(&actions).unwrap(),
-            "1.2 s load paused, 3.0 s load resumed, 4.0 s rate ×2, 5.0 s pause by key"
+            "1.2 s load paused, 3.0 s load resumed, 4.0 s rate ×2, 4.5 s users 1,000 → 500, 5.0 s pause by key"
         );
         assert_eq!(describe_actions(&[]), None);
         let many = [actions[0]; 12];

@@ -234,8 +234,9 @@ fn check_summary(point: usize, result: &super::PointResult, found: &mut Contradi
 /// Compares the figures of a repetition of the point with the index `point` with its histograms.
 pub fn check_repetition(point: usize, repetition: &Repetition, found: &mut Contradictions) {
     let what = describe(&position_of(point, repetition));
-    let Ledger { planned, sent, unsent, acked, failed, delivered, lost, .. } = repetition.ledger;
-    if [planned, sent, unsent, acked.unwrap_or(0), failed, delivered, lost]
+    let Ledger { planned, sent, unsent, not_due, acked, failed, delivered, lost, .. } =
+        repetition.ledger;
+    if [planned, sent, unsent, not_due, acked.unwrap_or(0), failed, delivered, lost]
         .iter()
         .any(|&n| n > MAX_MESSAGES)
     {

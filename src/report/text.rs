@@ -365,6 +365,7 @@ fn write_ledger(text: &mut String, record: &Record) {
         total.planned += ledger.planned;
         total.sent += ledger.sent;
         total.unsent += ledger.unsent;
+        total.not_due += ledger.not_due;
         total.delivered += ledger.delivered;
         total.lost += ledger.lost;
         total.on_the_way += ledger.on_the_way;
@@ -393,6 +394,11 @@ fn write_ledger(text: &mut String, record: &Record) {
         count(total.unsent),
         in_flight_suffix(total.on_the_way),
     );
+    if total.not_due > 0 {
+        let number = count(total.not_due);
+        let _ =
+            writeln!(text, "          not due {number}: the operator had switched their users off");
+    }
     let _ = writeln!(
         text,
         "          duplicate {}  out of order {}  corrupt {}",

@@ -153,6 +153,7 @@ const GLOSSARY: &[GlossaryGroup] = &[
             ("on the way", "sent, not yet arrived and not refused. After the drain: lost."),
             ("lost", "sent, not refused, and not arrived when the drain was over."),
             ("failed", "certainly refused by the server, or never left this machine."),
+            ("not due", "never sent, because you had switched its user off."),
             ("corrupt", "arrived with a wrong stamp or wrong bytes."),
             ("duplicate", "arrived again."),
         ],
@@ -170,7 +171,7 @@ const GLOSSARY: &[GlossaryGroup] = &[
             (
                 "◇ steered",
                 "its load was changed by keys (◆ on the charts over time); not in the figures. Only a run whose \
-             Steering is set on the form lets you pause the load, change its rate or inject a fault.",
+             Steering is set on the form lets you pause the load, change its rate or its users, or inject a fault.",
             ),
             ("failed", "not measured to the end; not in the figures."),
         ],

@@ -85,6 +85,10 @@ pub enum Msg {
     Faster,
     /// Lower the rate of the load in progress by one step.
     Slower,
+    /// Switch half of the load's active users off.
+    FewerUsers,
+    /// Switch users of the load on again.
+    MoreUsers,
     /// Ask which fault to inject into the main server.
     AskFault,
     /// Save the form's changes to the profile.
@@ -201,6 +205,8 @@ impl Msg {
             | Self::TogglePause
             | Self::Faster
             | Self::Slower
+            | Self::FewerUsers
+            | Self::MoreUsers
             | Self::AskFault
             | Self::AskRemove
             | Self::Export(_)

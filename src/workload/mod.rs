@@ -1,9 +1,11 @@
 //! Workload: due times and bytes of all messages, as pure functions of plan and seed.
 //!
 //! [`arrival`] computes the due times of the open-loop workload, [`payload`] the bytes of every
-//! message; [`time_warp`] moves due times while an operator steers the load, by a [`rate_factor`].
+//! message; [`time_warp`] moves due times while an operator steers the load, by a [`rate_factor`] and for
+//! its [`active_users`].
 //! None of them uses a clock, a thread or a backend.
 
+pub mod active_users;
 pub mod arrival;
 pub mod payload;
 pub mod rate_factor;

@@ -78,6 +78,7 @@ fn check_counts(run: &InjectedRun) {
         planned: PLANNED,
         sent: PLANNED,
         unsent: 0,
+        not_due: 0,
         acked: Some(PLANNED - counts.refused),
         failed: counts.refused,
         delivered: PLANNED - counts.refused - counts.dropped - counts.corrupted,

@@ -103,6 +103,37 @@ fn a_load_is_paused_made_faster_and_disturbed_by_keys_and_the_record_holds_it() 
 }
 
 #[test]
+fn users_are_switched_off_and_on_by_keys_and_the_record_accounts_for_every_message() {
+    let sandbox = sandbox(120);
+    let mut terminal = Terminal::running(&sandbox);
+    terminal.press("<");
+    terminal.wait_for("load 10 users");
+    terminal.wait_for("steered: users 20 → 10");
+    terminal.press(">");
+    terminal.wait_for("steered: users 10 → 20");
+    terminal.wait_for("1 repetition steered and not in the figures");
+    let record = sandbox.record();
+    let repetition = &record.points[0].repetitions[0];
+    let expected =
+        [SteeringChange::Users { from: 20, to: 10 }, SteeringChange::Users { from: 10, to: 20 }];
+    assert_eq!(changes(repetition), expected);
+    let ledger = repetition.ledger;
+    assert_eq!(ledger.contradictions(), [""; 0]);
+    assert_eq!((ledger.planned, ledger.unsent), (2_400, 0), "{ledger:?}");
+    assert!(ledger.not_due > 0, "{ledger:?}");
+    assert_eq!([ledger.delivered, ledger.lost, ledger.duplicate], [ledger.sent, 0, 0]);
+    let due: u64 = repetition.timeline.iter().map(|second| second.due).sum();
+    assert_eq!(due, ledger.sent);
+    assert_eq!(repetition.verdict.status, Judgement::Steered);
+    terminal.press("q");
+    assert_eq!(terminal.wait_for_exit(), 0);
+    let shown = sandbox.run(["records", "show", sandbox.record_files()[0].to_str().unwrap()]);
+    for text in ["users 20 → 10", "not due "] {
+        assert!(shown.stdout.contains(text), "{text}:\n{}", shown.stdout);
+    }
+}
+
+#[test]
 fn a_detached_run_is_steered_over_its_socket_and_stopped_in_a_pause() {
     let sandbox = sandbox(100_000);
     let _cleanup = DetachedRuns(&sandbox);

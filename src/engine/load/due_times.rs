@@ -1,10 +1,15 @@
-//! Due times of a schedule's messages, which the operator may move while they are sent.
+//! Due times of a schedule's messages, which the operator may move, and whose users the operator may switch
+//! off, while they are sent.
 
 use crate::{
     clock::Micros,
     engine::{measure::recorder::Recorder, steering::Steering},
     record::SteeringChange,
-    workload::{arrival::ArrivalSchedule, rate_factor::RateFactor, time_warp::TimeWarp},
+    stamp::UserId,
+    workload::{
+        active_users::ActiveUsers, arrival::ArrivalSchedule, rate_factor::RateFactor,
+        time_warp::TimeWarp,
+    },
 };
 
 /// Maps a schedule's offsets to due times, and puts the operator's changes in effect.
@@ -20,9 +25,14 @@ pub struct DueTimes<'a> {
 }
 
 impl<'a> DueTimes<'a> {
-    /// Creates the due times of a load that begins at `start`.
-    pub fn new(steering: Option<&'a Steering>, recorder: &'a Recorder, start: Micros) -> Self {
-        let warp = TimeWarp::new(start);
+    /// Creates the due times of a load of `users` users that begins at `start`.
+    pub fn new(
+        steering: Option<&'a Steering>,
+        recorder: &'a Recorder,
+        start: Micros,
+        users: u32,
+    ) -> Self {
+        let warp = TimeWarp::new(start, ActiveUsers::all(users));
         Self { steering, recorder, warp, seen: 0, latest: (0, 0), is_steered: false }
     }
 
@@ -56,6 +66,12 @@ impl<'a> DueTimes<'a> {
         self.warp.due(offset)
     }
 
+    /// Whether the message of `user` at `offset` becomes due at all: not if the operator has switched its user
+    /// off by then.
+    pub fn is_active(&self, offset: i64, user: UserId) -> bool {
+        self.warp.is_active(offset, user)
+    }
+
     /// Counts a message that has become due at `due`.
     pub fn count(&mut self, due: Micros) {
         if self.steering.is_none() {
@@ -73,15 +89,24 @@ impl<'a> DueTimes<'a> {
         }
     }
 
-    /// Counts the messages of a load that was stopped at `now` which were due by then and are not counted: the one
-    /// at `offset`, if it waits for its due time, and those of the rest of the schedule.
-    pub fn count_unsent(&mut self, offset: Option<i64>, rest: ArrivalSchedule, now: Micros) {
+    /// Counts the messages of a load that was stopped at `now` whose time had come by then and which are not
+    /// counted: `next`, if it waits for its due time, and those of the rest of the schedule.
+    pub fn count_unsent(
+        &mut self,
+        next: Option<(i64, UserId)>,
+        rest: ArrivalSchedule,
+        now: Micros,
+    ) {
         if !self.is_steered {
             return;
         }
-        let offsets = offset.into_iter().chain(rest.map(|(offset, _)| offset));
-        for due in offsets.map_while(|offset| self.warp.due(offset)).take_while(|due| *due <= now) {
-            self.recorder.count_due(due);
+        for (offset, user) in next.into_iter().chain(rest) {
+            let Some(due) = self.warp.due(offset).filter(|due| *due <= now) else { return };
+            if self.is_active(offset, user) {
+                self.recorder.count_due(due);
+            } else {
+                self.recorder.count_not_due();
+            }
         }
     }
 }

@@ -214,7 +214,7 @@ impl<'a> Observer<'a> {
         Snapshot {
             seconds,
             planned_seconds: self.planned_seconds(),
-            progress: ledger.sent as f64 / ledger.planned.max(1) as f64,
+            progress: (ledger.sent + ledger.not_due) as f64 / ledger.planned.max(1) as f64,
             connected: self.recorder.users_connected(),
             users: self.point.workload.users(),
             verdict: self.judge(&ledger, &durations, &distributions, &generator, seconds),

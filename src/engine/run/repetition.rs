@@ -192,7 +192,8 @@ impl RepetitionRun<'_> {
     /// The operator's changes of the load and faults by key, if the plan allows them.
     fn steering(&self) -> Option<(Arc<Steering>, FaultsByKey)> {
         self.environment.plan.steering.then(|| {
-            let (steering, injections) = Steering::new(self.environment.events.clone());
+            let users = self.point().workload.users();
+            let (steering, injections) = Steering::new(self.environment.events.clone(), users);
             let steering = Arc::new(steering);
             (Arc::clone(&steering), FaultsByKey { steering, injections })
         })

@@ -281,6 +281,7 @@ async fn every_outcome_is_counted_in_the_ledger() {
         planned: PLANNED,
         sent: 900,
         unsent: 100,
+        not_due: 0,
         acked: Some(500),
         failed: 100,
         delivered: 500,

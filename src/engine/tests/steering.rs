@@ -82,6 +82,46 @@ async fn a_paused_and_faster_load_sends_every_message_once_and_is_no_measurement
     assert!(repetition.events.iter().any(|note| note.text == "steered: load paused"));
 }
 
+/// Number of messages of [`paced`] whose users were off at their time, by the record's changes: each user has
+/// a message each 10 ms for a second.
+fn expected_not_due(repetition: &Repetition) -> f64 {
+    let steps = repetition.steered.iter().map(|action| match action.change {
+        SteeringChange::Users { to, .. } => (action.second, to),
+        other => panic!("{other}"),
+    });
+    let steps: Vec<(f64, u32)> = steps.chain([(1.0, 10)]).collect();
+    let off = |pair: &[(f64, u32)]| f64::from(10 - pair[0].1) * (pair[1].0 - pair[0].0) / 0.01;
+    steps.windows(2).map(off).sum()
+}
+
+#[tokio::test]
+async fn messages_of_users_that_are_off_never_become_due_and_all_others_are_sent_once() {
+    let control = Control::default();
+    let operator = async {
+        steer(&control, SteeringCommand::FewerUsers).await;
+        control.steer(SteeringCommand::FewerUsers);
+        sleep(Duration::from_millis(400)).await;
+        control.steer(SteeringCommand::MoreUsers);
+    };
+    let done = steered(paced(), &control, operator).await;
+    assert!(done.error.is_none(), "{:?}", done.error);
+    let repetition = done.repetition;
+    let ledger = repetition.ledger;
+    assert_eq!(ledger.contradictions(), [""; 0]);
+    assert_eq!((ledger.planned, ledger.unsent, ledger.lost), (PLANNED, 0, 0), "{ledger:?}");
+    assert_eq!([ledger.sent, ledger.duplicate], [ledger.delivered, 0], "{ledger:?}");
+    assert_eq!(due(&repetition), ledger.sent, "{:?}", repetition.timeline);
+    let changed = changes(&repetition);
+    assert!(matches!(changed[0], SteeringChange::Users { from: 10, .. }), "{changed:?}");
+    assert_eq!(changed.last(), Some(&SteeringChange::Users { from: 2, to: 5 }));
+    let expected = expected_not_due(&repetition);
+    assert!((ledger.not_due as f64 - expected).abs() < 12.0, "{expected}: {ledger:?}");
+    assert!(repetition.seconds > 0.9, "the length of the load stays");
+    assert_eq!(repetition.standstills, []);
+    assert_eq!(repetition.verdict.status, Judgement::Steered);
+    assert_eq!(verdict_codes(&repetition), [STEERED_CODE]);
+}
+
 #[tokio::test]
 async fn a_load_that_can_be_steered_and_is_not_is_a_measurement() {
     let done = steered(paced(), &Control::default(), async {}).await;

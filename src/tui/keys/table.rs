@@ -171,6 +171,8 @@ pub const ACTIONS: &[Action] = actions! {
     Live "pause-load" ["p"] "steering: pause or resume the load" => Msg::TogglePause;
     Live "faster" ["+", "="] "steering: raise the rate of the load" => Msg::Faster;
     Live "slower" ["-"] "steering: lower the rate of the load" => Msg::Slower;
+    Live "fewer-users" ["<", ","] "steering: switch half of the users off" => Msg::FewerUsers;
+    Live "more-users" [">", "."] "steering: switch users on again" => Msg::MoreUsers;
     Live "fault" ["x"] "steering: inject a fault into the server…" => Msg::AskFault;
     Setup "check" ["c"] "is the hub ready? what is missing?" => Msg::CheckHub;
     Setup "images" ["i"] "build this run's images on its hub" => Msg::Images;

@@ -210,7 +210,7 @@ fn the_help_begins_with_the_keys_of_its_context_and_lists_all() {
         assert!(whole.contains(text), "{text}: {whole}");
     }
     let mut seen = String::new();
-    for _ in 0..200 {
+    for _ in 0..300 {
         seen.push_str(&screen.frame(80, 24));
         screen.key(KeyCode::Down);
     }

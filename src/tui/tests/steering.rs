@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     engine::steering::{FaultChoice, SteeringCommand},
     event::SteeringState,
+    workload::active_users::ActiveUsers,
 };
 
 /// Terminal sizes with different layouts, the smallest included.
@@ -19,7 +20,10 @@ fn under_steerable_load() -> TestScreen {
     let mut screen = TestScreen::start_run(&plan);
     send_load_events(&mut screen, &plan, 1, 38, 2_100.0);
     let mut snapshot = fixture::snapshot(&plan.points[1], 38, 2_100.0);
-    snapshot.steering = Some(SteeringState::default());
+    snapshot.steering = Some(SteeringState {
+        users: ActiveUsers::all(plan.points[1].workload.users()),
+        ..SteeringState::default()
+    });
     screen.send_events(vec![Event::Snapshot(Box::new(snapshot))]);
     screen
 }
@@ -35,7 +39,7 @@ fn steered(screen: &TestScreen) -> Vec<SteeringCommand> {
 #[test]
 fn a_run_that_is_to_be_a_measurement_cannot_be_steered_and_says_how() {
     let mut screen = under_load();
-    for key in ["p", "+", "-", "x"] {
+    for key in ["p", "+", "-", "<", ">", "x"] {
         screen.press(key);
         assert!(screen.effects.is_empty(), "{key}: {:?}", screen.effects);
         assert_eq!(screen.model.input_context(), InputContext::Live);
@@ -73,6 +77,24 @@ fn a_load_is_paused_resumed_and_changed_in_its_rate() {
         ]
     );
     assert!(screen.frame(80, 24).contains("load ×¾"), "{}", screen.frame(80, 24));
+}
+
+#[test]
+fn half_of_the_users_are_switched_off_and_on_again() {
+    let mut screen = under_steerable_load();
+    for (key, shown) in [("<", "load 200 users"), ("<", "load 100 users"), (">", "load 200 users")]
+    {
+        screen.press(key);
+        let frame = screen.frame(80, 24);
+        assert!(frame.contains(shown), "{key}: {frame}");
+    }
+    screen.press(">");
+    screen.press(">");
+    let frame = screen.frame(80, 24);
+    let is_named = ["load 200 users", "load 400 users"].iter().any(|words| frame.contains(words));
+    assert!(!is_named, "all 400 are as planned: {frame}");
+    let (fewer, more) = (SteeringCommand::FewerUsers, SteeringCommand::MoreUsers);
+    assert_eq!(steered(&screen), [fewer, fewer, more, more, more]);
 }
 
 #[test]

@@ -130,9 +130,11 @@ impl LoadSender<'_> {
         }
     }
 
-    /// Sends messages in an open loop: each at its due time or later, none skipped. The stamp's 44 bits carry
-    /// the due time, so that a message is complete before it is due: to make it is no latency of the server,
-    /// and no lag where there was time before. A message whose due time the operator moves is made anew.
+    /// Sends messages in an open loop: each at its due time or later, none skipped that becomes due. The stamp's
+    /// 44 bits carry the due time, so that a message is complete before it is due: to make it is no latency of
+    /// the server, and no lag where there was time before. A message whose due time the operator moves is made
+    /// anew. One whose user is switched off is left out at its time, not before: its user may be switched on
+    /// again until then.
     fn send_paced(
         &mut self,
         mut schedule: ArrivalSchedule,
@@ -147,7 +149,7 @@ impl LoadSender<'_> {
         let mut last_tick = vec![0_u64; users as usize];
         let mut pacer = Pacer::new(clock, gap);
         let recorder = Arc::clone(&self.recorder);
-        let mut due_times = DueTimes::new(self.steering, &recorder, start);
+        let mut due_times = DueTimes::new(self.steering, &recorder, start, users);
         while let Some((offset, user)) = schedule.next() {
             let next = loop {
                 if due_times.has_request()
@@ -159,9 +161,12 @@ impl LoadSender<'_> {
                 if let Some(due) = due {
                     // Two messages of one user within a microsecond still need different stamps.
                     let tick = due.0.unsigned_abs().max(last_tick[user as usize] + 1);
-                    writer.write(Stamp::new(user, tick))?;
+                    let active = due_times.is_active(offset, user);
+                    if active {
+                        writer.write(Stamp::new(user, tick))?;
+                    }
                     match self.wait_until(clock, due, &mut pacer, &due_times) {
-                        WaitEnd::Due => break Some((due, tick)),
+                        WaitEnd::Due => break Some((due, tick, active)),
                         WaitEnd::Changed => {}
                         WaitEnd::Stopped => break None,
                     }
@@ -171,10 +176,14 @@ impl LoadSender<'_> {
                     clock.sleep_until(clock.now().after(STOP_POLL_INTERVAL));
                 }
             };
-            let Some((due, tick)) = next else {
-                due_times.count_unsent(Some(offset), schedule, clock.now());
+            let Some((due, tick, active)) = next else {
+                due_times.count_unsent(Some((offset, user)), schedule, clock.now());
                 break;
             };
+            if !active {
+                self.recorder.count_not_due();
+                continue;
+            }
             let woken = clock.now();
             last_tick[user as usize] = tick;
             due_times.count(due);

@@ -88,6 +88,8 @@ pub struct Recorder {
     standstills: StandstillMonitor,
     /// Messages of a steered load that became due, by second.
     due: Mutex<BTreeMap<u32, u64>>,
+    /// Messages that never became due, because the operator had switched their users off.
+    not_due: AtomicU64,
     last_ack: AtomicI64,
     /// When the last message was handed over.
     last_sent: AtomicI64,
@@ -129,6 +131,7 @@ impl Recorder {
             timeline: Mutex::default(),
             standstills: StandstillMonitor::default(),
             due: Mutex::default(),
+            not_due: AtomicU64::new(0),
             last_ack: AtomicI64::new(i64::MIN),
             last_sent: AtomicI64::new(i64::MIN),
             measure_from: AtomicI64::new(i64::MIN),
@@ -329,7 +332,8 @@ impl Recorder {
         for shard in &self.shards {
             shard.lock().add_to(&mut ledger, self.is_drain_over());
         }
-        ledger.unsent = ledger.planned.saturating_sub(ledger.sent);
+        ledger.not_due = self.not_due.load(Relaxed);
+        ledger.unsent = ledger.planned.saturating_sub(ledger.sent + ledger.not_due);
         if self.without_acks.load(Relaxed) {
             ledger.acked = None;
         }

@@ -48,6 +48,11 @@ impl Recorder {
         *self.due.lock().entry(self.load_second_of(due)).or_default() += 1;
     }
 
+    /// Counts a message that never becomes due, because the operator has switched its user off.
+    pub fn count_not_due(&self) {
+        self.not_due.fetch_add(1, Relaxed);
+    }
+
     /// Adds the messages of a steered load that became due.
     fn add_due(&self, seconds: &mut [TimelineSecond]) {
         let due = self.due.lock();

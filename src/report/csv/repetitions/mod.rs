@@ -107,6 +107,7 @@ fn row(point: &PointResult, repetition: &Repetition, retried: bool, roles: &BTre
     let ledger = &repetition.ledger;
     for (name, count) in [
         ("unsent", Some(ledger.unsent)),
+        ("not_due", Some(ledger.not_due)),
         ("late", Some(ledger.late)),
         ("out_of_order", Some(ledger.out_of_order)),
         ("acked_then_lost", Some(ledger.acked_then_lost)),

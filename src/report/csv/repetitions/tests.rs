@@ -22,7 +22,7 @@ fn repetition() -> Value {
         "warmup": { "server_seconds": 1, "server_messages": 1, "load_seconds": 1 },
         "verdict": { "status": "suspect", "reasons": [{ "code": "a-code", "text": "a, text" }] },
         "ledger": {
-            "planned": 1, "sent": 1, "unsent": 1, "acked": 1, "failed": 1, "delivered": 1,
+            "planned": 1, "sent": 1, "unsent": 1, "not_due": 1, "acked": 1, "failed": 1, "delivered": 1,
             "duplicate": 1, "out_of_order": 1, "corrupt": 1, "late": 1, "lost": 1,
             "acked_then_lost": 1, "on_the_way": 1, "stored": 1,
         },
@@ -126,6 +126,7 @@ fn columns_have_unique_names_with_their_units() {
     assert_eq!(unique.len(), columns.len(), "{columns:?}");
     for name in [
         "unsent",
+        "not_due",
         "late",
         "out_of_order",
         "acked_then_lost",

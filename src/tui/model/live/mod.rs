@@ -6,6 +6,7 @@ mod finished_repetition;
 mod history;
 mod repetition;
 mod run;
+mod steering;
 
 pub use band::{BandDeviation, BandValue};
 pub use finished_repetition::FinishedRepetition;

@@ -5,13 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine::steering::SteeringCommand,
-    event::{LogLevel, Phase, Snapshot, SteeringState},
+    event::{LogLevel, Phase, Snapshot},
     format::LatencyUnit,
     measure::{ResourceSample, TimelineSecond},
     plan::ScheduledRepetition,
     server::HubFacts,
-    workload::rate_factor::RateFactor,
 };
 
 /// Largest number of seconds of a repetition that are stored for the charts: two days.
@@ -253,38 +251,6 @@ impl RepetitionState {
         let ledger = &self.snapshot.ledger;
         let under_way = !matches!(self.phase, Some((Phase::Collect | Phase::Cleanup, ..)));
         ledger.on_the_way > 0 || (ledger.lost == 0 && under_way)
-    }
-
-    /// Shows a change of the load that was requested, before a snapshot confirms it.
-    pub fn steer(&mut self, command: SteeringCommand) {
-        let Some(steering) = &mut self.snapshot.steering else { return };
-        match command {
-            SteeringCommand::Pause => steering.is_paused = true,
-            SteeringCommand::Resume => steering.is_paused = false,
-            SteeringCommand::Faster => steering.rate = steering.rate.faster(),
-            SteeringCommand::Slower => steering.rate = steering.rate.slower(),
-            SteeringCommand::Inject(_) => {}
-        }
-    }
-
-    /// Factor of the planned rate at which messages become due: 0 while the operator has paused the load.
-    pub fn rate_factor(&self) -> f64 {
-        let factor = |steering: &SteeringState| {
-            if steering.is_paused { 0.0 } else { steering.rate.value() }
-        };
-        self.snapshot.steering.as_ref().map_or(1.0, factor)
-    }
-
-    /// State of the operator's changes while the load is on, in words; `None` if it is as planned.
-    pub fn steering_words(&self) -> Option<String> {
-        let steering = self.snapshot.steering.as_ref()?;
-        if !matches!(self.phase, Some((Phase::Load, ..))) {
-            return None;
-        }
-        let rate = (steering.rate != RateFactor::default()).then(|| steering.rate.to_string());
-        let paused = steering.is_paused.then(|| "paused".to_owned());
-        let words: Vec<String> = rate.into_iter().chain(paused).collect();
-        (!words.is_empty()).then(|| words.join(" "))
     }
 
     /// Progress of the phase, as far as known.

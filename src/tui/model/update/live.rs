@@ -26,7 +26,15 @@ impl Model {
     pub(super) fn update_live(&mut self, msg: &Msg) -> Vec<Effect> {
         match (msg, &mut self.screen) {
             (Msg::AskStop, _) => self.ask(QuestionKind::Stop),
-            (Msg::TogglePause | Msg::Faster | Msg::Slower | Msg::AskFault, _) => {
+            (
+                Msg::TogglePause
+                | Msg::Faster
+                | Msg::Slower
+                | Msg::FewerUsers
+                | Msg::MoreUsers
+                | Msg::AskFault,
+                _,
+            ) => {
                 return self.update_steering(msg);
             }
             (Msg::ToggleBell, _) => {

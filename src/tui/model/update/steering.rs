@@ -33,6 +33,8 @@ impl Model {
             Msg::TogglePause => self.steer(SteeringCommand::Pause),
             Msg::Faster => self.steer(SteeringCommand::Faster),
             Msg::Slower => self.steer(SteeringCommand::Slower),
+            Msg::FewerUsers => self.steer(SteeringCommand::FewerUsers),
+            Msg::MoreUsers => self.steer(SteeringCommand::MoreUsers),
             Msg::AskFault => {
                 let hub = live.plan.hub.kind;
                 self.ask(QuestionKind::Fault(hub));

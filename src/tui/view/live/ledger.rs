@@ -76,8 +76,15 @@ pub fn draw_full_screen(context: &LiveContext, frame: &mut Frame, area: Rect) {
     } else {
         ("lost", ledger.lost)
     };
+    let can_be_steered = context.live.plan.steering;
+    let planned = if can_be_steered {
+        "= sent + unsent + not due"
+    } else {
+        "what the plan asks for = sent + unsent"
+    };
+    let not_due = ("not due", ledger.not_due, "never sent: you had switched their users off");
     let counts = [
-        ("planned", ledger.planned, "what the plan asks for = sent + unsent"),
+        ("planned", ledger.planned, planned),
         (
             "sent",
             ledger.sent,
@@ -96,6 +103,7 @@ pub fn draw_full_screen(context: &LiveContext, frame: &mut Frame, area: Rect) {
     ];
     let lines: Vec<Line> = counts
         .into_iter()
+        .chain(can_be_steered.then_some(not_due))
         .map(|(name, value, meaning)| {
             let known = measured && (ledger.acked.is_some() || !name.starts_with("acked"));
             let value = if known { format::count(value) } else { MISSING.to_owned() };

@@ -76,6 +76,7 @@ pub fn key_hints(live: &LiveRun) -> Vec<(&'static str, &'static str)> {
         (_, PanelSize::Shared, _) if live.can_be_steered() => vec![
             ("pause-load", if live.is_paused() { "resume" } else { "pause" }),
             ("faster slower", "rate"),
+            ("fewer-users more-users", "users"),
             ("fault", "fault…"),
             ("freeze", "freeze"),
             ("view", "view"),
