@@ -1,4 +1,4 @@
-//! Faults by key in a real server's container: each takes place, the server recovers, and the record has it.
+//! Faults by key in real servers' containers: each takes place, the server recovers, and the record has it.
 
 use hubmark::{
     measure::Judgement,
@@ -7,8 +7,11 @@ use hubmark::{
 
 use crate::support::{sandbox::Sandbox, terminal::Terminal};
 
+/// Backends, and their main servers.
+const BACKENDS: [(&str, &str); 2] = [("mariadb", "mariadb"), ("kafka:4.4.0", "kafka")];
+
+/// A profile without its backend.
 const PROFILE: &str = r#"name = "mine"
-backend = "mariadb"
 [hub]
 kind = "docker"
 [workload]
@@ -24,23 +27,28 @@ steering = true
 #[test]
 #[ignore = "needs a Docker engine"]
 fn every_fault_by_key_takes_place_in_a_container_and_is_in_the_record() {
+    for (backend, server) in BACKENDS {
+        check_faults_by_key(backend, server);
+    }
+}
+
+fn check_faults_by_key(backend: &str, server: &str) {
     let sandbox = Sandbox::with_engine();
-    sandbox.save_profile("mine", PROFILE);
+    sandbox.save_profile(
+        "mine",
+        &PROFILE.replace("[hub]", &format!("backend = \"{backend}\"\n[hub]")),
+    );
     let mut terminal = Terminal::screen(&sandbox, 160, 45);
     terminal.start_last_profile();
-    for (letter, ended) in [
-        ("p", "mariadb: pause ended"),
-        ("c", "mariadb: cut ended"),
-        ("l", "mariadb: limit ended"),
-        ("r", "mariadb: restart ended"),
-        ("k", "mariadb: kill ended"),
-    ] {
+    for (letter, fault) in
+        [("p", "pause"), ("c", "cut"), ("l", "limit"), ("r", "restart"), ("k", "kill")]
+    {
         terminal.press("x");
         terminal.wait_for("inject a fault into the main server?");
         terminal.press(letter);
         terminal.wait_for(&format!("▸ {letter}"));
         terminal.press("\r");
-        terminal.wait_for(ended);
+        terminal.wait_for(&format!("{server}: {fault} ended"));
     }
     for factor in ["×1½", "×2", "×3", "×4"] {
         terminal.press("+");
