@@ -119,6 +119,7 @@ fn complete_figure(metric: &str, inputs: &ThresholdInputs<'_>) -> Option<(Option
         "mean" => unless_missing(samples.mean()),
         "p50" => percentile(0.5),
         "p90" => percentile(0.9),
+        "p95" => percentile(0.95),
         "p99" => percentile(0.99),
         "p999" => percentile(0.999),
         "max" => unless_missing(samples.max()),
@@ -184,7 +185,7 @@ fn latency_figure(metric: &str, durations: &Durations<LatencySummary>) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::ServerReading;
+    use crate::{profile::keys::METRICS, server::ServerReading};
 
     fn threshold(metric: &str, at_most: f64) -> [Threshold; 1] {
         [Threshold { metric: metric.into(), at_most }]
@@ -247,13 +248,47 @@ mod tests {
         // Three of ten messages are missing: the median is known, and the ninth decile is not.
         assert_eq!(crossed("delivery.p50"), [""; 0]);
         for kind in ["lag", "ack", "delivery", "response"] {
-            for figure in ["mean", "p90", "p99", "p999", "max"] {
+            for figure in ["mean", "p90", "p95", "p99", "p999", "max"] {
                 let crossed = crossed(&format!("{kind}.{figure}"));
                 assert!(
                     crossed[0].contains("above 20 ms, and any limit: 300 of 1,000 measured"),
                     "{kind}.{figure}: {crossed:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_duration_that_a_profile_may_name_is_decided_in_the_load_and_after_it() {
+        let mut all = Distribution::default();
+        (0..20_000).for_each(|_| all.record(20_000));
+        let durations =
+            Durations { lag: all.clone(), ack: all.clone(), delivery: all.clone(), response: all };
+        let expected = Some(20_000);
+        let (resources, ledger) = (BTreeMap::new(), Ledger::default());
+        let inputs = ThresholdInputs {
+            durations: &durations,
+            expected: Durations {
+                lag: expected,
+                ack: expected,
+                delivery: expected,
+                response: expected,
+            },
+            ledger: &ledger,
+            resources: &resources,
+            hub: &[],
+        };
+        let summary = durations.delivery.summary();
+        let summaries =
+            Durations { lag: summary, ack: summary, delivery: summary, response: summary };
+        for metric in METRICS.into_iter().filter(|metric| *metric != THROTTLED) {
+            let (held, crossed) = (threshold(metric, 30_000.0), threshold(metric, 10_000.0));
+            assert_eq!(crossed_thresholds(&held, &inputs), [""; 0]);
+            let found = crossed_thresholds(&crossed, &inputs);
+            assert!(found[0].contains("is 20 ms, above 10 ms"), "{found:?}");
+            let mut alarms = Vec::new();
+            update_alarms(&mut alarms, &crossed, &summaries, 1.0);
+            assert_eq!(alarms.len(), 1, "{metric} in the load");
         }
     }
 
