@@ -31,7 +31,8 @@ pub struct RecorderSink {
     payloads: PayloadGenerator,
     batch: Vec<VerifiedArrival>,
     stop: Arc<AtomicBool>,
-    /// The consumer's thread. Its pass lasts from the first arrival of a batch to the batch's end.
+    /// The consumer's thread. Its pass lasts from the first arrival of a batch, or from a later look, to the
+    /// batch's end: a consumer that looks meanwhile waits for the rest of an answer.
     thread: Arc<HotThread>,
     /// Time of the consumer's last call.
     last_look: Cell<Micros>,
@@ -72,9 +73,10 @@ impl MessageSink for RecorderSink {
 
     fn flush(&mut self) {
         self.recorder.record_arrivals(&self.batch);
+        let last_look = self.last_look.get();
         let now = self.look();
         if let Some(first) = self.batch.first() {
-            self.thread.record_pass(now.since(first.at));
+            self.thread.record_pass(now.since(first.at.max(last_look)));
         }
         self.batch.clear();
     }
@@ -86,5 +88,45 @@ impl MessageSink for RecorderSink {
     fn is_stopped(&self) -> bool {
         self.look();
         self.stop.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::Clock, hot_thread::ThreadRole, plan::PayloadSource};
+
+    /// A sink, its thread and its clock.
+    fn sink() -> (RecorderSink, Arc<HotThread>, Clock) {
+        let clock = Clock::start();
+        let payloads = PayloadGenerator::new(1, 100, PayloadSource::Seeded);
+        let recorder = Arc::new(Recorder::new(clock, 1, 10, payloads));
+        let thread = HotThread::new("consumer", ThreadRole::Receives);
+        let sink = RecorderSink::new(recorder, Arc::default(), Arc::clone(&thread));
+        (sink, thread, clock)
+    }
+
+    #[test]
+    fn a_server_that_sends_its_answer_slowly_is_no_pass_of_the_consumer() {
+        let (mut sink, thread, clock) = sink();
+        sink.arrived(clock.now(), Stamp::new(0, 1), b"first");
+        for _ in 0..30 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            assert!(!sink.is_stopped());
+        }
+        sink.arrived(clock.now(), Stamp::new(0, 2), b"last");
+        sink.flush();
+        let longest = thread.longest_pass_micros().unwrap();
+        assert!(longest < 200_000, "the consumer looked every 10 ms: {longest} µs");
+    }
+
+    #[test]
+    fn a_consumer_that_does_not_look_has_a_pass_from_its_first_arrival() {
+        let (mut sink, thread, clock) = sink();
+        sink.arrived(clock.now(), Stamp::new(0, 1), b"first");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        sink.flush();
+        let longest = thread.longest_pass_micros().unwrap();
+        assert!(longest >= 20_000, "{longest} µs");
     }
 }
