@@ -13,9 +13,13 @@ use crate::clock::Micros;
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 /// The sockets of this process are links in this folder.
 const DESCRIPTORS: &str = "/proc/self/fd";
-/// Columns of a connection: segments sent again and not confirmed, and the inode of its socket.
+/// Columns of a connection: its state, segments sent again and not confirmed, and the inode of its socket.
+const STATE_COLUMN: usize = 3;
 const RETRANSMITS_COLUMN: usize = 6;
 const INODE_COLUMN: usize = 9;
+/// State of a connection that is being opened. It repeats its first segment also where a server has ended and its
+/// address with it: that is no sign of the network.
+const SYN_SENT: &str = "02";
 /// Time between two readings at most.
 const READING_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -71,10 +75,12 @@ fn own_sockets() -> BTreeSet<u64> {
 fn count_retransmitting(table: &str, own: &BTreeSet<u64>) -> usize {
     let is_retransmitting = |line: &&str| {
         let mut columns = line.split_whitespace();
-        let retransmits = columns.nth(RETRANSMITS_COLUMN);
+        let state = columns.nth(STATE_COLUMN);
+        let retransmits = columns.nth(RETRANSMITS_COLUMN - STATE_COLUMN - 1);
         let inode = columns.nth(INODE_COLUMN - RETRANSMITS_COLUMN - 1);
         let sent_again = retransmits.and_then(|text| u64::from_str_radix(text, 16).ok());
-        sent_again.is_some_and(|count| count > 0)
+        state.is_some_and(|state| state != SYN_SENT)
+            && sent_again.is_some_and(|count| count > 0)
             && inode.and_then(|text| text.parse().ok()).is_some_and(|inode| own.contains(&inode))
     };
     // The first line names the columns.
@@ -99,6 +105,12 @@ mod tests {
         assert_eq!(count_retransmitting(TABLE, &[101, 102].into()), 1);
         assert_eq!(count_retransmitting(TABLE, &[101].into()), 0);
         assert_eq!(count_retransmitting(TABLE, &[].into()), 0, "of another process");
+    }
+
+    #[test]
+    fn a_connection_that_is_being_opened_is_no_sign_of_the_network() {
+        let opening = TABLE.replace(" 01 00000040:", " 02 00000040:");
+        assert_eq!(count_retransmitting(&opening, &[101, 102].into()), 0);
     }
 
     #[test]
