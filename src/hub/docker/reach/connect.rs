@@ -171,7 +171,9 @@ impl EngineAddress {
         let transport = match self {
             Self::Unix(_) | Self::Plain { .. } => None,
             Self::Tls { host, port } => {
-                Some(Transport::Tls(Arc::new(TlsTransport::new(host, *port, certificates)?)))
+                let connect = timeouts.connect;
+                let tls = TlsTransport::new(host, *port, certificates, connect)?;
+                Some(Transport::Tls(Arc::new(tls)))
             }
             Self::Ssh(destination) => {
                 Some(Transport::Tunnel(Arc::new(SshTunnel::open(destination).await?)))

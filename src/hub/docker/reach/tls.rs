@@ -25,10 +25,8 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{hub::HubError, paths};
+use crate::{hub::HubError, paths, units::human_duration};
 
-/// Time limit for one connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before a lost connection to an engine that has answered before is opened again.
 pub const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -41,6 +39,8 @@ pub struct TlsTransport {
     roots: Arc<RootCertStore>,
     client_certificates: Vec<CertificateDer<'static>>,
     connector: TlsConnector,
+    /// Longest wait for one connection.
+    connect_timeout: Duration,
     /// Whether the engine has answered once: from then on a broken connection does not mean a
     /// refused certificate.
     answered: AtomicBool,
@@ -64,11 +64,16 @@ impl fmt::Debug for TlsTransport {
 }
 
 impl TlsTransport {
-    /// Reads the certificates in `folder`.
+    /// Reads the certificates in `folder`; `connect_timeout` is the longest wait for one connection.
     ///
     /// # Errors
     /// A file that is missing or invalid.
-    pub fn new(host: &str, port: u16, folder: &Path) -> Result<Self, HubError> {
+    pub fn new(
+        host: &str,
+        port: u16,
+        folder: &Path,
+        connect_timeout: Duration,
+    ) -> Result<Self, HubError> {
         let file = |name: &str| folder.join(name);
         let files = CertificateFiles {
             authority: file("ca.pem"),
@@ -129,6 +134,7 @@ impl TlsTransport {
             roots,
             client_certificates: own,
             connector,
+            connect_timeout,
             answered: AtomicBool::new(false),
         })
     }
@@ -166,10 +172,12 @@ impl TlsTransport {
             stream.set_nodelay(true)?;
             self.connector.connect(self.name.clone(), stream).await
         };
+        let limit = self.connect_timeout;
         let timed_out = || {
-            io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {CONNECT_TIMEOUT:?}"))
+            let text = format!("no connection over TLS within {}", human_duration(limit));
+            io::Error::new(io::ErrorKind::TimedOut, text)
         };
-        timeout(CONNECT_TIMEOUT, connected).await.unwrap_or_else(|_| Err(timed_out()))
+        timeout(limit, connected).await.unwrap_or_else(|_| Err(timed_out()))
     }
 
     /// Explains a broken connection, if TLS may be the reason.
@@ -299,5 +307,49 @@ fn describe_pem_error(error: &rustls::pki_types::pem::Error) -> String {
         }
         rustls::pki_types::pem::Error::Io(error) => format!("cannot be read: {error}"),
         other => format!("is invalid: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A transport without certificates to `port` of this machine.
+    fn transport(port: u16, connect_timeout: Duration) -> TlsTransport {
+        let roots = Arc::new(RootCertStore::empty());
+        let config = ClientConfig::builder_with_provider(crypto_provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(Arc::clone(&roots))
+            .with_no_client_auth();
+        let missing = PathBuf::new;
+        TlsTransport {
+            host: "127.0.0.1".into(),
+            port,
+            name: ServerName::try_from("127.0.0.1").unwrap(),
+            files: CertificateFiles {
+                authority: missing(),
+                certificate: missing(),
+                key: missing(),
+            },
+            roots,
+            client_certificates: Vec::new(),
+            connector: TlsConnector::from(Arc::new(config)),
+            connect_timeout,
+            answered: AtomicBool::new(false),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_waited_for_as_long_as_the_hub_s_time_out_says() {
+        // It accepts connections and never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let begun = Instant::now();
+        let limit = Duration::from_millis(200);
+        let error = transport(port, limit).connect(Duration::from_mins(1)).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(error.to_string().contains("within 200 ms"), "{error}");
+        assert!(begun.elapsed() >= limit && begun.elapsed() < Duration::from_secs(8));
     }
 }
