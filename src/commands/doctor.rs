@@ -16,7 +16,7 @@ use crate::{
     cli::{DoctorArgs, DoctorFormat, is_hub_kind},
     engine::doctor::{self, Check, CheckStatus, DoctorRequest},
     paths,
-    plan::HubRequest,
+    plan::{HubRequest, quote_argument},
     profile,
 };
 
@@ -71,7 +71,8 @@ pub async fn execute(args: DoctorArgs) -> Result<Exit> {
         ("records".to_owned(), paths::records_dir()?),
         ("profiles".to_owned(), profile::Library::open()?.folder().to_owned()),
     ];
-    let request = DoctorRequest { hub, plan, folders };
+    let images_build = images_build(args.profile.as_deref(), &args.set, &hub);
+    let request = DoctorRequest { hub, plan, images_build, folders };
     let Some(checks) = examine(&request, args.format).await? else {
         print_error("stopped; what was started on the hub is removed");
         return Ok(Exit::Interrupted);
@@ -84,6 +85,14 @@ pub async fn execute(args: DoctorArgs) -> Result<Exit> {
     } else {
         Exit::Success
     })
+}
+
+/// The command that builds the images of the same plan on the same hub. The profile is named as the operator named it:
+/// the name in a file is not that of the file, and a backend has no profile of its own.
+fn images_build(profile: Option<&str>, set: &[String], hub: &HubRequest) -> String {
+    let set = set.iter().map(|change| format!(" --set {}", quote_argument(change)));
+    let profile = profile.map_or_else(|| "PROFILE".to_owned(), quote_argument);
+    format!("hubmark images build {profile}{}{}", set.collect::<String>(), hub.command_options())
 }
 
 /// Makes the checks, and prints each as text as soon as it is known; `None` if a signal stopped them.
@@ -123,4 +132,24 @@ fn text(check: &Check) -> String {
         let _ = writeln!(text, "      {:<SUBJECT_WIDTH$}  → {advice}", "");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_builds_the_images_of_the_same_plan_on_the_same_hub() {
+        let hub = HubRequest::docker(Some("ssh://pi".into()));
+        let build = |profile, set: &[&str]| {
+            let set: Vec<String> = set.iter().map(|&change| change.to_owned()).collect();
+            images_build(Some(profile), &set, &hub)
+        };
+        assert_eq!(build("mariadb", &[]), "hubmark images build mariadb --hub ssh://pi");
+        assert_eq!(
+            build("my profiles/a.toml", &["backend=kafka:4.4.0,mariadb", "run.note=two words"]),
+            "hubmark images build 'my profiles/a.toml' --set backend=kafka:4.4.0,mariadb \
+             --set 'run.note=two words' --hub ssh://pi"
+        );
+    }
 }

@@ -116,7 +116,7 @@ impl HubRequest {
 }
 
 /// Quotes an argument for a shell, if it has characters that a shell does not take literally.
-fn quote_argument(text: &str) -> String {
+pub fn quote_argument(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,[]~".contains(c);
     if text.chars().all(is_plain) {
         return text.to_owned();

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, FaultKind};
-pub use hub::{DEFAULT_HUB_TIMEOUT, HubRequest, HubTimeouts};
+pub use hub::{DEFAULT_HUB_TIMEOUT, HubRequest, HubTimeouts, quote_argument};
 pub use schedule::{RepetitionOrder, ScheduledRepetition, schedule};
 
 use crate::units::{Bytes, Celsius, human_duration};

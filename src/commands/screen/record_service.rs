@@ -189,7 +189,12 @@ impl DiskRecordService {
             .into_iter()
             .filter_map(|(what, folder)| Some((what.to_owned(), folder?)))
             .collect();
-        let request = DoctorRequest { hub: plan.hub.clone(), plan: Some(plan.clone()), folders };
+        let request = DoctorRequest {
+            hub: plan.hub.clone(),
+            plan: Some(plan.clone()),
+            images_build: "i on the form".to_owned(),
+            folders,
+        };
         let so_far = |checks: &[Check], is_complete: bool| ServiceResponse::HubChecks {
             number,
             checks: checks.to_vec(),

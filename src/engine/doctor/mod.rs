@@ -36,6 +36,8 @@ pub struct DoctorRequest {
     pub hub: HubRequest,
     /// Plan to run on the hub, if any.
     pub plan: Option<Plan>,
+    /// How the operator builds the plan's images now: a command, or a key of the screen.
+    pub images_build: String,
     /// Folders that must be writable, with their purposes.
     pub folders: Vec<(String, PathBuf)>,
 }
@@ -119,8 +121,7 @@ async fn engine_checks(
         Ok(images) => {
             for image in images {
                 let state = hub.image_state(&image).await?;
-                let build = format!("hubmark images build {}{options}", plan.profile);
-                report(plan_requirements::image_check(&image, state, &build));
+                report(plan_requirements::image_check(&image, state, &request.images_build));
             }
         }
         Err(error) => report(Check::fail("images", error.to_string(), "change the profile")),

@@ -125,6 +125,7 @@ impl DoctorCase {
         let records = self.records.unwrap_or_else(|| folder.join("records"));
         DoctorRequest {
             hub: plan.hub.clone(),
+            images_build: format!("hubmark images build mariadb{}", plan.hub.command_options()),
             plan: Some(plan),
             folders: vec![("records".into(), records)],
         }
