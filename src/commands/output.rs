@@ -18,7 +18,7 @@ pub enum Exit {
     Failed,
     /// The command line or the profile is wrong.
     Usage,
-    /// A threshold was crossed, or messages were lost or refused.
+    /// A threshold was crossed, or messages were lost, refused or never sent.
     ThresholdCrossed,
     /// Stopped by the operator or a signal.
     Interrupted,

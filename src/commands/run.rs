@@ -23,7 +23,7 @@ use crate::{
     engine::{self, RunError, RunOutcome, RunSpec},
     format::visible,
     headless,
-    measure::Judgement,
+    measure::{Judgement, Ledger},
     plan::Plan,
     profile,
     record::{Record, store},
@@ -196,12 +196,41 @@ fn exit_for_record(record: &Record) -> Exit {
         return if crossed { Exit::ThresholdCrossed } else { Exit::Success };
     }
     for repetition in repetitions {
-        if repetition.verdict.status == Judgement::Failed {
-            return Exit::Failed;
-        }
-        if repetition.ledger.undelivered() > 0 || !repetition.crossed.is_empty() {
-            exit = Exit::ThresholdCrossed;
+        let is_crossed = !repetition.crossed.is_empty();
+        match exit_for_result(repetition.verdict.status, &repetition.ledger, is_crossed) {
+            Exit::Success => {}
+            Exit::Failed => return Exit::Failed,
+            other => exit = other,
         }
     }
     exit
+}
+
+/// The exit status for one repetition of a run that is no capacity search.
+fn exit_for_result(status: Judgement, ledger: &Ledger, is_crossed: bool) -> Exit {
+    match status {
+        Judgement::Failed => Exit::Failed,
+        _ if ledger.undelivered() > 0 || is_crossed => Exit::ThresholdCrossed,
+        _ => Exit::Success,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_was_lost_refused_or_never_sent_fails_the_run() {
+        let exit = |ledger: Ledger| exit_for_result(Judgement::Suspect, &ledger, false);
+        assert_eq!(exit(Ledger::default()), Exit::Success);
+        for ledger in [
+            Ledger { lost: 1, ..Ledger::default() },
+            Ledger { failed: 1, ..Ledger::default() },
+            Ledger { unsent: 1, ..Ledger::default() },
+        ] {
+            assert_eq!(exit(ledger), Exit::ThresholdCrossed, "{ledger:?}");
+        }
+        let crossed = exit_for_result(Judgement::Valid, &Ledger::default(), true);
+        assert_eq!(crossed, Exit::ThresholdCrossed);
+    }
 }

@@ -16,6 +16,7 @@ mod failed_tries;
 mod fault_injection;
 mod first_look;
 mod first_start;
+mod large_records;
 mod load_time;
 mod local_hub;
 mod message_size;
