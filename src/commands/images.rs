@@ -41,12 +41,19 @@ pub async fn execute(command: ImagesCommand) -> Result<Exit> {
 async fn list(hub: &HubArgs) -> Result<Exit> {
     let hub = DockerHub::connect(&hub.request(), None).await?;
     let mut text = String::new();
-    for image in hub.images().await? {
-        let name = image.reference.as_deref().unwrap_or("-");
+    let images = hub.images().await?;
+    let name = |image: &OwnImage| image.reference.clone().unwrap_or_else(|| "-".to_owned());
+    let width = images.iter().map(|image| name(image).len()).max().unwrap_or(0);
+    for image in &images {
+        let name = name(image);
         let created = image.created.strftime("%Y-%m-%d %H:%M UTC");
         let digest: String = image.digest.chars().take(19).collect();
-        let state = image_state(&image);
-        writeln!(text, "{name:<28} {:>8}  {created}  {digest}  {state}", image.size.to_string())?;
+        let state = image_state(image);
+        writeln!(
+            text,
+            "{name:<width$} {:>8}  {created}  {digest}  {state}",
+            image.size.to_string()
+        )?;
     }
     if text.is_empty() {
         writeln!(text, "no images of hubmark on {}", hub.location())?;

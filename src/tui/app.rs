@@ -40,7 +40,7 @@ const TICK_INTERVAL: Duration = Duration::from_millis(500);
 pub enum TuiError {
     /// Input or output is not a terminal, or the terminal cannot position the cursor (`TERM=dumb`).
     #[error(
-        "the screen needs a terminal: input or output is not one, or TERM is dumb\n  to run without a screen: hubmark run PROFILE (list profiles: hubmark profiles)"
+        "the screen needs a terminal: input or output is not one, or TERM is dumb\n  to run without a screen: hubmark run PROFILE (list profiles: hubmark profiles list)"
     )]
     NoTerminal,
     /// Setting up the terminal failed.
