@@ -70,6 +70,15 @@ impl Clock {
         Micros(self.now().0.saturating_sub(ago))
     }
 
+    /// Converts `time` to an [`Instant`](std::time::Instant), which reads the same monotonic clock; a time before
+    /// the first `Instant` becomes now.
+    pub fn to_instant(self, time: Micros) -> std::time::Instant {
+        let (now, since) = (std::time::Instant::now(), time.since(self.now()));
+        let distance = Duration::from_micros(since.unsigned_abs());
+        let moved = if since < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
+        moved.unwrap_or(now)
+    }
+
     /// Blocks this thread until `due`; returns at once when `due` has passed.
     ///
     /// A signal does not end the sleep early.

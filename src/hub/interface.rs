@@ -1,6 +1,6 @@
 //! The interface of a hub.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -10,6 +10,7 @@ use super::{error::HubError, host::HostReader};
 use crate::{
     clock::{Clock, Micros},
     event::ImageProgress,
+    hot_thread::HotThread,
     measure::PathCost,
     plan::FaultKind,
     server::{
@@ -141,6 +142,11 @@ pub trait Hub: Send + Sync {
     /// Bytes written so far by the hub's disk under the servers' data, where the counter can be
     /// read.
     async fn disk_written(&self, server: &RunningServer) -> Option<Bytes>;
+
+    /// Threads of this process that forward everything to and from a server, to delay it.
+    fn forwarding_threads(&self, _server: &RunningServer) -> Vec<Arc<HotThread>> {
+        Vec::new()
+    }
 
     /// Whether the server's resources can be read.
     fn can_measure(&self, _server: &RunningServer) -> bool {

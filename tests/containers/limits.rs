@@ -143,6 +143,11 @@ fn run_with_delay(backend: &str) -> Record {
     let delivery = repetition.latency.delivery.as_ref().unwrap();
     assert!(delivery.min >= 30_000.0, "delivered after {} µs", delivery.min);
     assert_eq!(record.provenance.limits.len(), 4);
+    let threads: Vec<_> =
+        repetition.generator.hot_threads.iter().map(|thread| thread.name.as_str()).collect();
+    for forwards in ["delay", "delay-clock"] {
+        assert!(threads.contains(&forwards), "{threads:?}");
+    }
     record
 }
 

@@ -35,7 +35,9 @@ pub fn thread_problems(
         let (name, duration) = match thread.role {
             ThreadRole::Sends => ("response", &durations.response),
             ThreadRole::Acknowledges => ("ack", &durations.ack),
-            ThreadRole::Receives => ("delivery", &durations.delivery),
+            // Both pass through it; without a consumer there are only acknowledgements.
+            ThreadRole::Forwards if durations.delivery.count == 0 => ("ack", &durations.ack),
+            ThreadRole::Receives | ThreadRole::Forwards => ("delivery", &durations.delivery),
         };
         let delayed = [wait_problem(thread, name, duration), pass_problem(thread, name, duration)];
         let delayed = delayed.into_iter().flatten();
@@ -136,6 +138,9 @@ mod tests {
         }
     }
 
+    const ROLES: [ThreadRole; 4] =
+        [ThreadRole::Sends, ThreadRole::Acknowledges, ThreadRole::Receives, ThreadRole::Forwards];
+
     /// Reasons of one thread beside durations of 2 ms, at most 60 ms.
     fn reasons(thread: ThreadLoad) -> Vec<Reason> {
         let summary = LatencySummary {
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_thread_with_room_is_no_reason() {
-        for role in [ThreadRole::Sends, ThreadRole::Acknowledges, ThreadRole::Receives] {
+        for role in ROLES {
             assert_eq!(reasons(thread("any", role)), []);
         }
     }
@@ -186,6 +191,7 @@ mod tests {
         let still = |role| ThreadLoad { longest_pass: Some(50_000.0), ..thread("consumer", role) };
         let found = reasons(still(ThreadRole::Receives));
         assert!(found[0].code == "client-delayed" && found[0].text.contains("largest delivery"));
+        assert!(reasons(still(ThreadRole::Forwards))[0].text.contains("largest delivery"));
         assert_eq!(reasons(still(ThreadRole::Sends)), [], "the lag shows it");
     }
 

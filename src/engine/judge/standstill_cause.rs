@@ -2,7 +2,7 @@
 
 use crate::{
     hot_thread::ThreadRole,
-    measure::{GeneratorHealth, HostMetrics},
+    measure::HostMetrics,
     record::{Standstill, StandstillCause, StandstillKind},
 };
 
@@ -12,31 +12,31 @@ const MIN_PASS_SHARE: f64 = 0.5;
 /// one task of a database waits for the disk, the others wait for that task.
 const MIN_DISK_SHARE: f64 = 0.25;
 
-/// What was measured during a load.
+/// What was measured during a standstill.
 #[derive(Debug, Clone, Copy)]
 pub struct CauseEvidence<'a> {
-    /// Metrics of the hub's host, each second.
+    /// Metrics of the hub's host, each second of the load.
     pub hub: &'a [HostMetrics],
-    /// hubmark's threads.
-    pub generator: &'a GeneratorHealth,
+    /// What each of hubmark's threads does, and how many seconds of the standstill its longest pass covers.
+    pub passes: &'a [(ThreadRole, f64)],
     /// Number of hubmark's connections that sent segments again during the standstill.
     pub retransmitting: usize,
 }
 
 /// Returns the cause of a standstill; `None` if what was measured cannot tell server and disk apart.
 pub fn cause_of(standstill: &Standstill, evidence: &CauseEvidence<'_>) -> Option<StandstillCause> {
-    let role = match standstill.what {
+    // A thread that forwards everything delays acknowledgements and deliveries alike.
+    let roles = match standstill.what {
         // Nothing was sent although messages were due.
         StandstillKind::Sends | StandstillKind::Everything => return Some(StandstillCause::Client),
-        StandstillKind::Acks => Some(ThreadRole::Acknowledges),
-        StandstillKind::Deliveries => Some(ThreadRole::Receives),
-        StandstillKind::Answers => None,
+        StandstillKind::Acks => &[ThreadRole::Acknowledges, ThreadRole::Forwards][..],
+        StandstillKind::Deliveries => &[ThreadRole::Receives, ThreadRole::Forwards],
+        StandstillKind::Answers => &[ThreadRole::Forwards],
     };
-    let pass_seconds = |role| {
-        let threads = evidence.generator.hot_threads.iter().filter(|thread| thread.role == role);
-        threads.filter_map(|thread| thread.longest_pass).fold(0.0, f64::max) / 1e6
+    let covers = |(role, seconds): &(ThreadRole, f64)| {
+        roles.contains(role) && *seconds >= MIN_PASS_SHARE * standstill.length()
     };
-    if role.is_some_and(|role| pass_seconds(role) >= MIN_PASS_SHARE * standstill.length()) {
+    if evidence.passes.iter().any(covers) {
         return Some(StandstillCause::Client);
     }
     if evidence.retransmitting > 0 {
@@ -73,7 +73,6 @@ fn disk_wait_seconds(standstill: &Standstill, hub: &[HostMetrics]) -> Option<f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::ThreadLoad;
 
     fn still(what: StandstillKind) -> Standstill {
         Standstill { from: 3.2, to: 4.4, what, cause: None }
@@ -94,21 +93,9 @@ mod tests {
         share: Option<f64>,
         retransmitting: usize,
     ) -> Option<StandstillCause> {
-        let generator = GeneratorHealth {
-            hot_threads: vec![ThreadLoad {
-                name: "consumer".into(),
-                role: ThreadRole::Receives,
-                cores: 0.1,
-                peak_cores: None,
-                waiting: None,
-                mean_wait: None,
-                runs: 9,
-                longest_pass: Some(700_000.0),
-            }],
-            ..GeneratorHealth::default()
-        };
         let hub = hub(share);
-        let evidence = CauseEvidence { hub: &hub, generator: &generator, retransmitting };
+        let passes = [(ThreadRole::Receives, 0.7)];
+        let evidence = CauseEvidence { hub: &hub, passes: &passes, retransmitting };
         cause_of(&still(what), &evidence)
     }
 
@@ -123,6 +110,20 @@ mod tests {
         assert_eq!(cause(StandstillKind::Everything, None, 0), Some(Client));
         assert_eq!(cause(StandstillKind::Deliveries, Some(0.02), 0), Some(Client), "its reader");
         assert_eq!(cause(StandstillKind::Acks, Some(0.02), 0), Some(Server));
+    }
+
+    #[test]
+    fn a_thread_that_forwards_everything_explains_any_silence_of_the_server() {
+        let hub = hub(Some(0.02));
+        for what in [StandstillKind::Acks, StandstillKind::Deliveries, StandstillKind::Answers] {
+            let cause = |seconds| {
+                let passes = [(ThreadRole::Forwards, seconds)];
+                let evidence = CauseEvidence { hub: &hub, passes: &passes, retransmitting: 0 };
+                cause_of(&still(what), &evidence)
+            };
+            assert_eq!(cause(0.7), Some(StandstillCause::Client), "{what:?}");
+            assert_eq!(cause(0.3), Some(StandstillCause::Server), "{what:?}: a quarter of it");
+        }
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    backend::SendReceipt, hot_thread::HotThread, measure::AckDelay,
+    backend::SendReceipt,
+    clock::{Clock, Micros},
+    hot_thread::{HotThread, ThreadRole},
+    measure::AckDelay,
     stats::distribution::Distribution,
 };
 
@@ -53,6 +56,16 @@ impl ClientWatch {
         })
     }
 
+    /// Seconds of each thread's longest pass that lie between two times, by what the thread does.
+    pub fn pass_seconds(&self, clock: Clock, from: Micros, to: Micros) -> Vec<(ThreadRole, f64)> {
+        let (from, to) = (clock.to_instant(from), clock.to_instant(to));
+        let threads = self.threads.lock();
+        let seconds = |thread: &Arc<HotThread>| {
+            (thread.role(), thread.longest_pass_between(from, to).as_secs_f64())
+        };
+        threads.iter().map(seconds).collect()
+    }
+
     /// Forgets what was measured before the load.
     pub fn start_load(&self) {
         *self.ack_delay.lock() = Distribution::default();
@@ -63,7 +76,7 @@ impl ClientWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::Micros, stamp::Stamp};
+    use crate::stamp::Stamp;
 
     #[test]
     fn an_acknowledgement_is_as_late_as_the_pause_between_two_looks_at_most() {

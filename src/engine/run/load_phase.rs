@@ -108,6 +108,11 @@ impl LoadPhase<'_> {
     /// # Errors
     /// The load ended early; outcomes recorded until then remain in the recorder.
     pub async fn run(&mut self, observer: &mut Observer<'_>) -> Result<Measurement, RunError> {
+        for server in &self.context.servers.running {
+            for thread in self.context.hub.forwarding_threads(server) {
+                self.recorder.client_watch.add_thread(&thread);
+            }
+        }
         let batching = Batching::for_workload(self.workload);
         let mut reader = None;
         if self.scenario == Scenario::Both {

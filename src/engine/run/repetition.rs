@@ -357,11 +357,8 @@ impl RepetitionRun<'_> {
             Ok(measurement) => {
                 results::add_resources(&mut self.repetition, run, baseline, &measurement);
                 results::add_results(&mut self.repetition, &result_context, &measurement);
-                let origin = recorder.origin();
-                results::add_causes(&mut self.repetition, |from, to| {
-                    let at = |seconds: f64| Micros(origin.0 + (seconds * 1e6) as i64);
-                    observer.retransmissions.between(at(from), at(to))
-                });
+                let retransmissions = &observer.retransmissions;
+                results::add_causes(&mut self.repetition, &recorder, retransmissions);
                 Ok(())
             }
             Err(error) => {

@@ -12,7 +12,7 @@ use crate::{
             thresholds::{self, ThresholdInputs},
             verdict::{self, ClientMachine, Evidence},
         },
-        measure::{observer::summarize, recorder::Recorder},
+        measure::{observer::summarize, recorder::Recorder, retransmissions::Retransmissions},
         repetition_environment::{DiskUsage, RepetitionEnvironment},
     },
     measure::{Durations, LatencySummary, Ledger},
@@ -166,21 +166,20 @@ pub fn add_results(
     (repetition.crossed, repetition.missed) = (crossed, missed);
 }
 
-/// Adds the causes of standstills, by what was measured meanwhile; `retransmitting` returns the number of
-/// connections that sent segments again between two times of the load, in seconds.
-pub fn add_causes(repetition: &mut Repetition, retransmitting: impl Fn(f64, f64) -> usize) {
-    let mut standstills = std::mem::take(&mut repetition.standstills);
-    for one in &mut standstills {
-        one.cause = standstill_cause::cause_of(
-            one,
-            &CauseEvidence {
-                hub: &repetition.hub,
-                generator: &repetition.generator,
-                retransmitting: retransmitting(one.from, one.to),
-            },
-        );
+/// Adds the causes of standstills, by what was measured meanwhile.
+pub fn add_causes(
+    repetition: &mut Repetition,
+    recorder: &Recorder,
+    retransmissions: &Retransmissions,
+) {
+    let at = |seconds: f64| Micros(recorder.origin().0 + (seconds * 1e6) as i64);
+    for one in &mut repetition.standstills {
+        let (from, to) = (at(one.from), at(one.to));
+        let passes = recorder.client_watch.pass_seconds(recorder.clock(), from, to);
+        let retransmitting = retransmissions.between(from, to);
+        let evidence = CauseEvidence { hub: &repetition.hub, passes: &passes, retransmitting };
+        one.cause = standstill_cause::cause_of(one, &evidence);
     }
-    repetition.standstills = standstills;
 }
 
 /// Returns the number of messages that should have each duration; `None` for one that is not measured.

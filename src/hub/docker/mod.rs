@@ -31,11 +31,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Hub, HubError, TimedReading,
+    delay_proxy::DelayProxy,
     host::{self, HostReader},
 };
 use crate::{
     clock::Clock,
     event::ImageProgress,
+    hot_thread::HotThread,
     measure::PathCost,
     plan::{FaultKind, HubRequest},
     server::{
@@ -215,6 +217,12 @@ impl Hub for DockerHub {
 
     async fn disk_written(&self, _server: &RunningServer) -> Option<Bytes> {
         self.engine.disk.as_ref()?.bytes_written()
+    }
+
+    fn forwarding_threads(&self, server: &RunningServer) -> Vec<Arc<HotThread>> {
+        let routes = self.engine.routes();
+        let proxy = routes.get(&server.id).and_then(|route| route.proxy.as_ref());
+        proxy.map(DelayProxy::threads).unwrap_or_default()
     }
 
     fn block_source(&self, _server: &RunningServer) -> BlockSource {

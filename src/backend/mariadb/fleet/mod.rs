@@ -8,7 +8,6 @@
 mod batch;
 mod config;
 mod connection;
-mod passes;
 mod state;
 mod user;
 
@@ -32,14 +31,13 @@ use tokio::{
 
 use crate::{
     backend::{BackendError, Batching, Fleet, Handover, SendError, SendOutcomes},
-    hot_thread::{HotThread, HotThreadGuard, ThreadRole},
+    hot_thread::{HotThread, HotThreadGuard, ThreadRole, passes::PassMonitor},
     stamp::{Stamp, UserId},
 };
 use {
     batch::InsertBatch,
     config::BatchLimits,
     connection::UserConnection,
-    passes::PassMonitor,
     state::{MAX_CONCURRENT_LOGINS, NEVER_SENT_REASON, SharedFleetState},
     user::UserTask,
 };

@@ -50,6 +50,5 @@ pub struct ContainerRoute {
     /// Addresses of the container's ports without the proxy.
     pub direct: BTreeMap<u16, SocketAddr>,
     /// Forwards with a delay until the container is removed.
-    #[expect(dead_code, reason = "forwards until it is dropped")]
     pub proxy: Option<DelayProxy>,
 }

@@ -1,4 +1,4 @@
-//! Passes of the users' thread, also while its runtime has always some work and never waits for it.
+//! Passes of a hot thread that runs a runtime, also while it has always some work and never waits for it.
 
 use std::{
     future::poll_fn,
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{runtime::Builder, sync::Notify, task::yield_now};
 
-use crate::hot_thread::HotThread;
+use super::HotThread;
 
 /// Length of a pass from which on its end is looked for. At a light load the runtime waits sooner, and a
 /// pass costs nothing.

@@ -2,10 +2,13 @@
 //! them all.
 //!
 //! A hot thread enters itself ([`HotThread::enter`]) and reports its passes. Its processor time and its
-//! waits for a core are read from `/proc/self/task`, also after its end.
+//! waits for a core are read from `/proc/self/task`, also after its end. [`passes`] reports those of a thread that
+//! runs a runtime.
+
+pub mod passes;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     fs,
     sync::{
         Arc,
@@ -22,6 +25,11 @@ use serde::{Deserialize, Serialize};
 
 /// Value of [`HotThread::pass_start`] while no pass is in progress.
 const NO_PASS: i64 = i64::MIN;
+/// Passes from this length on, in microseconds, keep their times: half of the shortest standstill, which a
+/// pass must cover by half to explain it.
+const LONG_PASS_MICROS: i64 = 50_000;
+/// Long passes whose times are kept, the last ones.
+const MAX_LONG_PASSES: usize = 1_000;
 
 /// What a hot thread does with the messages of all users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +42,8 @@ pub enum ThreadRole {
     Acknowledges,
     /// Receives messages.
     Receives,
+    /// Forwards all bytes to and from a server, which it delays.
+    Forwards,
 }
 
 /// Counters of a thread since its start.
@@ -89,6 +99,8 @@ pub struct HotThread {
     pass_start: AtomicI64,
     /// Longest finished pass in microseconds.
     longest_pass: AtomicI64,
+    /// Begin and end of the last long passes, in microseconds since `origin`.
+    long_passes: Mutex<VecDeque<(i64, i64)>>,
 }
 
 impl HotThread {
@@ -102,6 +114,7 @@ impl HotThread {
             origin: Instant::now(),
             pass_start: AtomicI64::new(NO_PASS),
             longest_pass: AtomicI64::new(-1),
+            long_passes: Mutex::default(),
         })
     }
 
@@ -148,8 +161,16 @@ impl HotThread {
         }
     }
 
-    /// Records a finished pass of `micros` microseconds.
+    /// Records a pass of `micros` microseconds that has just ended.
     pub fn record_pass(&self, micros: i64) {
+        if micros >= LONG_PASS_MICROS {
+            let end = self.micros();
+            let mut passes = self.long_passes.lock();
+            if passes.len() == MAX_LONG_PASSES {
+                passes.pop_front();
+            }
+            passes.push_back((end - micros, end));
+        }
         // The thread itself is the only writer of rising values: a load is cheaper than an exchange.
         if micros > self.longest_pass.load(Relaxed) {
             self.longest_pass.store(micros, Relaxed);
@@ -174,9 +195,27 @@ impl HotThread {
         Some(self.longest_pass.load(Relaxed).max(current)).filter(|longest| *longest >= 0)
     }
 
+    /// Longest part of one pass, finished or in progress, that lies between two times.
+    pub fn longest_pass_between(&self, from: Instant, to: Instant) -> Duration {
+        let micros = |at: Instant| {
+            let since = at.saturating_duration_since(self.origin);
+            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        };
+        let (from, to) = (micros(from), micros(to));
+        let current = self.pass_start.load(Relaxed);
+        let current = (current != NO_PASS).then(|| (current, self.micros()));
+        let passes = self.long_passes.lock();
+        let parts = passes.iter().copied().chain(current);
+        let longest = parts.map(|(begin, end)| end.min(to) - begin.max(from)).max();
+        longest
+            .and_then(|micros| u64::try_from(micros).ok())
+            .map_or(Duration::ZERO, Duration::from_micros)
+    }
+
     /// Forgets the finished passes.
     pub fn forget_passes(&self) {
         self.longest_pass.store(-1, Relaxed);
+        self.long_passes.lock().clear();
     }
 
     fn micros(&self) -> i64 {
@@ -275,6 +314,24 @@ mod tests {
         assert!(thread.longest_pass_micros().is_some());
         thread.end_pass();
         assert!(thread.longest_pass_micros().is_some());
+    }
+
+    #[test]
+    fn a_pass_counts_for_its_own_time_only() {
+        let thread = HotThread::new("worker", ThreadRole::Receives);
+        let after = |millis: u64| thread.origin + Duration::from_millis(millis);
+        std::thread::sleep(Duration::from_millis(130));
+        thread.record_pass(100_000);
+        let now = Instant::now();
+        let met = thread.longest_pass_between(after(0), now);
+        assert!(met >= Duration::from_millis(99), "{met:?}");
+        let later = thread.longest_pass_between(now, now + Duration::from_secs(9));
+        assert!(later < Duration::from_millis(50), "{later:?}");
+        assert_eq!(thread.longest_pass_between(after(0), after(1)), Duration::ZERO);
+        thread.begin_pass();
+        std::thread::sleep(Duration::from_millis(20));
+        let current = thread.longest_pass_between(now, Instant::now());
+        assert!(current >= Duration::from_millis(20), "the one in progress: {current:?}");
     }
 
     #[test]

@@ -7,10 +7,11 @@
 //!
 //! The proxy accepts connections itself, so opening a connection is not delayed.
 
+mod delay_clock;
+
 use std::{
     cell::RefCell,
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
@@ -19,23 +20,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::{
     io::AsyncWriteExt,
     net::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     task::LocalSet,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::delay_clock::DelayClock;
+use crate::hot_thread::{HotThread, ThreadRole, passes::PassMonitor};
+
 /// File descriptors that a proxied user takes here beside its client's descriptors: two ends of a
 /// connection, twice for a client that first asks one address and then talks to another.
 pub const DESCRIPTORS_PER_USER: u64 = 4;
 
+/// Name of the thread that reads and writes.
+const RELAY_THREAD_NAME: &str = "delay";
+/// Name of the thread that runs the timers.
+const CLOCK_THREAD_NAME: &str = "delay-clock";
 /// Bytes read at once.
 const READ_BUFFER_SIZE: usize = 64 << 10;
 /// Chunks in flight in one direction of a connection. Beyond this number the sender has to wait, as
@@ -51,6 +58,16 @@ pub struct DelayProxy {
     listeners: BTreeMap<u16, std::net::TcpListener>,
     ports: BTreeMap<u16, u16>,
     stop: CancellationToken,
+    threads: ProxyThreads,
+}
+
+/// The proxy's threads, which all messages pass through.
+#[derive(Debug, Clone)]
+struct ProxyThreads {
+    /// Reads and writes.
+    relay: Arc<HotThread>,
+    /// Runs the timers.
+    clock: Arc<HotThread>,
 }
 
 impl DelayProxy {
@@ -68,7 +85,11 @@ impl DelayProxy {
             proxy_ports.insert(port, listener.local_addr()?.port());
             listeners.insert(port, listener);
         }
-        Ok(Self { delay, listeners, ports: proxy_ports, stop: CancellationToken::new() })
+        let thread = |name| HotThread::new(name, ThreadRole::Forwards);
+        let threads =
+            ProxyThreads { relay: thread(RELAY_THREAD_NAME), clock: thread(CLOCK_THREAD_NAME) };
+        let stop = CancellationToken::new();
+        Ok(Self { delay, listeners, ports: proxy_ports, stop, threads })
     }
 
     /// The address on which the proxy listens.
@@ -81,22 +102,35 @@ impl DelayProxy {
         &self.ports
     }
 
+    /// The proxy's threads.
+    pub fn threads(&self) -> Vec<Arc<HotThread>> {
+        vec![Arc::clone(&self.threads.relay), Arc::clone(&self.threads.clock)]
+    }
+
     /// Starts forwarding: each port's connections go to its address in `to`.
     ///
     /// # Errors
     /// The runtime or a thread cannot be created.
     pub fn serve(&mut self, to: &BTreeMap<u16, SocketAddr>) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let ProxyThreads { relay, clock: clock_thread } = self.threads.clone();
+        let passes = PassMonitor::new(&relay);
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        passes.attach(&mut builder);
+        let runtime = builder.enable_all().build()?;
         let routes: Vec<_> = std::mem::take(&mut self.listeners)
             .into_iter()
             .filter_map(|(port, listener)| Some((listener, *to.get(&port)?)))
             .collect();
         let clock = Arc::new(DelayClock::default());
         let timers = Arc::clone(&clock);
-        thread::Builder::new().name("delay-clock".into()).spawn(move || timers.run_timers())?;
+        thread::Builder::new().name(CLOCK_THREAD_NAME.into()).spawn(move || {
+            let entered = clock_thread.enter();
+            timers.run_timers(&entered);
+        })?;
         let (delay, stop) = (self.delay, self.stop.clone());
-        thread::Builder::new().name("delay".into()).spawn(move || {
-            let ended = accept_all(routes, delay, &clock, stop);
+        thread::Builder::new().name(RELAY_THREAD_NAME.into()).spawn(move || {
+            let _entered = relay.enter();
+            let ended = accept_all(routes, delay, &clock, stop, passes);
             if let Err(error) = runtime.block_on(LocalSet::new().run_until(ended)) {
                 tracing::error!(%error, "the delay proxy has ended");
             }
@@ -118,10 +152,13 @@ async fn accept_all(
     delay: Duration,
     clock: &Arc<DelayClock>,
     stop: CancellationToken,
+    passes: Arc<PassMonitor>,
 ) -> io::Result<()> {
+    tokio::task::spawn_local(Arc::clone(&passes).run());
     let shared = Rc::new(ProxyContext {
         delay,
         clock: Arc::clone(clock),
+        passes,
         read_buffer: RefCell::new(vec![0; READ_BUFFER_SIZE].into_boxed_slice()),
     });
     for (listener, to) in routes {
@@ -136,6 +173,8 @@ async fn accept_all(
 struct ProxyContext {
     delay: Duration,
     clock: Arc<DelayClock>,
+    /// Passes of the thread that all connections run on.
+    passes: Arc<PassMonitor>,
     /// Buffer for a read, before the size of the chunk is known.
     read_buffer: RefCell<Box<[u8]>>,
 }
@@ -144,7 +183,8 @@ async fn accept(shared: Rc<ProxyContext>, listener: TcpListener, to: SocketAddr)
     loop {
         match listener.accept().await {
             Ok((near, _)) => {
-                tokio::task::spawn_local(relay_connection(Rc::clone(&shared), near, to));
+                let relay = relay_connection(Rc::clone(&shared), near, to);
+                tokio::task::spawn_local(Arc::clone(&shared.passes).watch(relay));
             }
             // Most likely no descriptor is free: a later attempt may succeed.
             Err(error) => {
@@ -202,94 +242,6 @@ async fn relay_delayed(shared: &ProxyContext, from: OwnedReadHalf, mut to: Owned
     tokio::join!(reader, writer);
 }
 
-/// Timers of all connections, run by a thread that sleeps precisely.
-#[derive(Default)]
-struct DelayClock {
-    state: Mutex<TimerQueue>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct TimerQueue {
-    timers: BinaryHeap<Reverse<TimerEntry>>,
-    stopped: bool,
-}
-
-impl DelayClock {
-    fn state(&self) -> MutexGuard<'_, TimerQueue> {
-        self.state.lock()
-    }
-
-    /// Waits until `due`; returns at once when `due` has passed.
-    async fn sleep_until(&self, due: Instant) {
-        if due <= Instant::now() {
-            return;
-        }
-        let (wake, woken) = oneshot::channel();
-        let first = {
-            let mut state = self.state();
-            let first = state.timers.peek().is_none_or(|Reverse(next)| due < next.due);
-            state.timers.push(Reverse(TimerEntry { due, wake }));
-            first
-        };
-        if first {
-            self.changed.notify_one();
-        }
-        let _ = woken.await;
-    }
-
-    /// Runs the timers until stopped.
-    fn run_timers(&self) {
-        // By default the kernel may delay a wake-up by 50 µs to combine it with others.
-        let _ = nix::sys::prctl::set_timerslack(1);
-        let mut state = self.state();
-        while !state.stopped {
-            let now = Instant::now();
-            while state.timers.peek().is_some_and(|Reverse(next)| next.due <= now) {
-                if let Some(Reverse(waiter)) = state.timers.pop() {
-                    let _ = waiter.wake.send(());
-                }
-            }
-            let next = state.timers.peek().map(|Reverse(next)| next.due);
-            match next {
-                None => self.changed.wait(&mut state),
-                Some(due) => drop(self.changed.wait_until(&mut state, due)),
-            }
-        }
-        state.timers.clear();
-    }
-
-    fn stop(&self) {
-        self.state().stopped = true;
-        self.changed.notify_one();
-    }
-}
-
-struct TimerEntry {
-    due: Instant,
-    wake: oneshot::Sender<()>,
-}
-
-impl PartialEq for TimerEntry {
-    fn eq(&self, other: &Self) -> bool {
-        self.due == other.due
-    }
-}
-
-impl Eq for TimerEntry {}
-
-impl PartialOrd for TimerEntry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for TimerEntry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.due.cmp(&other.due)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -338,6 +290,27 @@ mod tests {
         stream.read_to_end(&mut received).unwrap();
         writing.join().unwrap();
         assert!(received == sent, "{} bytes of {}", received.len(), sent.len());
+    }
+
+    #[test]
+    fn the_threads_that_forward_everything_are_watched() {
+        let (proxy, address) = start_echo_server(Duration::from_millis(2));
+        let mut stream = Stream::connect(address).unwrap();
+        let mut answer = [0; 64];
+        for _ in 0..20 {
+            stream.write_all(&[7; 64]).unwrap();
+            stream.read_exact(&mut answer).unwrap();
+        }
+        let threads = proxy.threads();
+        let names: Vec<_> = threads.iter().map(|thread| (thread.name(), thread.role())).collect();
+        let role = ThreadRole::Forwards;
+        assert_eq!(names, [(RELAY_THREAD_NAME, role), (CLOCK_THREAD_NAME, role)]);
+        for thread in threads {
+            let (cpu, pass) = (thread.counters().cpu, thread.longest_pass_micros());
+            assert!(cpu > Duration::ZERO && pass.is_some(), "{}: {cpu:?}, {pass:?}", thread.name());
+            // Beside other work of the machine; the waits for the next byte are no passes.
+            assert!(pass < Some(60_000), "{}: {pass:?} µs", thread.name());
+        }
     }
 
     #[test]
