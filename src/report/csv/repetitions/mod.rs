@@ -29,58 +29,57 @@ type Row = Vec<(String, String)>;
 
 /// Writes all repetitions of `record`, one per line; a value that was not measured is empty.
 pub fn repetitions(record: &Record) -> String {
-    table(&rows(record))
+    table(|| rows(record))
 }
 
 /// Writes all repetitions of several records, each line with its record's name first.
 pub fn repetitions_of_records(sources: &[SourceRecord<'_>]) -> String {
-    let named = |source: &SourceRecord<'_>| {
-        let name = ("record".to_owned(), source.name.to_owned());
-        rows(source.record).into_iter().map(move |mut row| {
-            row.insert(0, name.clone());
-            row
-        })
-    };
-    table(&sources.iter().flat_map(|source| named(source).collect::<Vec<_>>()).collect::<Vec<_>>())
+    table(|| sources.iter().flat_map(rows_of_source))
+}
+
+/// Rows of a record, each with the record's name first.
+fn rows_of_source<'a>(source: &SourceRecord<'a>) -> impl Iterator<Item = Row> + use<'a> {
+    let (record, name) = (source.record, source.name);
+    rows(record).map(move |mut row| {
+        row.insert(0, ("record".to_owned(), name.to_owned()));
+        row
+    })
 }
 
 /// Rows of a record in the order of its points: repetitions, then the tries that failed before.
-fn rows(record: &Record) -> Vec<Row> {
-    let roles: BTreeSet<&str> = record
-        .points
-        .iter()
-        .flat_map(|point| point.repetitions.iter().chain(&point.failed_tries))
-        .flat_map(|repetition| repetition.resources.keys().map(String::as_str))
-        .collect();
-    let mut rows = Vec::new();
-    for point in &record.points {
+fn rows(record: &Record) -> impl Iterator<Item = Row> {
+    let tries = record.points.iter().flat_map(|point| {
         let tried = point.failed_tries.iter().map(|tried| (tried, true));
-        for (repetition, retried) in point.repetitions.iter().map(|one| (one, false)).chain(tried) {
-            rows.push(row(point, repetition, retried, &roles));
-        }
-    }
-    rows
+        let all = point.repetitions.iter().map(|one| (one, false)).chain(tried);
+        all.map(move |(repetition, retried)| (point, repetition, retried))
+    });
+    let roles: BTreeSet<&str> = tries
+        .clone()
+        .flat_map(|(_, repetition, _)| repetition.resources.keys().map(String::as_str))
+        .collect();
+    tries.map(move |(point, repetition, retried)| row(point, repetition, retried, &roles))
 }
 
-/// Writes rows under the columns of all of them: records with different servers have different ones.
-fn table(rows: &[Row]) -> String {
-    let mut columns: Vec<&str> = Vec::new();
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for (name, _) in rows.iter().flatten() {
-        places.entry(name).or_insert_with(|| {
+/// Writes rows under the columns of all of them: records with different servers have different ones. `rows` makes
+/// them twice, because all rows in memory would be a third of a large record.
+fn table<Rows: Iterator<Item = Row>>(rows: impl Fn() -> Rows) -> String {
+    let mut columns: Vec<String> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, _) in rows().flatten() {
+        if !places.contains_key(&name) {
+            places.insert(name.clone(), columns.len());
             columns.push(name);
-            columns.len() - 1
-        });
+        }
     }
     if columns.is_empty() {
-        columns = FIRST_COLUMNS.to_vec();
+        columns = FIRST_COLUMNS.map(str::to_owned).to_vec();
     }
     let mut text = columns.join(",") + "\n";
-    for row in rows {
+    for row in rows() {
         let mut fields = vec![String::new(); columns.len()];
         for (name, value) in row {
             // One line each, also for tools that know no quotes.
-            fields[places[name.as_str()]] = value.replace('\n', " ");
+            fields[places[&name]] = value.replace('\n', " ");
         }
         text.push_str(&format_line(&fields));
     }
