@@ -221,6 +221,19 @@ fn the_help_begins_with_the_keys_of_its_context_and_lists_all() {
 }
 
 #[test]
+fn the_state_in_the_footer_keeps_a_gap_to_the_keys() {
+    let mut screen = under_load();
+    screen.press("f");
+    for width in 60..=200 {
+        let frame = screen.frame(width, 24);
+        let footer = frame.lines().last().unwrap_or_default();
+        let (keys, _) = footer.split_once("display frozen").expect("the state");
+        assert!(keys.ends_with("  "), "{width}: {footer}");
+        assert!(keys.contains("f go on"), "the way back, {width}: {footer}");
+    }
+}
+
+#[test]
 fn a_narrow_question_wraps_its_answers() {
     let mut screen = under_load();
     screen.send(Msg::Resized(60, 20));

@@ -33,10 +33,13 @@ pub fn draw_footer_with_state(
     draw_line(state.right_aligned(), frame, right);
 }
 
-/// Divides a footer between the key hints and a state at the right; the hints keep some room.
+/// Divides a footer between the key hints and a state at the right; the hints keep some room, and a gap
+/// to the state.
 pub fn split_footer(state: &Line, area: Rect) -> [Rect; 2] {
     let width = (state.width() as u16).min(area.width.saturating_sub(MIN_HINTS_WIDTH));
-    area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]))
+    let gap = u16::from(width > 0);
+    let parts = Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]);
+    area.layout(&parts.spacing(gap))
 }
 
 /// Draws key hints: space-separated names of actions, and their effect.

@@ -57,10 +57,11 @@ pub fn draw(live: &LiveRun, model: &Model, frame: &mut Frame, area: Rect) {
 /// Returns the key hints of the footer.
 pub fn key_hints(live: &LiveRun) -> Vec<(&'static str, &'static str)> {
     match (live.is_frozen(), live.display.size, live.display.panel) {
+        // The way back first: it stays where the rest finds no room.
         (true, ..) => vec![
+            ("freeze", "go on"),
             ("left right", "second"),
             ("repetition-before repetition-after", "repetition"),
-            ("freeze", "go on"),
             ("help", "help"),
         ],
         (_, PanelSize::Maximized, LivePanel::Log) => {
