@@ -197,10 +197,22 @@ fn uncovered_frame(screen: &mut TestScreen, width: u16, height: u16) -> String {
 /// Words that begin as others and are whole.
 const WHOLE_WORDS: &[&str] = &[];
 
-/// Each view at a tenth of the widths, each width with a tenth of the views.
+/// Each view at an eleventh of the widths, each width with an eleventh of the views. The number is odd: the
+/// height depends on whether the width is even, and each view needs both.
 #[test]
 fn no_word_is_cut_without_a_sign() {
-    check_words(|view, width| (view + usize::from(width)).is_multiple_of(10));
+    check_words(|view, width| (view + usize::from(width)).is_multiple_of(11));
+}
+
+#[test]
+fn a_label_and_a_number_without_a_space_are_found() {
+    let known = ["planned", "delivered", "of"].map(str::to_owned).into();
+    for word in ["planned100,000,000", "delivered1.5", "12planned"] {
+        assert!(is_glued(word, &known), "{word}");
+    }
+    for word in ["planned", "p50", "of4", "100,000,000", "kafka4.4.0"] {
+        assert!(!is_glued(word, &known), "{word}");
+    }
 }
 
 #[test]

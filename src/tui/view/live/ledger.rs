@@ -22,8 +22,9 @@ use crate::{
     },
 };
 
-/// Column of the meaning of a count on the whole screen.
-const MEANING_COLUMN: usize = 29;
+/// Column of the meaning of a count on the whole screen: at most half of the smallest terminal, beyond which
+/// wrapped lines are not indented.
+const MEANING_COLUMN: usize = 27;
 /// Width of a count with its label in columns, if all fit beside each other.
 const COUNT_WIDTH: usize = 17;
 /// Columns between two counts, if all fit beside each other.
@@ -109,7 +110,7 @@ pub fn draw_full_screen(context: &LiveContext, frame: &mut Frame, area: Rect) {
             let value = if known { format::count(value) } else { MISSING.to_owned() };
             Line::from(vec![
                 Span::styled(format!("{name:<13}"), theme.label()),
-                Span::raw(format!("{value:>13}   ")),
+                Span::raw(format!("{value:>11}   ")),
                 Span::styled(meaning, theme.label()),
             ])
         })
@@ -118,7 +119,7 @@ pub fn draw_full_screen(context: &LiveContext, frame: &mut Frame, area: Rect) {
     if let Some(rate) = context.model.pace.bytes_per_second {
         lines.push(Line::from(vec![
             Span::styled(format!("{:<13}", "this screen"), theme.label()),
-            Span::raw(format!("{:>13}   ", format::rate(Some(rate)))),
+            Span::raw(format!("{:>11}   ", format::rate(Some(rate)))),
             Span::styled("sent to the terminal", theme.label()),
         ]));
     }
