@@ -186,8 +186,7 @@ pub fn single_series_results(cells: &ReportCells<'_>) -> Vec<String> {
             (Metric::Throughput, String::new())
         } else {
             let spread = cell.latency_summary(LatencyKind::Delivery);
-            let ms = |value| LatencyUnit::Millis.format(value);
-            let tail = format!(", p50 {} ms, p99 {} ms", ms(spread.p50), ms(spread.p99));
+            let tail = percentiles_phrase([("p50", spread.p50), ("p99", spread.p99)]);
             (Metric::Latency(LatencyKind::Delivery, LatencyStat::Mean), tail)
         };
         let estimate = cell.estimate(metric)?;
@@ -206,6 +205,13 @@ pub fn single_series_results(cells: &ReportCells<'_>) -> Vec<String> {
         Some(format!("{}: {} {mean}{interval}{tail}{of}", cell.describe(), metric.phrase()))
     };
     cells.measured().filter_map(one).take(12).collect()
+}
+
+/// Returns the percentiles that are known, for the end of a sentence: `, p50 2.10 ms, p99 6.20 ms`.
+fn percentiles_phrase<const N: usize>(percentiles: [(&str, Option<f64>); N]) -> String {
+    let known = percentiles.into_iter().filter(|(_, value)| value.is_some());
+    let phrase = |(name, value)| format!(", {name} {} ms", LatencyUnit::Millis.format(value));
+    known.map(phrase).collect::<Vec<_>>().concat()
 }
 
 /// Returns whether messages were not delivered, and a sentence on it.
@@ -423,4 +429,17 @@ fn unsupported_percentiles(cells: &ReportCells<'_>) -> Vec<String> {
         lost.join(", "),
         three_significant(least as f64)
     )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentiles_phrase;
+
+    #[test]
+    fn a_sentence_leaves_out_a_percentile_that_is_not_known() {
+        let known = [("p50", Some(2_100.0)), ("p99", Some(6_200.0))];
+        assert_eq!(percentiles_phrase(known), ", p50 2.10 ms, p99 6.20 ms");
+        assert_eq!(percentiles_phrase([known[0], ("p99", None)]), ", p50 2.10 ms");
+        assert_eq!(percentiles_phrase([("p50", None)]), "");
+    }
 }

@@ -1,6 +1,7 @@
 //! Tests of the results of a finished run.
 
 use super::*;
+use crate::measure::{Judgement, Ledger};
 
 /// Terminal sizes at which the results are recorded.
 const FINISHED_SIZES: [(u16, u16); 5] = [(60, 20), (80, 24), (120, 36), (120, 40), (160, 45)];
@@ -19,6 +20,18 @@ fn the_answer_has_its_interval_and_what_changed_since_the_last_run() {
     assert!(frame.contains("(95 %: "), "{frame}");
     assert!(frame.contains("changed since 2026-11-20 14:02 UTC: "), "{frame}");
     assert!(frame.contains("differ; "), "{frame}");
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_load_lost_nothing_and_does_not_boast_of_it() {
+    let mut screen = finished(&fixture::first_look());
+    let Screen::Finished(results) = &mut screen.model.screen else { panic!("no results") };
+    for done in &mut results.done {
+        done.ledger = Ledger::default();
+        done.verdict.status = Judgement::Failed;
+    }
+    let frame = screen.frame(120, 36);
+    assert!(frame.contains("No message was sent.") && !frame.contains("Nothing lost"), "{frame}");
 }
 
 #[test]

@@ -202,8 +202,11 @@ fn losses(finished: &FinishedRun, model: &Model) -> Vec<(String, Style)> {
     }
     if finished.undelivered() == 0 && on_the_way == 0 && !finished.done.is_empty() {
         let arrived: u64 = finished.done.iter().map(|done| done.ledger.delivered).sum();
-        let arrived = format::count_noun(arrived, "message");
-        lines.push((format!("Nothing lost: {arrived} delivered."), Style::new()));
+        let text = match arrived {
+            0 => "No message was sent.".to_owned(),
+            _ => format!("Nothing lost: {} delivered.", format::count_noun(arrived, "message")),
+        };
+        lines.push((text, Style::new()));
     }
     lines
 }
