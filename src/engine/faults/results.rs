@@ -24,7 +24,7 @@ pub fn results(
         .map(|(fault, impact)| {
             let state = fault.state().clone();
             let (ack, delivery) = state.recovery.map_or((None, None), |(from, number)| {
-                let (ack, delivery) = recorder.recoveries().first_responses(number);
+                let (ack, delivery) = recorder.first_responses(number);
                 let after = |at: Micros| at.since(from) as f64 / 1e6;
                 (ack.map(after), delivery.map(after))
             });
@@ -58,10 +58,8 @@ fn impacts(faults: &[Arc<ScheduledFault>], recorder: &Recorder) -> Vec<Option<Im
     if !recorder.is_drain_over() {
         return vec![None; impacts.len()];
     }
-    let recovered: Vec<Option<Micros>> = states
-        .iter()
-        .map(|state| recorder.recoveries().first_responses(state.recovery?.1).0)
-        .collect();
+    let recovered: Vec<Option<Micros>> =
+        states.iter().map(|state| recorder.first_responses(state.recovery?.1).0).collect();
     for message in recorder.missing_messages() {
         let responsible = impacts.iter_mut().zip(&recovered).find_map(|(impact, recovered)| {
             impact.as_mut().filter(|_| recovered.is_none_or(|at| message.sent <= at))

@@ -305,7 +305,7 @@ impl FaultScheduler {
             state.began = Some(now);
             state.duplicates_before = duplicates;
             if fault.ends_server() {
-                state.recovery = Some((now, self.recorder.recoveries().track_from(now)));
+                state.recovery = Some((now, self.recorder.track_recovery(now)));
             }
         }
         self.report(LogLevel::Warn, format!("{}: {role}: {kind}", fault.origin()));
@@ -323,7 +323,7 @@ impl FaultScheduler {
             if fault.ends_server() {
                 state.starts += 1;
             } else {
-                state.recovery = Some((now, self.recorder.recoveries().track_from(now)));
+                state.recovery = Some((now, self.recorder.track_recovery(now)));
             }
         }
         self.recoveries.fetch_add(1, Relaxed);
@@ -362,7 +362,7 @@ impl FaultScheduler {
             drop(server_lock);
             let recovery = fault.state().recovery;
             let Some((from, number)) = recovery else { return };
-            let (ack, _) = self.recorder.recoveries().first_responses(number);
+            let (ack, _) = self.recorder.first_responses(number);
             if let Some(ack) = ack {
                 self.active_faults.end(fault.number);
                 let seconds = ack.since(from) as f64 / 1e6;

@@ -1,11 +1,5 @@
 //! Recovery after a fault: the first acknowledgement and the first arrival of a message that was
 //! sent after a given time.
-//!
-//! With no recovery pending, recording a message costs one atomic load.
-
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::clock::Micros;
 
@@ -20,8 +14,8 @@ pub struct RecoveryTracker {
 #[derive(Debug)]
 struct FirstResponses {
     /// The earliest time still without a response; `i64::MAX` if there is none.
-    earliest_pending: AtomicI64,
-    recoveries: Mutex<Vec<PendingRecovery>>,
+    earliest_pending: i64,
+    recoveries: Vec<PendingRecovery>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,60 +26,55 @@ struct PendingRecovery {
 
 impl Default for FirstResponses {
     fn default() -> Self {
-        Self { earliest_pending: AtomicI64::new(i64::MAX), recoveries: Mutex::default() }
+        Self { earliest_pending: i64::MAX, recoveries: Vec::new() }
     }
 }
 
 impl FirstResponses {
-    fn recoveries(&self) -> MutexGuard<'_, Vec<PendingRecovery>> {
-        self.recoveries.lock()
+    fn add(&mut self, from: Micros) -> usize {
+        self.recoveries.push(PendingRecovery { from, first_response: None });
+        self.update_earliest();
+        self.recoveries.len() - 1
     }
 
-    fn add(&self, from: Micros) -> usize {
-        let mut recoveries = self.recoveries();
-        recoveries.push(PendingRecovery { from, first_response: None });
-        self.update_earliest(&recoveries);
-        recoveries.len() - 1
-    }
-
-    fn update_earliest(&self, recoveries: &[PendingRecovery]) {
-        let pending = recoveries
+    fn update_earliest(&mut self) {
+        let pending = self
+            .recoveries
             .iter()
             .filter(|recovery| recovery.first_response.is_none())
             .map(|recovery| recovery.from.0);
-        self.earliest_pending.store(pending.min().unwrap_or(i64::MAX), Relaxed);
+        self.earliest_pending = pending.min().unwrap_or(i64::MAX);
     }
 
-    fn record(&self, sent: Micros, at: Micros) {
-        if sent.0 < self.earliest_pending.load(Relaxed) {
+    fn record(&mut self, sent: Micros, at: Micros) {
+        if sent.0 < self.earliest_pending {
             return;
         }
-        let mut recoveries = self.recoveries();
-        for recovery in recoveries.iter_mut().filter(|recovery| recovery.from <= sent) {
+        for recovery in self.recoveries.iter_mut().filter(|recovery| recovery.from <= sent) {
             recovery.first_response.get_or_insert(at);
         }
-        self.update_earliest(&recoveries);
+        self.update_earliest();
     }
 
     fn first_response(&self, number: usize) -> Option<Micros> {
-        self.recoveries().get(number)?.first_response
+        self.recoveries.get(number)?.first_response
     }
 }
 
 impl RecoveryTracker {
     /// Tracks messages sent at or after `from`; returns the number that identifies the recovery.
-    pub fn track_from(&self, from: Micros) -> usize {
+    pub fn track_from(&mut self, from: Micros) -> usize {
         self.acks.add(from);
         self.arrivals.add(from)
     }
 
     /// Records that a message sent at `sent` was acknowledged at `at`.
-    pub fn record_ack(&self, sent: Micros, at: Micros) {
+    pub fn record_ack(&mut self, sent: Micros, at: Micros) {
         self.acks.record(sent, at);
     }
 
     /// Records that a message sent at `sent` arrived at `at`.
-    pub fn record_arrival(&self, sent: Micros, at: Micros) {
+    pub fn record_arrival(&mut self, sent: Micros, at: Micros) {
         self.arrivals.record(sent, at);
     }
 
@@ -101,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_first_response_to_a_message_sent_after_the_time_counts() {
-        let tracker = RecoveryTracker::default();
+        let mut tracker = RecoveryTracker::default();
         tracker.record_ack(Micros(5), Micros(6));
         let first = tracker.track_from(Micros(10));
         let second = tracker.track_from(Micros(20));
@@ -114,6 +103,6 @@ mod tests {
         assert_eq!(tracker.first_responses(second), (None, Some(Micros(33))));
         tracker.record_ack(Micros(20), Micros(40));
         assert_eq!(tracker.first_responses(second).0, Some(Micros(40)));
-        assert_eq!(tracker.acks.earliest_pending.load(Relaxed), i64::MAX, "no recovery is pending");
+        assert_eq!(tracker.acks.earliest_pending, i64::MAX, "no recovery is pending");
     }
 }

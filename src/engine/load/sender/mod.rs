@@ -190,7 +190,8 @@ impl LoadSender<'_> {
             let (stamp, message) = (Stamp::new(user, tick), writer.message());
             match self.hand_over(stamp, Some(due), message, QUEUE_FULL_RETRY_DELAY) {
                 SendStatus::Sent { at, queue_was_full } => {
-                    self.recorder.record_sent(SendTimes { due, sent: at }, queue_was_full);
+                    let times = SendTimes { due, sent: at };
+                    self.recorder.record_sent(stamp, times, queue_was_full);
                 }
                 SendStatus::Waiting | SendStatus::Refused => {}
                 SendStatus::Stopped => {
@@ -224,7 +225,7 @@ impl LoadSender<'_> {
             let message = writer.write(stamp)?;
             match self.hand_over(stamp, None, message, VOLUME_RETRY_DELAY) {
                 SendStatus::Sent { at, queue_was_full } => {
-                    self.recorder.record_sent_unpaced(before, at, queue_was_full);
+                    self.recorder.record_sent_unpaced(stamp, before, at, queue_was_full);
                     before = at;
                 }
                 SendStatus::Waiting | SendStatus::Refused => {}
@@ -277,31 +278,29 @@ impl LoadSender<'_> {
     ) -> SendStatus {
         let clock = self.recorder.clock();
         let mut at = clock.now();
-        self.recorder.record_sending(stamp, SendTimes { due: due.unwrap_or(at), sent: at });
+        let times = |sent| SendTimes { due: due.unwrap_or(sent), sent };
+        self.recorder.record_sending(stamp, times(at));
         let mut queue_was_full = false;
         loop {
             match self.fleet.send(stamp.user(), stamp, message) {
                 Ok(Handover::Taken) => return SendStatus::Sent { at, queue_was_full },
                 Ok(Handover::Written(written)) => {
-                    if written != at {
-                        self.recorder.record_sending_again(stamp, written);
-                    }
                     return SendStatus::Sent { at: written, queue_was_full };
                 }
                 Ok(Handover::Waiting) => return SendStatus::Waiting,
                 Err(SendError::Refused(reason)) => {
-                    self.recorder.withdraw(stamp, Some(&reason));
+                    self.recorder.withdraw(stamp, times(at), Some(&reason));
                     return SendStatus::Refused;
                 }
                 Err(SendError::Full) => {
                     if self.stop.load(Relaxed) {
-                        self.recorder.withdraw(stamp, None);
+                        self.recorder.withdraw(stamp, times(at), None);
                         return SendStatus::Stopped;
                     }
                     std::thread::sleep(retry_delay);
                     queue_was_full = true;
                     at = clock.now();
-                    self.recorder.record_sending_again(stamp, at);
+                    self.recorder.record_sending(stamp, times(at));
                 }
             }
         }

@@ -85,31 +85,32 @@ impl UserLedger {
     }
 }
 
-/// The ledger of some of the users: those whose number is `shard` modulo the number of shards.
+/// The messages of all users.
 #[derive(Debug, Default)]
-pub struct LedgerShard {
+pub struct MessageLedger {
     users: Vec<UserLedger>,
     counts: Ledger,
     open: OpenCounts,
     acked: u64,
-    stride: u32,
 }
 
-impl LedgerShard {
-    /// Creates the shard for every `stride`th of `users` users.
-    pub fn new(users: u32, stride: u32) -> Self {
-        let count = users.div_ceil(stride) as usize;
+impl MessageLedger {
+    /// Creates the ledger of `users` users.
+    pub fn new(users: u32) -> Self {
         Self {
-            users: std::iter::repeat_with(UserLedger::default).take(count).collect(),
-            counts: Ledger::default(),
-            open: OpenCounts::default(),
-            acked: 0,
-            stride,
+            users: std::iter::repeat_with(UserLedger::default).take(users as usize).collect(),
+            ..Self::default()
         }
     }
 
     fn user_ledger(&mut self, user: UserId) -> Option<&mut UserLedger> {
-        self.users.get_mut((user / self.stride) as usize)
+        self.users.get_mut(user as usize)
+    }
+
+    /// Whether a message is the last one that its user sent.
+    pub fn is_last_sent(&self, stamp: Stamp) -> bool {
+        let user = self.users.get(stamp.user() as usize);
+        user.is_some_and(|user| user.last_sent == Some(stamp.tick()))
     }
 
     /// Changes the entry of a message, if it is not settled; returns it as it was before.
@@ -118,7 +119,7 @@ impl LedgerShard {
         stamp: Stamp,
         change: impl FnOnce(&mut LedgerEntry),
     ) -> Option<LedgerEntry> {
-        let user = self.users.get_mut((stamp.user() / self.stride) as usize)?;
+        let user = self.users.get_mut(stamp.user() as usize)?;
         let entry = user.find(stamp.tick())?;
         let before = *entry;
         change(entry);
@@ -245,7 +246,7 @@ impl LedgerShard {
         self.counts.late += 1;
     }
 
-    /// Adds this shard to `total`. An undelivered message counts as failed if it was refused; otherwise
+    /// Adds all messages to `total`. An undelivered message counts as failed if it was refused; otherwise
     /// as lost once the drain is over (`drain_over`), and as on the way before.
     ///
     /// After the drain all three are counted from the entries, not as differences, so that the ledger's

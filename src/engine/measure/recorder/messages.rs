@@ -1,6 +1,5 @@
-//! The recorder's view of single messages: the last one acknowledged, repeated and missing ones.
-
-use std::sync::atomic::Ordering::Relaxed;
+//! The recorder's view of single messages: the last one acknowledged, repeated and missing ones, the first ones
+//! after a fault.
 
 use super::Recorder;
 use crate::{clock::Micros, engine::measure::ledger::MissingMessage};
@@ -8,16 +7,35 @@ use crate::{clock::Micros, engine::measure::ledger::MissingMessage};
 impl Recorder {
     /// Time of the last acknowledgement.
     pub fn last_ack(&self) -> Option<Micros> {
-        Some(self.last_ack.load(Relaxed)).filter(|at| *at != i64::MIN).map(Micros)
+        self.merged().last_ack
+    }
+
+    /// Time when the last message was handed over.
+    pub fn last_sent(&self) -> Option<Micros> {
+        self.merged().last_sent
     }
 
     /// Number of repeated arrivals so far.
     pub fn duplicates(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.lock().duplicates()).sum()
+        self.merged().ledger.duplicates()
     }
 
     /// Messages that have not arrived.
     pub fn missing_messages(&self) -> Vec<MissingMessage> {
-        self.shards.iter().flat_map(|shard| shard.lock().missing_messages()).collect()
+        self.merged().ledger.missing_messages()
+    }
+
+    /// Tracks the first acknowledgement and the first arrival of a message sent at or after `from`; returns the
+    /// number that identifies this recovery.
+    pub(in crate::engine) fn track_recovery(&self, from: Micros) -> usize {
+        self.merged().recoveries.track_from(from)
+    }
+
+    /// Returns the times of the first acknowledgement and of the first arrival of a recovery.
+    pub(in crate::engine) fn first_responses(
+        &self,
+        recovery: usize,
+    ) -> (Option<Micros>, Option<Micros>) {
+        self.merged().recoveries.first_responses(recovery)
     }
 }

@@ -1,27 +1,40 @@
 //! Recorder: collects every outcome of a repetition, on the thread that observed it.
 //!
-//! No outcome crosses a channel. The ledger is split into shards by user, and each kind of duration
-//! has a separate lock, taken only by the thread that measures that duration and briefly by the
-//! observer; so the sending thread never waits for the consumer.
+//! No outcome crosses a channel, and no lock is shared between recording threads per message: each thread appends
+//! to its own log ([`thread_log`]). Readers, the observer four times a second among them, merge the logs into the
+//! ledger and the histograms ([`merged`]); a thread whose log is long merges by itself, so that memory does not
+//! grow with the rate. A thread's log has a lock that only a merge takes beside that thread, for as long as it takes
+//! to exchange two buffers.
+//!
+//! The durations themselves are computed by the merge, not by the threads: an acknowledgement's needs the send
+//! time, which another thread knows.
 
+mod merged;
 mod messages;
 mod outcomes;
 mod seconds;
+#[cfg(test)]
+mod tests;
+mod thread_log;
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, ThreadId},
 };
 
 use parking_lot::{Mutex, MutexGuard};
 
+use self::{
+    merged::Merged,
+    thread_log::{SendEntry, SendProgress, ThreadLog},
+};
 use super::{
-    client_watch::ClientWatch,
-    ledger::{ArrivalOutcome, LedgerShard, SendTimes},
-    notes::NoteList,
-    recovery::RecoveryTracker,
-    standstill::{StandstillMonitor, Waiting},
-    timeline::{DurationHistograms, SendStats, Timeline, TimelineScope, second_of},
+    client_watch::ClientWatch, ledger::SendTimes, notes::NoteList, standstill::Waiting,
+    timeline::TimelineScope,
 };
 use crate::{
     clock::{Clock, Micros},
@@ -32,32 +45,18 @@ use crate::{
     workload::payload::PayloadGenerator,
 };
 
-/// Maximum number of ledger shards: more than the threads that record at the same time.
-const MAX_LEDGER_SHARDS: u32 = 64;
-/// Maximum number of acknowledgements or arrivals of one shard recorded under one lock. The sending
-/// thread waits for that lock: a microsecond or two at most.
-const MAX_RECORDS_PER_LOCK: usize = 32;
-/// Maximum number of different refusal reasons counted apart.
-const MAX_REASONS: usize = 20;
-/// Name of all refusal reasons beyond [`MAX_REASONS`] together.
-const OTHER_REASONS: &str = "other reasons";
+pub(in crate::engine) use self::thread_log::VerifiedArrival;
 
-/// A verified arrival of a message.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::engine) struct VerifiedArrival {
-    pub(in crate::engine) stamp: Stamp,
-    pub(in crate::engine) at: Micros,
-    pub(in crate::engine) intact: bool,
-}
+/// Entries of a thread's log of outcomes from which that thread merges by itself, unless another one does:
+/// reached between two snapshots by more than 65,000 messages a second, and half a megabyte.
+const MERGE_OUTCOMES: usize = 16 << 10;
+/// The same of a thread that sends, whose lag a merge is: the threads that learn outcomes are to merge before it.
+const MERGE_SENDS: usize = 4 * MERGE_OUTCOMES;
+/// Multiple of these lengths from which a thread waits for a merge in progress, so that memory has a limit.
+const WAIT_FACTOR: usize = 4;
 
-/// Durations and arrival times measured on the receiving side.
-#[derive(Debug, Default)]
-struct ReceiveStats {
-    delivery: DurationHistograms,
-    response: DurationHistograms,
-    first_arrival: Option<Micros>,
-    last_arrival: Option<Micros>,
-}
+/// Tells the recorders of this process apart.
+static NEXT_RECORDER: AtomicU64 = AtomicU64::new(0);
 
 /// The start of a load, and what its seconds count.
 #[derive(Debug)]
@@ -77,41 +76,24 @@ pub struct LoadStart {
 /// Client-side measurements of one repetition, shared by all threads.
 #[derive(Debug)]
 pub struct Recorder {
+    id: u64,
     clock: Clock,
     payloads: PayloadGenerator,
     planned: u64,
-    shards: Vec<Mutex<LedgerShard>>,
-    sends: Mutex<SendStats>,
-    ack: Mutex<DurationHistograms>,
-    received: Mutex<ReceiveStats>,
-    timeline: Mutex<(Timeline, TimelineScope)>,
-    standstills: StandstillMonitor,
-    /// Messages of a steered load that became due, by second.
+    /// The log of each thread that has recorded something.
+    logs: Mutex<Vec<(ThreadId, Arc<ThreadLog>)>>,
+    merged: Mutex<Merged>,
+    /// Messages of a steered load that became due, by second; only the sending thread counts them.
     due: Mutex<BTreeMap<u32, u64>>,
     /// Messages that never became due, because the operator had switched their users off.
     not_due: AtomicU64,
-    last_ack: AtomicI64,
-    /// When the last message was handed over.
-    last_sent: AtomicI64,
-    /// Messages due before this time are sent and counted in the ledger, but not measured.
-    measure_from: AtomicI64,
-    drain_over: AtomicBool,
+    is_drain_over: AtomicBool,
     connected: AtomicU32,
-    /// Messages of the measured load that were to be sent.
-    offered: AtomicU64,
-    sent: AtomicU64,
-    acked: AtomicU64,
-    /// Whether a client asked for no acknowledgements: their number is then not measured.
-    without_acks: AtomicBool,
-    delivered: AtomicU64,
     /// Time from which the seconds of notes count.
     origin: AtomicI64,
     /// Whether the load has begun, so that the timeline counts.
     load_began: AtomicBool,
     notes: Mutex<NoteList>,
-    /// The first acknowledgement and the first arrival after each fault.
-    recoveries: RecoveryTracker,
-    reasons: Mutex<BTreeMap<String, u64>>,
     /// The client's hot threads and the delays of its acknowledgements.
     pub client_watch: ClientWatch,
 }
@@ -119,34 +101,20 @@ pub struct Recorder {
 impl Recorder {
     /// Creates a recorder for `users` users that will send `planned` messages together.
     pub fn new(clock: Clock, users: u32, planned: u64, payloads: PayloadGenerator) -> Self {
-        let shards = MAX_LEDGER_SHARDS.min(users.max(1));
         Self {
+            id: NEXT_RECORDER.fetch_add(1, Relaxed),
             clock,
             payloads,
             planned,
-            shards: (0..shards).map(|_| Mutex::new(LedgerShard::new(users, shards))).collect(),
-            sends: Mutex::default(),
-            ack: Mutex::default(),
-            received: Mutex::default(),
-            timeline: Mutex::default(),
-            standstills: StandstillMonitor::default(),
+            logs: Mutex::default(),
+            merged: Mutex::new(Merged::new(users)),
             due: Mutex::default(),
             not_due: AtomicU64::new(0),
-            last_ack: AtomicI64::new(i64::MIN),
-            last_sent: AtomicI64::new(i64::MIN),
-            measure_from: AtomicI64::new(i64::MIN),
-            drain_over: AtomicBool::new(false),
+            is_drain_over: AtomicBool::new(false),
             connected: AtomicU32::new(0),
-            offered: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            acked: AtomicU64::new(0),
-            without_acks: AtomicBool::new(false),
-            delivered: AtomicU64::new(0),
             origin: AtomicI64::new(clock.now().0),
             load_began: AtomicBool::new(false),
             notes: Mutex::default(),
-            recoveries: RecoveryTracker::default(),
-            reasons: Mutex::default(),
             client_watch: ClientWatch::default(),
         }
     }
@@ -163,13 +131,15 @@ impl Recorder {
 
     /// Starts the load: timeline and standstills count from here on.
     pub fn start_load(&self, load: LoadStart) {
+        let mut merged = self.merged();
         self.origin.store(load.start.0, Relaxed);
-        self.measure_from.store(load.measure_from.0, Relaxed);
-        let mut timeline = self.timeline.lock();
-        timeline.0.restart(load.due);
-        timeline.1 = load.scope;
+        merged.load_start = Some(load.start);
+        merged.measure_from = load.measure_from;
+        merged.timeline.restart(load.due);
+        merged.scope = load.scope;
+        merged.standstills.restart(load.start, load.waiting);
+        drop(merged);
         self.due.lock().clear();
-        self.standstills.restart(load.start, load.waiting);
         self.client_watch.start_load();
         self.load_began.store(true, Relaxed);
     }
@@ -179,11 +149,6 @@ impl Recorder {
         self.load_began.load(Relaxed)
     }
 
-    /// Second of the load in which `at` lies; `None` before the load.
-    fn second_of(&self, at: Micros) -> Option<u32> {
-        self.is_load_begun().then(|| second_of(at, self.origin()))
-    }
-
     /// Start of the load, from which the seconds of a repetition count.
     pub fn origin(&self) -> Micros {
         Micros(self.origin.load(Relaxed))
@@ -191,183 +156,149 @@ impl Recorder {
 
     /// Ends the drain: messages that arrive from now on count as late.
     pub fn end_drain(&self) {
-        self.drain_over.store(true, Relaxed);
+        self.merged().is_drain_over = true;
+        self.is_drain_over.store(true, Relaxed);
     }
 
     /// Whether the drain is over.
     pub fn is_drain_over(&self) -> bool {
-        self.drain_over.load(Relaxed)
+        self.is_drain_over.load(Relaxed)
     }
 
-    fn shard_index(&self, stamp: Stamp) -> usize {
-        stamp.user() as usize % self.shards.len()
+    /// Everything recorded so far.
+    fn merged(&self) -> MutexGuard<'_, Merged> {
+        let mut merged = self.merged.lock();
+        self.merge_into(&mut merged);
+        merged
     }
 
-    fn lock_shard(&self, stamp: Stamp) -> MutexGuard<'_, LedgerShard> {
-        self.shards[self.shard_index(stamp)].lock()
-    }
-
-    /// Splits `all` into runs of neighbours in one shard, each of at most [`MAX_RECORDS_PER_LOCK`].
-    fn same_shard_chunks<'a, T>(
-        &'a self,
-        all: &'a [T],
-        stamp: impl Fn(&T) -> Stamp + 'a,
-    ) -> impl Iterator<Item = &'a [T]> {
-        let same_shard =
-            move |a: &T, b: &T| self.shard_index(stamp(a)) == self.shard_index(stamp(b));
-        all.chunk_by(same_shard).flat_map(|run| run.chunks(MAX_RECORDS_PER_LOCK))
-    }
-
-    fn is_measured(&self, times: SendTimes) -> bool {
-        times.due.0 >= self.measure_from.load(Relaxed)
-    }
-
-    /// Records that a message is about to be handed to the client. Call it before the hand-over: the
-    /// acknowledgement may arrive before that call returns.
-    pub fn record_sending(&self, stamp: Stamp, times: SendTimes) {
-        if self.is_measured(times) {
-            self.offered.fetch_add(1, Relaxed);
+    fn merge_into(&self, merged: &mut Merged) {
+        for (_, log) in self.logs.lock().iter().skip(merged.log_count()) {
+            merged.add_log(Arc::clone(log));
         }
-        self.lock_shard(stamp).record_sent(stamp, times);
-        self.standstills.record_sending(times.sent);
-        // Only one thread sends: its times never decrease.
-        self.last_sent.store(times.sent.0, Relaxed);
+        merged.merge();
     }
 
-    /// Records that a message whose hand-over failed, because the client's queues were full, is handed over
-    /// again at `sent`: the wait for the queues is no latency of the server.
-    pub fn record_sending_again(&self, stamp: Stamp, sent: Micros) {
-        self.lock_shard(stamp).set_sent(stamp, sent);
+    /// Calls `with` on the log of the calling thread, and merges if the log has become long.
+    fn log(&self, longest: usize, with: impl FnOnce(&ThreadLog) -> usize) {
+        let length = thread_log::with_current(self.id, || self.find_log(), with);
+        if length >= longest * WAIT_FACTOR {
+            drop(self.merged());
+        } else if length >= longest
+            && let Some(mut merged) = self.merged.try_lock()
+        {
+            self.merge_into(&mut merged);
+        }
+    }
+
+    /// Returns the log of the calling thread.
+    fn find_log(&self) -> Arc<ThreadLog> {
+        let this_thread = thread::current().id();
+        let mut logs = self.logs.lock();
+        if let Some((_, log)) = logs.iter().find(|(thread, _)| *thread == this_thread) {
+            return Arc::clone(log);
+        }
+        let log = Arc::<ThreadLog>::default();
+        logs.push((this_thread, Arc::clone(&log)));
+        log
+    }
+
+    fn log_send(&self, stamp: Stamp, times: SendTimes, progress: SendProgress) {
+        self.log(MERGE_SENDS, |log| log.log_send(SendEntry { stamp, times, progress }));
+    }
+
+    /// Records that a message is about to be handed to the client, or handed to it again, because its queues were
+    /// full: the wait for the queues is no latency of the server.
+    ///
+    /// Call it before the hand-over: the acknowledgement may arrive before that call returns. All messages are sent
+    /// by one thread at a time.
+    pub fn record_sending(&self, stamp: Stamp, times: SendTimes) {
+        self.log_send(stamp, times, SendProgress::HandedOver);
     }
 
     /// Returns the recorded times of a message that is not settled.
     #[cfg(test)]
     pub fn times_of(&self, stamp: Stamp) -> Option<SendTimes> {
-        self.lock_shard(stamp).times_of(stamp)
+        self.merged().ledger.times_of(stamp)
     }
 
     /// Records that the client accepted a message, and its lag; with `queue_was_full`, after a wait.
-    pub fn record_sent(&self, times: SendTimes, queue_was_full: bool) {
-        self.standstills.record_sent(times.due, times.sent, queue_was_full);
-        self.sent.fetch_add(1, Relaxed);
-        let lag = times.sent.since(times.due);
-        let (second, measured) = (self.second_of(times.sent), self.is_measured(times));
-        let mut sends = self.sends.lock();
-        sends.count(second);
-        sends.lag.record(second, lag, measured);
+    pub fn record_sent(&self, stamp: Stamp, times: SendTimes, queue_was_full: bool) {
+        self.log_send(stamp, times, SendProgress::Sent { queue_was_full });
     }
 
-    /// Records that the client accepted a message of the throughput workload, which has no due time: the
+    /// Records that the client accepted a message of the throughput workload at `sent`, which has no due time: the
     /// message before was accepted at `before`.
-    pub fn record_sent_unpaced(&self, before: Micros, sent: Micros, queue_was_full: bool) {
-        self.standstills.record_sent(before, sent, queue_was_full);
-        self.sent.fetch_add(1, Relaxed);
-        self.sends.lock().count(self.second_of(sent));
+    pub fn record_sent_unpaced(
+        &self,
+        stamp: Stamp,
+        before: Micros,
+        sent: Micros,
+        queue_was_full: bool,
+    ) {
+        let times = SendTimes { due: sent, sent };
+        self.log_send(stamp, times, SendProgress::SentUnpaced { before, queue_was_full });
     }
 
     /// Removes a message that the client did not accept, and counts the reason.
-    pub fn withdraw(&self, stamp: Stamp, reason: Option<&str>) {
-        self.lock_shard(stamp).withdraw(stamp);
+    pub fn withdraw(&self, stamp: Stamp, times: SendTimes, reason: Option<&str>) {
+        self.log_send(stamp, times, SendProgress::Withdrawn);
         if let Some(reason) = reason {
-            self.count_reason(reason);
-        }
-    }
-
-    fn count_reason(&self, reason: &str) {
-        let mut reasons = self.reasons.lock();
-        if let Some(count) = reasons.get_mut(reason) {
-            *count += 1;
-        } else if reasons.len() < MAX_REASONS {
-            reasons.insert(reason.to_owned(), 1);
-        } else {
-            *reasons.entry(OTHER_REASONS.to_owned()).or_default() += 1;
+            self.log_outcomes(|outcomes| outcomes.reasons.add(reason, 1));
         }
     }
 
     /// Records a batch of arrivals.
     pub(in crate::engine) fn record_arrivals(&self, batch: &[VerifiedArrival]) {
-        let Some(last) = batch.last() else { return };
-        let drain_over = self.is_drain_over();
-        let mut first_arrivals = 0;
-        let mut guard = self.received.lock();
-        let received = &mut *guard;
-        for run in self.same_shard_chunks(batch, |arrived| arrived.stamp) {
-            let mut shard = self.lock_shard(run[0].stamp);
-            for arrived in run {
-                if drain_over {
-                    shard.record_late();
-                    continue;
-                }
-                if !arrived.intact {
-                    shard.record_corrupt();
-                    continue;
-                }
-                if let ArrivalOutcome::First(times) = shard.record_arrival(arrived.stamp) {
-                    self.recoveries.record_arrival(times.sent, arrived.at);
-                    first_arrivals += 1;
-                    let measured = self.is_measured(times);
-                    let second = self.second_of(arrived.at);
-                    received.delivery.record(second, arrived.at.since(times.sent), measured);
-                    received.response.record(second, arrived.at.since(times.due), measured);
-                }
-            }
+        if !batch.is_empty() {
+            self.log_outcomes(|outcomes| outcomes.arrivals.extend_from_slice(batch));
         }
-        if first_arrivals > 0 {
-            self.standstills.record_arrivals(batch.iter().map(|arrived| arrived.at));
-            received.first_arrival.get_or_insert(batch[0].at);
-            received.last_arrival = Some(last.at);
-        }
-        self.delivered.fetch_add(first_arrivals, Relaxed);
     }
 
     /// Records an arrival that is not a message of this program: counted as corrupt.
     pub(in crate::engine) fn record_foreign(&self) {
-        self.shards[0].lock().record_corrupt();
+        self.log_outcomes(|outcomes| outcomes.foreign += 1);
     }
 
     /// Ledger so far. A message that has neither arrived nor been refused counts as *on the way* during
     /// the drain, and as *lost* after it.
     pub fn ledger(&self) -> Ledger {
+        let merged = self.merged();
         let mut ledger = Ledger { planned: self.planned, ..Ledger::default() };
-        for shard in &self.shards {
-            shard.lock().add_to(&mut ledger, self.is_drain_over());
-        }
+        merged.ledger.add_to(&mut ledger, merged.is_drain_over);
         ledger.not_due = self.not_due.load(Relaxed);
         ledger.unsent = ledger.planned.saturating_sub(ledger.sent + ledger.not_due);
-        if self.without_acks.load(Relaxed) {
+        if merged.without_acks {
             ledger.acked = None;
         }
         ledger
     }
 
     /// Number of messages whose outcome is still open: without an answer, or (if `arrivals_expected`)
-    /// acknowledged and not yet arrived.
+    /// acknowledged and not yet arrived. Takes the same time for any number of users.
     pub fn pending_count(&self, arrivals_expected: bool) -> u64 {
-        // A caller that finds nothing pending reads the counters next: a batch already in the ledger
-        // must be in the counters, too.
-        let _guards = (self.ack.lock(), self.received.lock());
-        self.shards.iter().map(|shard| shard.lock().pending_count(arrivals_expected)).sum()
+        self.merged().ledger.pending_count(arrivals_expected)
     }
 
     /// Number of messages that arrived intact, each counted once.
     pub fn delivered(&self) -> u64 {
-        self.delivered.load(Relaxed)
+        self.merged().delivered
     }
 
     /// Number of acknowledged messages.
     pub fn acknowledged(&self) -> u64 {
-        self.acked.load(Relaxed)
+        self.merged().acked
     }
 
     /// Number of messages of the measured load that were to be sent so far, whether or not the client took
     /// them: as many samples as each duration has if nothing goes wrong.
     pub fn offered(&self) -> u64 {
-        self.offered.load(Relaxed)
+        self.merged().offered
     }
 
     /// Number of messages handed to the client so far.
     pub fn sent(&self) -> u64 {
-        self.sent.load(Relaxed)
+        self.merged().sent
     }
 
     /// Number of connected users.
@@ -377,31 +308,19 @@ impl Recorder {
 
     /// Times of the first and the last arrival.
     pub fn arrival_span(&self) -> Option<(Micros, Micros)> {
-        let received = self.received.lock();
-        received.first_arrival.zip(received.last_arrival)
-    }
-
-    /// Time when the last message was handed over.
-    pub fn last_sent(&self) -> Option<Micros> {
-        Some(self.last_sent.load(Relaxed)).filter(|at| *at != i64::MIN).map(Micros)
+        let merged = self.merged();
+        merged.received.first_arrival.zip(merged.received.last_arrival)
     }
 
     /// The four durations of all measured messages so far.
     pub fn durations(&self) -> Durations<Distribution> {
-        let lag = self.sends.lock().lag.total.clone();
-        let ack = self.ack.lock().total.clone();
-        let received = self.received.lock();
+        let merged = self.merged();
         Durations {
-            lag,
-            ack,
-            delivery: received.delivery.total.clone(),
-            response: received.response.total.clone(),
+            lag: merged.sends.lag.total.clone(),
+            ack: merged.ack.total.clone(),
+            delivery: merged.received.delivery.total.clone(),
+            response: merged.received.response.total.clone(),
         }
-    }
-
-    /// First acknowledgements and arrivals after faults.
-    pub(in crate::engine) const fn recoveries(&self) -> &RecoveryTracker {
-        &self.recoveries
     }
 
     /// Adds a note for `second` of the load, or counts it if there are too many.
@@ -416,6 +335,6 @@ impl Recorder {
 
     /// Reasons for which messages were refused or given up, with the number of messages.
     pub fn reasons(&self) -> BTreeMap<String, u64> {
-        self.reasons.lock().clone()
+        self.merged().reasons.counts().clone()
     }
 }

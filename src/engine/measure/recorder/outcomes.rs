@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
-use super::Recorder;
+use super::{
+    MERGE_OUTCOMES, Recorder,
+    thread_log::{Answer, AnswerEntry, OutcomeLog},
+};
 use crate::{
     backend::{SendOutcomes, SendReceipt},
     clock::Micros,
@@ -10,58 +13,58 @@ use crate::{
     stamp::Stamp,
 };
 
+impl Recorder {
+    /// Calls `with` on the calling thread's log of outcomes.
+    pub(super) fn log_outcomes(&self, with: impl FnOnce(&mut OutcomeLog)) {
+        self.log(MERGE_OUTCOMES, |log| {
+            let mut outcomes = log.outcomes.lock();
+            with(&mut outcomes);
+            outcomes.len()
+        });
+    }
+
+    fn log_answers(&self, receipts: &[SendReceipt], answer: Answer) {
+        let entry =
+            |receipt: &SendReceipt| AnswerEntry { stamp: receipt.stamp, at: receipt.at, answer };
+        self.log_outcomes(|outcomes| outcomes.answers.extend(receipts.iter().map(entry)));
+    }
+
+    fn log_failure(&self, receipt: SendReceipt, answer: Answer, reason: &str) {
+        let SendReceipt { stamp, at, .. } = receipt;
+        self.log_outcomes(|outcomes| {
+            outcomes.answers.push(AnswerEntry { stamp, at, answer });
+            outcomes.reasons.add(reason, 1);
+        });
+    }
+}
+
 impl SendOutcomes for Recorder {
     fn connected(&self, users: u32) {
         self.connected.store(users, Relaxed);
     }
 
     fn acked(&self, receipts: &[SendReceipt]) {
-        let Some(last) = receipts.last() else { return };
-        self.client_watch.record_acks(receipts);
-        let mut counted = 0;
-        let mut histograms = self.ack.lock();
-        for run in self.same_shard_chunks(receipts, |receipt| receipt.stamp) {
-            let mut shard = self.lock_shard(run[0].stamp);
-            for receipt in run {
-                let Some(times) = shard.record_ack(receipt.stamp) else { continue };
-                counted += 1;
-                self.recoveries.record_ack(times.sent, receipt.at);
-                let (second, measured) = (self.second_of(receipt.at), self.is_measured(times));
-                histograms.record(second, receipt.at.since(times.sent), measured);
-            }
+        if !receipts.is_empty() {
+            self.client_watch.record_acks(receipts);
+            self.log_answers(receipts, Answer::Acked);
         }
-        if counted > 0 {
-            self.standstills.record_acks(receipts.iter().map(|receipt| receipt.at));
-        }
-        self.acked.fetch_add(counted, Relaxed);
-        self.last_ack.fetch_max(last.at.0, Relaxed);
     }
 
     fn written(&self, stamp: Stamp, at: Micros) {
-        let times = self.lock_shard(stamp).set_written(stamp, at);
-        if let Some(times) = times {
-            self.record_sent(times, true);
-        }
+        let entry = AnswerEntry { stamp, at, answer: Answer::Written };
+        self.log_outcomes(|outcomes| outcomes.answers.push(entry));
     }
 
     fn sent_without_ack(&self, receipts: &[SendReceipt]) {
-        self.without_acks.store(true, Relaxed);
-        for run in self.same_shard_chunks(receipts, |receipt| receipt.stamp) {
-            let mut shard = self.lock_shard(run[0].stamp);
-            for receipt in run {
-                shard.record_without_ack(receipt.stamp);
-            }
-        }
+        self.log_answers(receipts, Answer::WithoutAck);
     }
 
     fn refused(&self, receipt: SendReceipt, reason: &str) {
-        self.lock_shard(receipt.stamp).record_refusal(receipt.stamp);
-        self.count_reason(reason);
+        self.log_failure(receipt, Answer::Refused, reason);
     }
 
     fn unknown(&self, receipt: SendReceipt, reason: &str) {
-        self.lock_shard(receipt.stamp).record_unknown(receipt.stamp);
-        self.count_reason(reason);
+        self.log_failure(receipt, Answer::Unknown, reason);
     }
 
     fn note(&self, text: String) {

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{ReceiveStats, Recorder};
+use super::{
+    Recorder,
+    merged::{Merged, ReceiveStats},
+};
 use crate::{
     clock::Micros,
     engine::measure::{
@@ -13,21 +16,35 @@ use crate::{
     record::Standstill,
 };
 
+impl Merged {
+    /// Moves the seconds before `second` from the open histograms to the timeline.
+    fn close_seconds(&mut self, second: u32) {
+        let mut taken = TakenSeconds::default();
+        taken.take_sends(&mut self.sends, second);
+        taken.take_acks(&mut self.ack, second);
+        let ReceiveStats { delivery, response, .. } = &mut self.received;
+        taken.take_arrivals(delivery, response, second);
+        self.timeline.close(taken);
+    }
+
+    /// The scope of the timeline by what is known of the messages sent so far.
+    fn present_scope(&self) -> TimelineScope {
+        TimelineScope { without_acks: self.without_acks, ..self.scope }
+    }
+}
+
 impl Recorder {
     /// Returns the last seconds of the load that were over at `now`, and closes older ones.
     pub fn recent_seconds(&self, now: Micros) -> Vec<TimelineSecond> {
-        let Some(present) = self.second_of(now) else { return Vec::new() };
-        self.close_seconds(present.saturating_sub(OPEN_SECONDS));
+        let mut merged = self.merged();
+        let Some(present) = merged.second_of(now) else { return Vec::new() };
+        merged.close_seconds(present.saturating_sub(OPEN_SECONDS));
         let mut open = OpenSeconds::default();
-        open.add_sends(&self.sends.lock());
-        open.add_acks(&self.ack.lock());
-        {
-            let received = self.received.lock();
-            open.add_arrivals(&received.delivery, &received.response);
-        }
-        let timeline = self.timeline.lock();
-        let mut seconds = timeline.0.recent(present, &open, self.present_scope(timeline.1));
-        drop(timeline);
+        open.add_sends(&merged.sends);
+        open.add_acks(&merged.ack);
+        open.add_arrivals(&merged.received.delivery, &merged.received.response);
+        let mut seconds = merged.timeline.recent(present, &open, merged.present_scope());
+        drop(merged);
         self.add_due(&mut seconds);
         seconds
     }
@@ -40,7 +57,7 @@ impl Recorder {
     /// Ends the schedule's counts of due messages at the first change of a steered load: `count` messages became
     /// due in `second` so far, and further ones are counted by [`Recorder::count_due`].
     pub fn cut_due(&self, second: u32, count: u64) {
-        self.timeline.lock().0.cut_due(second, count);
+        self.merged().timeline.cut_due(second, count);
     }
 
     /// Counts a message of a steered load that has become due at `due`.
@@ -63,53 +80,34 @@ impl Recorder {
 
     /// Ends a pause of the load at `now`: no stream was to have an event in it.
     pub fn resume_rhythm(&self, now: Micros) {
-        self.standstills.resume(now);
-    }
-
-    /// Moves the seconds before `second` from the open histograms to the timeline.
-    fn close_seconds(&self, second: u32) {
-        let mut taken = TakenSeconds::default();
-        taken.take_sends(&mut self.sends.lock(), second);
-        taken.take_acks(&mut self.ack.lock(), second);
-        {
-            let mut received = self.received.lock();
-            let ReceiveStats { delivery, response, .. } = &mut *received;
-            taken.take_arrivals(delivery, response, second);
-        }
-        self.timeline.lock().0.close(taken);
+        self.merged().standstills.resume(now);
     }
 
     /// Returns all seconds of the load until `until`, or until the last outcome, and their interval log.
     pub fn finish_timeline(&self, until: Micros) -> (Vec<TimelineSecond>, String) {
-        let Some(last) = self.second_of(until) else { return (Vec::new(), String::new()) };
-        self.close_seconds(u32::MAX);
-        let timeline = self.timeline.lock();
-        let scope = self.present_scope(timeline.1);
-        let (mut seconds, log) = timeline.0.finish(last + 1, scope, &self.standstills.found());
-        drop(timeline);
+        let mut merged = self.merged();
+        let Some(last) = merged.second_of(until) else { return (Vec::new(), String::new()) };
+        merged.close_seconds(u32::MAX);
+        let found = merged.standstills.found();
+        let (mut seconds, log) = merged.timeline.finish(last + 1, merged.present_scope(), &found);
+        drop(merged);
         self.add_due(&mut seconds);
         (seconds, log)
-    }
-
-    /// The scope of the timeline by what is known of the messages sent so far.
-    fn present_scope(&self, scope: TimelineScope) -> TimelineScope {
-        TimelineScope { without_acks: self.without_acks.load(Relaxed), ..scope }
     }
 
     /// Returns the standstills found since the last call; at the end of load and drain (`is_over`), also one
     /// that lasts until `now`.
     pub fn new_standstills(&self, now: Micros, is_over: bool) -> Vec<Standstill> {
-        if !self.is_load_begun() {
-            return Vec::new();
-        }
-        let sent = self.sent();
+        let mut merged = self.merged();
+        let Some(start) = merged.load_start else { return Vec::new() };
+        let sent = merged.sent;
         let missing =
-            MissingAnswers { acks: self.acknowledged() < sent, arrivals: self.delivered() < sent };
-        self.standstills.find_new(self.origin(), now, is_over, missing)
+            MissingAnswers { acks: merged.acked < sent, arrivals: merged.delivered < sent };
+        merged.standstills.find_new(start, now, is_over, missing)
     }
 
     /// All standstills found so far.
     pub fn standstills(&self) -> Vec<Standstill> {
-        self.standstills.found()
+        self.merged().standstills.found()
     }
 }

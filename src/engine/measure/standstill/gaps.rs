@@ -1,9 +1,5 @@
 //! Gaps of a stream of events, and the times that the gaps of several streams have in common.
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-
-use parking_lot::Mutex;
-
 use crate::clock::Micros;
 
 /// Shortest gap that is reported, in microseconds: shorter ones are noise of schedulers and garbage
@@ -26,12 +22,7 @@ pub type Gap = (i64, i64);
 #[derive(Debug)]
 pub struct GapStream {
     /// Time since which something waits for the stream.
-    waiting_since: AtomicI64,
-    gaps: Mutex<Gaps>,
-}
-
-#[derive(Debug)]
-struct Gaps {
+    waiting_since: i64,
     /// Time of the last event, or the start.
     last: i64,
     /// Microseconds spent in gaps of each class of length.
@@ -42,61 +33,46 @@ struct Gaps {
 impl Default for GapStream {
     fn default() -> Self {
         Self {
-            waiting_since: AtomicI64::new(NOTHING_WAITS),
-            gaps: Mutex::new(Gaps {
-                last: i64::MAX,
-                time_by_length: Box::new([0; CLASSES]),
-                candidates: Vec::new(),
-            }),
+            waiting_since: NOTHING_WAITS,
+            last: i64::MAX,
+            time_by_length: Box::new([0; CLASSES]),
+            candidates: Vec::new(),
         }
     }
 }
 
 impl GapStream {
     /// Begins anew at `start`, with nothing waiting.
-    pub fn restart(&self, start: Micros) {
-        self.waiting_since.store(NOTHING_WAITS, Relaxed);
-        let mut gaps = self.gaps.lock();
-        *gaps.time_by_length = [0; CLASSES];
-        gaps.candidates.clear();
-        gaps.last = start.0;
+    pub fn restart(&mut self, start: Micros) {
+        *self = Self { last: start.0, ..Self::default() };
     }
 
     /// Notes that something waits for the stream from `since` on, unless something waited before.
-    pub fn begin_waiting(&self, since: Micros) {
-        if self.waiting_since.load(Relaxed) == NOTHING_WAITS {
-            self.waiting_since.store(since.0, Relaxed);
+    pub const fn begin_waiting(&mut self, since: Micros) {
+        if self.waiting_since == NOTHING_WAITS {
+            self.waiting_since = since.0;
         }
     }
 
-    /// Records events at ascending times.
-    pub fn record(&self, times: impl Iterator<Item = Micros>, always_waiting: bool) {
-        let mut since = self.waiting_since.swap(NOTHING_WAITS, Relaxed);
-        let mut gaps = self.gaps.lock();
-        for at in times {
-            if always_waiting {
-                since = gaps.last;
-            }
-            gaps.end_gap(since, at.0);
-            since = NOTHING_WAITS;
-        }
+    /// Records an event, not earlier than the one before.
+    pub fn record(&mut self, at: Micros, always_waiting: bool) {
+        let since = std::mem::replace(&mut self.waiting_since, NOTHING_WAITS);
+        self.end_gap(if always_waiting { self.last } else { since }, at.0);
     }
 
     /// Begins a new gap at `now`, unless something waits for the end of the present one.
-    pub fn resume(&self, now: Micros) {
-        let mut gaps = self.gaps.lock();
-        if self.waiting_since.load(Relaxed) == NOTHING_WAITS {
-            gaps.last = gaps.last.max(now.0);
+    pub fn resume(&mut self, now: Micros) {
+        if self.waiting_since == NOTHING_WAITS {
+            self.last = self.last.max(now.0);
         }
     }
 
     /// Gaps that are far outside the stream's rhythm; with `is_open`, the present one at `now` included.
     pub fn long_gaps(&self, now: Micros, always_waiting: bool, is_open: bool) -> Vec<Gap> {
-        let gaps = self.gaps.lock();
-        let since = if always_waiting { gaps.last } else { self.waiting_since.load(Relaxed) };
-        let limit = gaps.limit();
-        let present = is_open.then_some((since.max(gaps.last), now.0));
-        let mut long: Vec<_> = gaps.candidates.iter().copied().chain(present).collect();
+        let since = if always_waiting { self.last } else { self.waiting_since };
+        let limit = self.limit();
+        let present = is_open.then_some((since.max(self.last), now.0));
+        let mut long: Vec<_> = self.candidates.iter().copied().chain(present).collect();
         // The limit is above zero: a gap that would end before it begins, since nothing waits, is none.
         long.retain(|(from, to)| to.saturating_sub(*from) >= limit);
         long
@@ -104,14 +80,11 @@ impl GapStream {
 
     /// Sets the gaps in which something waited, in a rhythm of a few milliseconds.
     #[cfg(test)]
-    pub fn set_candidates(&self, candidates: Vec<Gap>) {
-        let mut gaps = self.gaps.lock();
-        gaps.time_by_length[class_of(4_000)] = 1 << 40;
-        gaps.candidates = candidates;
+    pub fn set_candidates(&mut self, candidates: Vec<Gap>) {
+        self.time_by_length[class_of(4_000)] = 1 << 40;
+        self.candidates = candidates;
     }
-}
 
-impl Gaps {
     /// Ends the gap since the last event at `at`; something waited for that from `since` on.
     fn end_gap(&mut self, since: i64, at: i64) {
         let length = at.saturating_sub(self.last);

@@ -9,10 +9,6 @@ mod gaps;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-use parking_lot::Mutex;
-
 use gaps::{Gap, GapStream, MIN_GAP_MICROS, intersect, subtract};
 
 use crate::{
@@ -54,9 +50,8 @@ pub struct StandstillMonitor {
     sends: GapStream,
     acks: GapStream,
     arrivals: GapStream,
-    waiting: Mutex<Waiting>,
-    is_volume: AtomicBool,
-    found: Mutex<Vec<Standstill>>,
+    waiting: Waiting,
+    found: Vec<Standstill>,
 }
 
 impl Default for StandstillMonitor {
@@ -65,65 +60,62 @@ impl Default for StandstillMonitor {
             sends: GapStream::default(),
             acks: GapStream::default(),
             arrivals: GapStream::default(),
-            waiting: Mutex::new(Waiting::Schedule),
-            is_volume: AtomicBool::new(false),
-            found: Mutex::default(),
+            waiting: Waiting::Schedule,
+            found: Vec::new(),
         }
     }
 }
 
 impl StandstillMonitor {
     /// Begins to watch a load that starts at `start`.
-    pub fn restart(&self, start: Micros, waiting: Waiting) {
-        *self.waiting.lock() = waiting;
-        self.is_volume.store(waiting != Waiting::Schedule, Relaxed);
-        for stream in [&self.sends, &self.acks, &self.arrivals] {
+    pub fn restart(&mut self, start: Micros, waiting: Waiting) {
+        self.waiting = waiting;
+        for stream in [&mut self.sends, &mut self.acks, &mut self.arrivals] {
             stream.restart(start);
         }
-        self.found.lock().clear();
+        self.found.clear();
     }
 
     /// Ends a pause of the load at `now`: a gap in which nothing was due is no part of a stream's rhythm.
-    pub fn resume(&self, now: Micros) {
-        for stream in [&self.sends, &self.acks, &self.arrivals] {
+    pub fn resume(&mut self, now: Micros) {
+        for stream in [&mut self.sends, &mut self.acks, &mut self.arrivals] {
             stream.resume(now);
         }
     }
 
     /// Records that a message is about to be sent, whose answers are waited for from now on.
-    pub fn record_sending(&self, sent: Micros) {
+    pub const fn record_sending(&mut self, sent: Micros) {
         self.acks.begin_waiting(sent);
         self.arrivals.begin_waiting(sent);
     }
 
     /// Records that a message due at `due` (without a schedule: that could be sent from `due` on) was sent at
     /// `sent`. A message that the client's full queues delayed waited for the server, not for hubmark.
-    pub fn record_sent(&self, due: Micros, sent: Micros, queue_was_full: bool) {
+    pub fn record_sent(&mut self, due: Micros, sent: Micros, queue_was_full: bool) {
         self.sends.begin_waiting(if queue_was_full { sent } else { due });
-        self.sends.record([sent].into_iter(), false);
+        self.sends.record(sent, false);
     }
 
-    /// Records acknowledgements at `times`.
-    pub fn record_acks(&self, times: impl Iterator<Item = Micros>) {
-        self.acks.record(times, self.is_volume.load(Relaxed));
+    /// Records an acknowledgement at `at`.
+    pub fn record_ack(&mut self, at: Micros) {
+        self.acks.record(at, self.waiting != Waiting::Schedule);
     }
 
-    /// Records arrivals at `times`.
-    pub fn record_arrivals(&self, times: impl Iterator<Item = Micros>) {
-        self.arrivals.record(times, self.is_volume.load(Relaxed));
+    /// Records an arrival at `at`.
+    pub fn record_arrival(&mut self, at: Micros) {
+        self.arrivals.record(at, self.waiting != Waiting::Schedule);
     }
 
     /// Returns the standstills that ended before `now` and were not returned before; with `is_over`, also
     /// those that last until `now`, the end. Seconds count from `start`.
     pub fn find_new(
-        &self,
+        &mut self,
         start: Micros,
         now: Micros,
         is_over: bool,
         missing: MissingAnswers,
     ) -> Vec<Standstill> {
         let settled = if is_over { now.0 } else { now.0 - SETTLE_MICROS };
-        let mut found = self.found.lock();
         let mut new = Vec::new();
         for (what, gaps) in self.gaps_by_kind(now, missing) {
             for (from, to) in gaps {
@@ -134,20 +126,20 @@ impl StandstillMonitor {
                 let standstill =
                     Standstill { from: seconds(from), to: seconds(to), what, cause: None };
                 let known = |one: &Standstill| one.from < standstill.to && standstill.from < one.to;
-                if !found.iter().any(known) && found.len() < MAX_STANDSTILLS {
-                    found.push(standstill);
+                if !self.found.iter().any(known) && self.found.len() < MAX_STANDSTILLS {
+                    self.found.push(standstill);
                     new.push(standstill);
                 }
             }
         }
-        found.sort_by(|a, b| a.from.total_cmp(&b.from));
+        self.found.sort_by(|a, b| a.from.total_cmp(&b.from));
         new.sort_by(|a, b| a.from.total_cmp(&b.from));
         new
     }
 
     /// All standstills found so far, in the order of time.
     pub fn found(&self) -> Vec<Standstill> {
-        self.found.lock().clone()
+        self.found.clone()
     }
 
     /// Divides the long gaps of the three streams by what stood still together.
@@ -156,7 +148,7 @@ impl StandstillMonitor {
         now: Micros,
         missing: MissingAnswers,
     ) -> Vec<(StandstillKind, Vec<Gap>)> {
-        let (volume, acks, arrivals) = match *self.waiting.lock() {
+        let (volume, acks, arrivals) = match self.waiting {
             Waiting::Schedule => (false, true, true),
             Waiting::Volume { acks, arrivals } => (true, acks, arrivals),
         };
