@@ -9,7 +9,7 @@ use mio::{Interest, Registry, Token, net::TcpStream};
 use parking_lot::Mutex;
 
 use super::{
-    dial,
+    dial::{self, LoopShare},
     input::InputBuffer,
     outbox::{Outbox, Output},
     protocol::{Closed, Protocol, ProtocolError},
@@ -102,11 +102,17 @@ impl<P: Protocol> ConnectionState<P> {
         (&mut self.protocol, Output::new(clock, socket, &mut self.outbox))
     }
 
-    /// Begins to open the connection.
-    pub fn dial(&mut self, now: Micros, number: usize, registry: &Registry) -> io::Result<()> {
+    /// Begins to open the connection, which is number `number` of its loop.
+    pub fn dial(
+        &mut self,
+        now: Micros,
+        number: usize,
+        share: LoopShare,
+        registry: &Registry,
+    ) -> io::Result<()> {
         self.since = now;
         self.attempt = self.attempt.saturating_add(1);
-        let mut socket = dial::connect(self.address, number)?;
+        let mut socket = dial::connect(self.address, share.number(number))?;
         registry.register(&mut socket, Token(number), Interest::READABLE | Interest::WRITABLE)?;
         self.socket = Some(socket);
         self.phase = Phase::Connecting;

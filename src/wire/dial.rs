@@ -40,6 +40,42 @@ impl Default for DialSettings {
     }
 }
 
+/// Which of the loops of one client a loop is: they divide what a server takes, and the ports of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoopShare {
+    /// Number of the loop, from 0.
+    pub index: usize,
+    /// Number of loops.
+    pub loops: usize,
+}
+
+impl LoopShare {
+    /// The share of the only loop.
+    pub const ALONE: Self = Self { index: 0, loops: 1 };
+
+    /// Number of a loop's connection among those of all loops.
+    pub const fn number(self, connection: usize) -> usize {
+        connection * self.loops + self.index
+    }
+
+    /// This loop's part of `total`; at least 1.
+    fn of(self, total: usize) -> usize {
+        (total / self.loops + usize::from(self.index < total % self.loops)).max(1)
+    }
+}
+
+impl DialSettings {
+    /// The settings of one of several loops, which together open connections as these settings say.
+    pub(super) fn share(self, share: LoopShare) -> Self {
+        let rate = |rate: u32| u32::try_from(share.of(rate as usize)).unwrap_or(u32::MAX);
+        Self {
+            in_progress: share.of(self.in_progress),
+            per_second: self.per_second.map(rate),
+            ..self
+        }
+    }
+}
+
 /// Pause before attempt number `attempt` after a connection was lost, from 0.
 pub(super) fn pause(attempt: u32) -> Duration {
     match attempt {
@@ -143,6 +179,19 @@ mod tests {
         assert_eq!((queue.next_time(), queue.take(Micros(900_000))), (None, None));
         queue.done();
         assert_eq!(queue.take(Micros(900_000)), Some(2));
+    }
+
+    #[test]
+    fn loops_share_what_a_server_takes() {
+        let all = DialSettings { in_progress: 40, per_second: Some(10), ..DialSettings::default() };
+        let shares = || (0..3).map(|index| all.share(LoopShare { index, loops: 3 }));
+        assert_eq!(shares().map(|share| share.in_progress).sum::<usize>(), 40);
+        assert_eq!(shares().filter_map(|share| share.per_second).sum::<u32>(), 10);
+        let mut numbers: Vec<_> = (0..3)
+            .flat_map(|index| (0..5).map(move |n| LoopShare { index, loops: 3 }.number(n)))
+            .collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..15), "each port is counted once");
     }
 
     #[test]

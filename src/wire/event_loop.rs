@@ -10,7 +10,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::{
     connection::{Connection, ConnectionState, Next, Phase},
-    dial::{self, DialQueue, DialSettings},
+    dial::{self, DialQueue, DialSettings, LoopShare},
     protocol::Protocol,
 };
 use crate::{
@@ -28,8 +28,10 @@ const WAKE: Token = Token(usize::MAX);
 /// How a loop treats its connections.
 #[derive(Debug, Clone, Copy)]
 pub struct LoopSettings {
-    /// How they are opened.
+    /// How they are opened, by all loops together.
     pub dial: DialSettings,
+    /// This loop among the others.
+    pub share: LoopShare,
     /// Interval of [`Protocol::tick`].
     pub tick: Duration,
     /// Whether a connection keeps the room of its largest frame: for few connections with a lot of input.
@@ -79,7 +81,7 @@ impl<P: Protocol> EventLoop<P> {
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
-        let mut dials = DialQueue::new(settings.dial);
+        let mut dials = DialQueue::new(settings.dial.share(settings.share));
         let now = clock.now();
         (0..connections.len()).for_each(|number| dials.push(now, number));
         Ok(Self {
@@ -188,7 +190,9 @@ impl<P: Protocol> EventLoop<P> {
         let connections = Arc::clone(&self.connections);
         let mut state = connections[number].0.lock();
         state.is_dialing = true;
-        if let Err(error) = state.dial(self.clock.now(), number, self.poll.registry()) {
+        if let Err(error) =
+            state.dial(self.clock.now(), number, self.settings.share, self.poll.registry())
+        {
             self.close(number, &mut state, error.to_string(), events);
         }
     }

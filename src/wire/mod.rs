@@ -1,4 +1,4 @@
-//! The wire: connections by the ten thousand on one event loop. It knows no platform.
+//! The wire: connections by the ten thousand on an event loop, or on a few. It knows no platform.
 //!
 //! A platform is a [`Protocol`]: bytes in, frames and outcomes out, without I/O. The wire opens sockets
 //! ([`dial`]), reads them on the loop's thread ([`event_loop`]), writes on whichever thread has a frame, and
@@ -36,7 +36,7 @@ mod protocol;
 mod tests;
 
 pub use connection::Connection;
-pub use dial::DialSettings;
+pub use dial::{DialSettings, LoopShare};
 pub use event_loop::{EventLoop, LoopSettings, LoopWaker};
 #[cfg(any(test, fuzzing))]
 pub use outbox::TestSocket;

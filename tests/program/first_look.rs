@@ -112,6 +112,37 @@ fn check_client(record: &Record, threads: &[&str]) {
 }
 
 #[test]
+fn the_ledger_is_the_same_for_one_loop_and_for_three() {
+    let ledgers = [1, 3].map(|loops| {
+        let sandbox = Sandbox::new();
+        let setting = format!("builtin.loops={loops}");
+        ProgramOutput::of(&mut sandbox.run_command("first-look", &[QUICK, &[&setting]], &[]))
+            .exits_with(0);
+        let record = sandbox.out_record();
+        assert_eq!(record.provenance.servers["builtin"].client["loops"], loops.to_string());
+        let repetition = only_repetition(&record);
+        let threads = repetition.generator.hot_threads.iter();
+        let named: BTreeSet<_> = threads.map(|thread| thread.name.as_str()).collect();
+        let expected = match loops {
+            1 => BTreeSet::from(["consumer", "kafka-loop", "sender"]),
+            _ => BTreeSet::from([
+                "consumer",
+                "kafka-loop-1",
+                "kafka-loop-2",
+                "kafka-loop-3",
+                "sender",
+            ]),
+        };
+        assert_eq!(named, expected);
+        let counted = repetition.latency.ack.as_ref().unwrap().count;
+        assert_eq!(Some(counted), repetition.ledger.acked, "acknowledgements in the histogram");
+        repetition.ledger
+    });
+    assert_eq!(ledgers[0], ledgers[1]);
+    assert_eq!((ledgers[0].delivered, ledgers[0].lost), (200, 0));
+}
+
+#[test]
 #[cfg(feature = "librdkafka")]
 fn librdkafka_is_watched_and_the_delay_of_its_acknowledgements_is_known() {
     let sandbox = Sandbox::new();

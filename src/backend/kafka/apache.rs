@@ -27,6 +27,7 @@ static INFO: BackendInfo = BackendInfo {
         settings::ZOOKEEPER_HEAP,
         settings::CLIENT,
         settings::CONNECT_RATE,
+        settings::LOOPS,
         settings::PARTITIONS,
         settings::REPLICATION,
         settings::PRODUCER,

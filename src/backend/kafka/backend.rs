@@ -149,7 +149,7 @@ fn user_client(
     settings: &KafkaSettings,
     context: &RepetitionContext,
 ) -> Result<UserClient, BackendError> {
-    UserClient::new(title, settings, context.durability(), context.point.workload.payload())
+    UserClient::new(title, settings, context.durability(), &context.point.workload)
 }
 
 fn verify_hub(info: &BackendInfo, hub: HubKind) -> Result<(), BackendError> {

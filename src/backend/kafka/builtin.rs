@@ -20,6 +20,7 @@ static INFO: BackendInfo = BackendInfo {
     settings: &[
         settings::CLIENT,
         settings::CONNECT_RATE,
+        settings::LOOPS,
         settings::PARTITIONS,
         settings::PRODUCER,
         settings::CONSUMER,

@@ -6,14 +6,14 @@ use std::sync::{Arc, atomic::AtomicBool};
 use super::librdkafka::{ClientConfigs, FleetState, RdkafkaConsumer, RdkafkaFleet};
 use super::{
     control::cluster::Cluster,
-    native::{FleetPlan, NativeConsumer, NativeFleet, settings::NativeSettings},
-    settings::{CLIENT, KafkaSettings, LIBRDKAFKA, NATIVE},
+    native::{FleetPlan, NativeConsumer, NativeFleet, loops, settings::NativeSettings},
+    settings::{CLIENT, CONNECT_RATE, KafkaSettings, LIBRDKAFKA, LOOPS, NATIVE},
     target::KafkaTarget,
 };
 use crate::{
     backend::{BackendError, Batching, ClientNeeds, Consumer, Fleet, SendOutcomes},
     clock::Clock,
-    plan::Durability,
+    plan::{Durability, Workload},
     units::Bytes,
     wire::DialSettings,
 };
@@ -27,6 +27,8 @@ pub(super) enum UserClient {
         settings: NativeSettings,
         /// How users connect.
         dial: DialSettings,
+        /// Event loops that share the users.
+        loops: usize,
     },
     /// librdkafka.
     #[cfg(feature = "librdkafka")]
@@ -57,13 +59,15 @@ impl UserClient {
         title: &str,
         settings: &KafkaSettings,
         durability: Durability,
-        payload: Bytes,
+        workload: &Workload,
     ) -> Result<Self, BackendError> {
+        let payload = workload.payload();
         if settings.client == NATIVE {
             let per_second = Some(settings.connect_rate).filter(|rate| *rate > 0);
             return Ok(Self::Native {
                 settings: NativeSettings::new(settings, durability, payload),
                 dial: DialSettings { per_second, ..DialSettings::default() },
+                loops: loops::count(settings.loops, workload),
             });
         }
         #[cfg(feature = "librdkafka")]
@@ -100,12 +104,13 @@ impl UserClient {
     ) -> Result<Vec<(String, String)>, BackendError> {
         let named = |name: &str| (CLIENT.name.to_owned(), name.to_owned());
         match self {
-            Self::Native { settings, dial } => {
+            Self::Native { settings, dial, loops } => {
                 let _ = target;
                 let mut facts = vec![named(NATIVE)];
                 facts.extend(settings.effective(max_batch_bytes));
                 let rate = dial.per_second.map_or_else(|| "no limit".into(), |n| n.to_string());
-                facts.push(("connect_rate".into(), rate));
+                facts.push((CONNECT_RATE.name.into(), rate));
+                facts.push((LOOPS.name.into(), loops.to_string()));
                 Ok(facts)
             }
             #[cfg(feature = "librdkafka")]
@@ -131,11 +136,11 @@ impl UserClient {
     ) -> Result<Box<dyn Fleet>, BackendError> {
         let FleetRequest { target, users, batching, max_batch_bytes, clock, outcomes } = request;
         match self {
-            Self::Native { settings, dial } => {
+            Self::Native { settings, dial, loops } => {
                 let _ = partitions;
                 let settings = settings.producer(batching, users, max_batch_bytes);
-                let dial = *dial;
-                let plan = FleetPlan { target, settings, users, dial, clock, outcomes };
+                let (dial, loops) = (*dial, *loops);
+                let plan = FleetPlan { target, settings, users, dial, loops, clock, outcomes };
                 Ok(Box::new(NativeFleet::connect(plan, cluster, is_closing)?))
             }
             #[cfg(feature = "librdkafka")]

@@ -19,6 +19,7 @@
 //! | `native`, `librdkafka` | the two clients |
 //! | `topic_check` | when a topic counts as missing |
 //! | `note_limiter` | one note for a thousand equal errors |
+//! | `outcome_list` | a list of what a client reports; as `fuzzing` |
 //! | `fuzzing` | entries for fuzzing; compiled for tests and cargo-fuzz alone |
 
 mod apache;
@@ -39,6 +40,8 @@ mod message_size;
 mod native;
 mod note_limiter;
 mod official_images;
+#[cfg(any(test, fuzzing))]
+mod outcome_list;
 mod servers;
 mod session;
 mod settings;

@@ -36,6 +36,12 @@ pub(super) const CONNECT_RATE: SettingKey = SettingKey {
     default: "0",
     help: "users that connect in a second at most, with the native client; 0: as fast as the server accepts them",
 };
+pub(super) const LOOPS: SettingKey = SettingKey {
+    name: "loops",
+    kind: SettingKind::Integer(0, 64),
+    default: "0",
+    help: "event loops, each a thread, that share the users of the native client; 0: one for each 20,000 messages a second",
+};
 pub(super) const PRODUCER: SettingKey = SettingKey {
     name: "producer",
     kind: SettingKind::Table,
@@ -110,6 +116,8 @@ pub(super) struct KafkaSettings {
     pub client: String,
     /// Users that connect in a second at most; 0: no limit.
     pub connect_rate: u32,
+    /// Event loops of the native client; 0: by the load.
+    pub loops: u32,
     pub partitions: i32,
     pub replication: i32,
     pub producer: SettingsTable,
@@ -128,6 +136,7 @@ impl KafkaSettings {
             zookeeper_heap: reader.value(&ZOOKEEPER_HEAP)?,
             client: reader.value(&CLIENT)?.unwrap_or_else(|| NATIVE.to_owned()),
             connect_rate: reader.value(&CONNECT_RATE)?.unwrap_or(0),
+            loops: reader.value(&LOOPS)?.unwrap_or(0),
             partitions: reader.value(&PARTITIONS)?.unwrap_or(1),
             replication: reader.value(&REPLICATION)?.unwrap_or(1),
             producer: reader.table(&PRODUCER)?,

@@ -13,7 +13,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    Connection, Consumed, DialSettings, EventLoop, LoopSettings, ProtocolError, Sent,
+    Connection, Consumed, DialSettings, EventLoop, LoopSettings, LoopShare, ProtocolError, Sent,
     input::InputBuffer,
 };
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ use echo::{Echo, Seen};
 
 const SETTINGS: LoopSettings = LoopSettings {
     dial: DialSettings { in_progress: 100, per_second: None, timeout: Duration::from_secs(5) },
+    share: LoopShare::ALONE,
     tick: Duration::from_millis(5),
     keep_room: false,
 };

@@ -1,8 +1,6 @@
 //! A server's bytes against one user.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
-use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
 
 use super::{feed, target};
 use crate::backend::kafka::{
@@ -13,9 +11,9 @@ use crate::backend::kafka::{
         producer::{FleetShared, Producer, Versions},
         settings::ProducerSettings,
     },
+    outcome_list::OutcomeList,
 };
 use crate::{
-    backend::{SendOutcomes, SendReceipt},
     clock::Clock,
     stamp::Stamp,
     wire::{Closed, Protocol, TestSocket},
@@ -23,42 +21,6 @@ use crate::{
 
 const MESSAGES: u64 = 3;
 const BROKER: i32 = 1;
-
-/// Outcomes by message.
-#[derive(Default)]
-struct Collected(Mutex<BTreeMap<u64, Vec<&'static str>>>);
-
-impl Collected {
-    fn add(&self, receipt: SendReceipt, outcome: &'static str) {
-        self.0.lock().entry(receipt.stamp.tick()).or_default().push(outcome);
-    }
-}
-
-impl SendOutcomes for Collected {
-    fn connected(&self, _: u32) {}
-
-    fn acked(&self, receipts: &[SendReceipt]) {
-        for receipt in receipts {
-            self.add(*receipt, "acked");
-        }
-    }
-
-    fn sent_without_ack(&self, receipts: &[SendReceipt]) {
-        for receipt in receipts {
-            self.add(*receipt, "sent");
-        }
-    }
-
-    fn refused(&self, receipt: SendReceipt, _: &str) {
-        self.add(receipt, "refused");
-    }
-
-    fn unknown(&self, receipt: SendReceipt, _: &str) {
-        self.add(receipt, "unknown");
-    }
-
-    fn note(&self, _: String) {}
-}
 
 /// A user with messages that wait for its connection.
 struct User {
@@ -140,15 +102,10 @@ impl User {
     /// Ends the user; returns the outcome of each message.
     fn finish(mut self) -> Vec<&'static str> {
         self.producer.give_up(&mut self.outcomes);
-        let collected = Collected::default();
-        self.outcomes.report(&collected, |_| {});
-        let collected = collected.0.into_inner();
-        assert_eq!(collected.len() as u64, MESSAGES, "messages without an outcome: {collected:?}");
-        let each = collected.values().map(|outcomes| {
-            assert_eq!(outcomes.len(), 1, "messages with several outcomes: {collected:?}");
-            outcomes[0]
-        });
-        each.collect()
+        let list = OutcomeList::default();
+        self.outcomes.report(&list, |_| {});
+        assert_eq!(list.len() as u64, MESSAGES, "messages without an outcome: {list:?}");
+        list.single()
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     backend::{BackendError, Consumer, MessageSink},
     clock::{Clock, Micros},
     stamp::Stamp,
-    wire::{Connection, DialSettings, EventLoop, LoopSettings},
+    wire::{Connection, DialSettings, EventLoop, LoopSettings, LoopShare},
 };
 
 /// Longest wait before the stop flag is looked at.
@@ -173,7 +173,12 @@ fn start_loop(
     clock: Clock,
     connections: &Arc<[Connection<Fetcher>]>,
 ) -> std::io::Result<EventLoop<Fetcher>> {
-    let settings = LoopSettings { dial: DialSettings::default(), tick: TICK, keep_room: true };
+    let settings = LoopSettings {
+        dial: DialSettings::default(),
+        share: LoopShare::ALONE,
+        tick: TICK,
+        keep_room: true,
+    };
     EventLoop::new(clock, settings, Arc::clone(connections))
 }
 

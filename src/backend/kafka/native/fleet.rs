@@ -1,18 +1,18 @@
-//! All users: their connections on one event loop.
+//! All users: their connections on the event loops.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::{Receiver, Sender, TryRecvError, channel},
     },
     thread::{self, JoinHandle},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
     addresses::AddressBook,
-    outcomes::Outcomes,
+    loop_thread::{self, FleetProgress, LoopThread, TICK},
+    loops::place,
     producer::{FleetShared, Producer, Versions},
     settings::ProducerSettings,
 };
@@ -23,22 +23,16 @@ use crate::backend::kafka::{
         cluster::{Cluster, REQUEST_TIMEOUT, Recipient},
         error::ControlError,
     },
-    note_limiter::NoteLimiter,
     target::KafkaTarget,
 };
 use crate::{
     backend::{BackendError, Fleet, Handover, SendError, SendOutcomes},
     clock::Clock,
-    hot_thread::{HotThread, ThreadRole},
     stamp::{Stamp, UserId},
-    wire::{Connection, DialSettings, EventLoop, LoopSettings, LoopWaker},
+    wire::{Connection, DialSettings, EventLoop, LoopSettings, LoopShare, LoopWaker},
 };
 
-/// Name of the loop's thread.
-const LOOP_NAME: &str = "kafka-loop";
-/// Interval at which users are looked at though nothing happened: time-outs, repeated requests.
-const TICK: Duration = Duration::from_millis(100);
-/// The same where messages are sent without an answer: their memory is given back then.
+/// [`TICK`] where messages are sent without an answer: their memory is given back then.
 const UNANSWERED_TICK: Duration = Duration::from_millis(10);
 /// Shortest such interval.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
@@ -53,17 +47,25 @@ pub struct FleetPlan {
     pub settings: ProducerSettings,
     pub users: u32,
     pub dial: DialSettings,
+    /// Event loops that share the users.
+    pub loops: usize,
     pub clock: Clock,
     pub outcomes: Arc<dyn SendOutcomes>,
 }
 
-/// All users' connections, and the thread of their loop.
-pub struct NativeFleet {
+/// A loop, as the sending thread sees it.
+struct FleetLoop {
     connections: Arc<[Connection<Producer>]>,
-    clock: Clock,
     waker: LoopWaker,
-    is_closing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// All users' connections, and the threads of their loops.
+pub struct NativeFleet {
+    /// User `n` is on loop `n` modulo their number ([`place`]).
+    loops: Vec<FleetLoop>,
+    clock: Clock,
+    is_closing: Arc<AtomicBool>,
 }
 
 impl NativeFleet {
@@ -73,57 +75,65 @@ impl NativeFleet {
         cluster: &mut Cluster,
         is_closing: Arc<AtomicBool>,
     ) -> Result<Self, BackendError> {
-        let FleetPlan { target, settings, users, dial, clock, outcomes } = plan;
+        let FleetPlan { target, settings, users, dial, loops, clock, outcomes } = plan;
         let failed = |reason: String| target.operation_error("connecting the users", reason);
         let (shared, leaders) =
             share(&target, settings, clock, cluster).map_err(|error| failed(error.to_string()))?;
-        let connections: Vec<_> = (0..users as usize)
-            .map(|user| {
-                let partition = user % leaders.len();
-                let leader = leaders[partition];
-                let address = shared.addresses.get(leader).unwrap_or(target.broker);
-                Connection::new(address, Producer::new(Arc::clone(&shared), partition, leader))
-            })
-            .collect();
-        let connections: Arc<[_]> = connections.into();
         let tick = match settings.linger {
             Duration::ZERO if settings.acks == 0 => UNANSWERED_TICK,
             Duration::ZERO => TICK,
             linger => (linger / 4).clamp(SHORTEST_TICK, TICK),
         };
-        let settings = LoopSettings { dial, tick, keep_room: false };
-        let event_loop = EventLoop::new(clock, settings, Arc::clone(&connections))
-            .map_err(|error| failed(error.to_string()))?;
-        let waker = event_loop.waker();
-        let (ready, progress) = channel();
-        let worker = LoopThread {
-            event_loop,
-            connections: Arc::clone(&connections),
-            outcomes,
-            is_closing: Arc::clone(&is_closing),
-            ready: Some(ready),
-        };
-        let thread = thread::Builder::new()
-            .name(LOOP_NAME.into())
-            .spawn(move || worker.run())
-            .map_err(|error| failed(error.to_string()))?;
-        // From here on dropping the fleet ends the thread.
-        let fleet = Self { connections, clock, waker, is_closing, thread: Some(thread) };
+        let progress = Arc::new(FleetProgress::new(loops));
+        // From here on dropping the fleet ends the threads.
+        let mut fleet = Self { loops: Vec::with_capacity(loops), clock, is_closing };
+        for index in 0..loops {
+            let share = LoopShare { index, loops };
+            let connections: Arc<[_]> = (0..)
+                .map(|connection| share.number(connection))
+                .take_while(|user| *user < users as usize)
+                .map(|user| {
+                    let partition = user % leaders.len();
+                    let leader = leaders[partition];
+                    let address = shared.addresses.get(leader).unwrap_or(target.broker);
+                    Connection::new(address, Producer::new(Arc::clone(&shared), partition, leader))
+                })
+                .collect();
+            let settings = LoopSettings { dial, share, tick, keep_room: false };
+            let event_loop = EventLoop::new(clock, settings, Arc::clone(&connections))
+                .map_err(|error| failed(error.to_string()))?;
+            let waker = event_loop.waker();
+            let worker = LoopThread {
+                share,
+                event_loop,
+                connections: Arc::clone(&connections),
+                outcomes: Arc::clone(&outcomes),
+                is_closing: Arc::clone(&fleet.is_closing),
+                progress: Arc::clone(&progress),
+            };
+            let thread = thread::Builder::new()
+                .name(loop_thread::name(share))
+                .spawn(move || worker.run())
+                .map_err(|error| failed(error.to_string()))?;
+            fleet.loops.push(FleetLoop { connections, waker, thread: Some(thread) });
+        }
         fleet.wait_until_ready(users, &progress).map_err(failed)?;
         Ok(fleet)
     }
 
-    fn wait_until_ready(&self, users: u32, progress: &Receiver<()>) -> Result<(), String> {
+    fn wait_until_ready(&self, users: u32, progress: &FleetProgress) -> Result<(), String> {
         let limit = CONNECT_TIMEOUT + CONNECT_SHARE * users;
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         loop {
-            match progress.try_recv() {
-                Ok(()) => return Ok(()),
-                Err(TryRecvError::Disconnected) => return Err(self.first_error()),
-                Err(TryRecvError::Empty) => {}
+            if progress.connected() == users as usize {
+                return Ok(());
             }
+            let has_ended =
+                |one: &FleetLoop| one.thread.as_ref().is_none_or(JoinHandle::is_finished);
             let reason = if self.is_closing.load(Relaxed) {
                 Some("the run was stopped".to_owned())
+            } else if self.loops.iter().any(has_ended) {
+                Some(self.first_error())
             } else if started.elapsed() > limit {
                 Some(format!(
                     "not all were connected within {} s: {}",
@@ -135,7 +145,7 @@ impl NativeFleet {
                 let ended = |producer: &mut Producer| {
                     producer.has_ended().then(|| producer.last_error().map(str::to_owned))
                 };
-                self.connections.first().and_then(|user| user.look(ended)).flatten()
+                self.connections().next().and_then(|user| user.look(ended)).flatten()
             };
             if let Some(reason) = reason {
                 return Err(reason);
@@ -144,12 +154,16 @@ impl NativeFleet {
         }
     }
 
+    fn connections(&self) -> impl Iterator<Item = &Connection<Producer>> {
+        self.loops.iter().flat_map(|one| &*one.connections)
+    }
+
     /// Why a user is not connected.
     fn first_error(&self) -> String {
         let error = |user: &Connection<Producer>| {
             user.look(|producer| producer.last_error().map(str::to_owned))
         };
-        let found = self.connections.iter().find_map(error);
+        let found = self.connections().find_map(error);
         found.unwrap_or_else(|| "the server does not answer".into())
     }
 }
@@ -196,7 +210,8 @@ fn versions(supported: &ApiVersions) -> Result<Versions, ControlError> {
 
 impl Fleet for NativeFleet {
     fn send(&mut self, user: UserId, stamp: Stamp, message: &[u8]) -> Result<Handover, SendError> {
-        let Some(connection) = self.connections.get(user as usize) else {
+        let (number, connection) = place(user as usize, self.loops.len());
+        let Some(connection) = self.loops[number].connections.get(connection) else {
             return Err(SendError::Refused(format!("there is no user {user}")));
         };
         let timestamp = unix_millis();
@@ -204,7 +219,7 @@ impl Fleet for NativeFleet {
     }
 
     fn flush(&mut self) {
-        for connection in &*self.connections {
+        for connection in self.connections() {
             connection.with(self.clock, Producer::flush);
         }
     }
@@ -213,11 +228,11 @@ impl Fleet for NativeFleet {
 impl Drop for NativeFleet {
     fn drop(&mut self) {
         self.is_closing.store(true, Relaxed);
-        self.waker.wake();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!(target: "hubmark::kafka", "the loop's thread had panicked");
+        self.loops.iter().for_each(|one| one.waker.wake());
+        for thread in self.loops.iter_mut().filter_map(|one| one.thread.take()) {
+            if thread.join().is_err() {
+                tracing::error!(target: "hubmark::kafka", "a loop's thread had panicked");
+            }
         }
     }
 }
@@ -226,54 +241,4 @@ impl Drop for NativeFleet {
 fn unix_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The thread on which the loop turns.
-struct LoopThread {
-    event_loop: EventLoop<Producer>,
-    connections: Arc<[Connection<Producer>]>,
-    outcomes: Arc<dyn SendOutcomes>,
-    is_closing: Arc<AtomicBool>,
-    /// Reports once that all users are connected.
-    ready: Option<Sender<()>>,
-}
-
-impl LoopThread {
-    fn run(mut self) {
-        let thread = HotThread::new(LOOP_NAME, ThreadRole::Acknowledges);
-        self.outcomes.watch_thread(&thread);
-        let thread = thread.enter();
-        let limiter = NoteLimiter::default();
-        let mut collected = Outcomes::default();
-        let mut connected = 0;
-        while !self.is_closing.load(Relaxed) {
-            if let Err(error) = self.event_loop.turn(TICK, Some(&thread), &mut collected) {
-                collected.note(format!("waiting for the users' sockets failed: {error}"));
-                break;
-            }
-            self.report(&mut collected, &limiter);
-            if self.event_loop.ready() != connected {
-                connected = self.event_loop.ready();
-                self.outcomes.connected(u32::try_from(connected).unwrap_or(u32::MAX));
-                if connected == self.connections.len()
-                    && let Some(ready) = self.ready.take()
-                {
-                    // No one receives it if the fleet was given up meanwhile.
-                    let _ = ready.send(());
-                }
-            }
-        }
-        for connection in &*self.connections {
-            connection.look(|producer| producer.give_up(&mut collected));
-        }
-        self.report(&mut collected, &limiter);
-    }
-
-    fn report(&self, collected: &mut Outcomes, limiter: &NoteLimiter) {
-        collected.report(&*self.outcomes, |text| {
-            if let Some(text) = limiter.admit(text) {
-                self.outcomes.note(text);
-            }
-        });
-    }
 }

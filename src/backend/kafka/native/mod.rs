@@ -1,4 +1,4 @@
-//! hubmark's own client: a connection for each user on one event loop, and a consumer.
+//! hubmark's own client: a connection for each user, on an event loop or a few, and a consumer.
 //!
 //! | file | content |
 //! |---|---|
@@ -8,7 +8,8 @@
 //! | `sequence` | numbers of an idempotent producer's messages |
 //! | `outcomes` | outcomes on their way to the engine |
 //! | `addresses` | where the brokers of the cluster are |
-//! | `fleet` | all users |
+//! | `loops` | event loops: how many, and which user is on which |
+//! | `fleet`, `loop_thread` | all users; the thread of one of their loops |
 //! | `fetcher`, `consumer` | one broker's partitions; all of them |
 
 pub(super) mod addresses;
@@ -17,6 +18,8 @@ mod consumer;
 pub(super) mod fetcher;
 mod fleet;
 mod login;
+mod loop_thread;
+pub(super) mod loops;
 pub(super) mod outcomes;
 pub(super) mod producer;
 mod sequence;

@@ -1,9 +1,8 @@
 //! One user without a socket: whatever the broker answers, and whenever the connection is lost, each message has
 //! exactly one outcome.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
 use proptest::prelude::*;
 
 use super::{FleetShared, Producer, Versions};
@@ -12,9 +11,10 @@ use crate::backend::kafka::native::{
 };
 use crate::{
     backend::{
-        Handover, SendError, SendOutcomes, SendReceipt,
+        Handover, SendError,
         kafka::{
             codec::{compression::Compression, produce::ProducePrefix},
+            outcome_list::OutcomeList,
             target::KafkaTarget,
         },
     },
@@ -41,49 +41,13 @@ const NOT_LEADER: i16 = 6;
 const TOO_LARGE: i16 = 10;
 const TIMED_OUT: i16 = 7;
 
-/// Counts outcomes by message.
-#[derive(Default)]
-struct Counted(Mutex<BTreeMap<u64, Vec<&'static str>>>);
-
-impl Counted {
-    fn add(&self, receipt: SendReceipt, outcome: &'static str) {
-        self.0.lock().entry(receipt.stamp.tick()).or_default().push(outcome);
-    }
-}
-
-impl SendOutcomes for Counted {
-    fn connected(&self, _: u32) {}
-
-    fn acked(&self, receipts: &[SendReceipt]) {
-        for receipt in receipts {
-            self.add(*receipt, "acked");
-        }
-    }
-
-    fn sent_without_ack(&self, receipts: &[SendReceipt]) {
-        for receipt in receipts {
-            self.add(*receipt, "sent");
-        }
-    }
-
-    fn refused(&self, receipt: SendReceipt, _: &str) {
-        self.add(receipt, "refused");
-    }
-
-    fn unknown(&self, receipt: SendReceipt, _: &str) {
-        self.add(receipt, "unknown");
-    }
-
-    fn note(&self, _: String) {}
-}
-
 /// A user, its socket, and a broker that answers as the test wants.
 struct Bench {
     clock: Clock,
     user: Producer,
     socket: TestSocket,
     outcomes: Outcomes,
-    counted: Counted,
+    list: OutcomeList,
     sent: u64,
 }
 
@@ -106,7 +70,7 @@ impl Bench {
             user: Producer::new(shared, 0, BROKER),
             socket: TestSocket::with_room(usize::MAX / 2),
             outcomes: Outcomes::default(),
-            counted: Counted::default(),
+            list: OutcomeList::default(),
             sent: 0,
         }
     }
@@ -169,10 +133,8 @@ impl Bench {
     /// Outcomes of all messages; each has one.
     #[track_caller]
     fn outcomes(&mut self) -> Vec<&'static str> {
-        self.outcomes.report(&self.counted, |_| {});
-        let counted = self.counted.0.lock();
-        assert!(counted.values().all(|outcomes| outcomes.len() == 1), "{counted:?}");
-        counted.values().map(|outcomes| outcomes[0]).collect()
+        self.outcomes.report(&self.list, |_| {});
+        self.list.single()
     }
 }
 

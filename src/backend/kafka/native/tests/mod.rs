@@ -3,12 +3,12 @@
 mod fake_broker;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
     net::{SocketAddr, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     },
     thread,
     time::{Duration, Instant},
@@ -24,11 +24,13 @@ use super::{
 use crate::backend::kafka::{
     codec::{compression::Compression, fetch::FetchLimits},
     control::{broker_connection::BrokerConnection, cluster::Cluster, error::ControlError},
+    outcome_list::OutcomeList,
     target::KafkaTarget,
 };
 use crate::{
     backend::{Consumer, Fleet, MessageSink, SendOutcomes, SendReceipt},
     clock::{Clock, Micros},
+    hot_thread::HotThread,
     stamp::Stamp,
     wire::DialSettings,
 };
@@ -39,59 +41,61 @@ const SOCKET_TIMEOUT: Duration = Duration::from_millis(600);
 /// Reached by failing tests only.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Outcomes by message, and notes.
+/// Outcomes by message, notes, threads.
 #[derive(Default)]
 struct Log {
-    outcomes: Mutex<BTreeMap<u64, Vec<&'static str>>>,
-    notes: Mutex<Vec<String>>,
+    list: OutcomeList,
+    /// Threads on which each user's acknowledgements were reported.
+    acked_on: Mutex<BTreeMap<u32, BTreeSet<String>>>,
+    /// Threads that are watched.
+    threads: Mutex<Vec<String>>,
+    connected: AtomicU32,
 }
 
 impl Log {
-    fn add(&self, receipt: SendReceipt, outcome: &'static str) {
-        self.outcomes.lock().entry(receipt.stamp.tick()).or_default().push(outcome);
-    }
-
     #[track_caller]
     fn wait_for(&self, messages: usize) {
         let started = Instant::now();
-        while self.outcomes.lock().len() < messages {
-            assert!(started.elapsed() < LIMIT, "{:?}, {:?}", self.outcomes, self.notes);
+        while self.list.len() < messages {
+            assert!(started.elapsed() < LIMIT, "{:?}", self.list);
             thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    /// The outcome of each message; each has one.
-    #[track_caller]
-    fn single_outcomes(&self) -> Vec<&'static str> {
-        let outcomes = self.outcomes.lock();
-        assert!(outcomes.values().all(|each| each.len() == 1), "{outcomes:?}");
-        outcomes.values().map(|each| each[0]).collect()
     }
 }
 
 impl SendOutcomes for Log {
-    fn connected(&self, _: u32) {}
+    fn connected(&self, users: u32) {
+        self.connected.fetch_max(users, SeqCst);
+    }
+
+    fn watch_thread(&self, thread: &Arc<HotThread>) {
+        self.threads.lock().push(thread.name().to_owned());
+    }
 
     fn acked(&self, receipts: &[SendReceipt]) {
+        let thread = thread::current().name().unwrap_or_default().to_owned();
+        let mut acked_on = self.acked_on.lock();
         for receipt in receipts {
-            self.add(*receipt, "acked");
+            acked_on.entry(receipt.stamp.user()).or_default().insert(thread.clone());
         }
+        drop(acked_on);
+        self.list.acked(receipts);
     }
 
-    fn refused(&self, receipt: SendReceipt, _: &str) {
-        self.add(receipt, "refused");
+    fn refused(&self, receipt: SendReceipt, reason: &str) {
+        self.list.refused(receipt, reason);
     }
 
-    fn unknown(&self, receipt: SendReceipt, _: &str) {
-        self.add(receipt, "unknown");
+    fn unknown(&self, receipt: SendReceipt, reason: &str) {
+        self.list.unknown(receipt, reason);
     }
 
     fn note(&self, text: String) {
-        self.notes.lock().push(text);
+        self.list.note(text);
     }
 }
 
-/// A fleet of one user.
+/// A fleet, whose first user sends.
 struct User {
     fleet: NativeFleet,
     log: Arc<Log>,
@@ -100,6 +104,11 @@ struct User {
 
 impl User {
     fn connect(address: SocketAddr) -> Self {
+        Self::connect_all(address, 1, 1)
+    }
+
+    /// A fleet of `users` users on `loops` loops.
+    fn connect_all(address: SocketAddr, users: u32, loops: usize) -> Self {
         let target = KafkaTarget::new("kafka", address);
         let settings = ProducerSettings {
             acks: -1,
@@ -119,8 +128,9 @@ impl User {
         let plan = FleetPlan {
             target,
             settings,
-            users: 1,
+            users,
             dial: DialSettings::default(),
+            loops,
             clock: Clock::start(),
             outcomes: Arc::clone(&log) as Arc<dyn SendOutcomes>,
         };
@@ -191,7 +201,7 @@ fn check_arrivals(address: SocketAddr, messages: u64) -> Vec<&'static str> {
     assert_eq!(*arrivals.ticks.lock(), (0..messages).collect::<Vec<_>>());
     let User { fleet, log, .. } = user;
     drop(fleet);
-    log.single_outcomes()
+    log.list.single()
 }
 
 #[test]
@@ -205,6 +215,31 @@ fn answers_that_trickle_byte_by_byte_are_whole() {
         Ok(())
     });
     assert_eq!(check_arrivals(address, 5), ["acked"; 5]);
+}
+
+#[test]
+fn each_user_is_served_by_one_of_three_named_loops() {
+    const USERS: u32 = 7;
+    let address = fake_broker::start(|stream, answer| answer.send(stream));
+    let User { mut fleet, log, .. } = User::connect_all(address, USERS, 3);
+    for tick in 0..4 {
+        for user in 0..USERS {
+            let stamp = Stamp::new(user, u64::from(tick * USERS + user));
+            fleet.send(user, stamp, &stamp.to_bytes()).unwrap();
+        }
+    }
+    assert!(fleet.send(USERS, Stamp::new(USERS, 0), &[0; 8]).is_err(), "no such user");
+    log.wait_for(4 * USERS as usize);
+    drop(fleet);
+    assert_eq!(log.list.single(), ["acked"; 4 * USERS as usize]);
+    let mut threads = log.threads.lock().clone();
+    threads.sort();
+    assert_eq!(threads, ["kafka-loop-1", "kafka-loop-2", "kafka-loop-3"]);
+    assert_eq!(log.connected.load(SeqCst), USERS);
+    for (user, served) in &*log.acked_on.lock() {
+        let name = threads[*user as usize % 3].clone();
+        assert_eq!(*served, BTreeSet::from([name]), "user {user}");
+    }
 }
 
 #[test]
@@ -252,9 +287,9 @@ fn a_half_open_connection_is_noticed_after_the_socket_timeout() {
         user.send();
         durations.push(started.elapsed());
     }
-    assert_eq!(user.log.single_outcomes(), ["acked", "unknown", "unknown", "acked"]);
+    assert_eq!(user.log.list.single(), ["acked", "unknown", "unknown", "acked"]);
     assert!(durations[1] >= SOCKET_TIMEOUT, "{durations:?}");
-    let notes = user.log.notes.lock();
+    let notes = user.log.list.notes.lock();
     assert!(notes.iter().any(|note| note.contains("no answer within")), "{notes:?}");
 }
 
