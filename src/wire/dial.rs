@@ -33,10 +33,11 @@ pub struct DialSettings {
 }
 
 impl Default for DialSettings {
-    /// As many at once as a server's queue of new connections holds in any case (128, Linux's old default of
-    /// `somaxconn`), so that none of them is dropped and tried again by the kernel after a second.
+    /// As many at once as a server's queue of new connections holds in any case, less some for the connections of
+    /// others: a connection beyond it is dropped, and tried again by the kernel after a second. The queue of a server
+    /// in Java has 50 places unless the server says otherwise, and Kafka's `socket.listen.backlog.size` is 50, too.
     fn default() -> Self {
-        Self { in_progress: 100, per_second: None, timeout: Duration::from_secs(30) }
+        Self { in_progress: 40, per_second: None, timeout: Duration::from_secs(30) }
     }
 }
 

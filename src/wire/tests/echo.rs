@@ -68,6 +68,7 @@ impl Protocol for Echo {
             return Err(error);
         }
         seen.received += input.len();
+        self.is_open = true;
         if self.received.len() < 1_000 {
             self.received.extend_from_slice(input);
         }

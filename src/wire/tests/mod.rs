@@ -178,6 +178,37 @@ fn no_more_connections_are_opened_in_a_second_than_set() {
     assert!(started.elapsed() >= Duration::from_millis(190), "{:?}", started.elapsed());
 }
 
+/// Linux drops a connection that finds the queue full, and its client's kernel tries again after a second.
+#[test]
+fn the_shortest_usual_queue_of_new_connections_drops_none() {
+    const QUEUE: i32 = 50;
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(QUEUE).unwrap();
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr().unwrap();
+    // A server that looks for new connections now and then, and greets each.
+    thread::spawn(move || {
+        listener.set_nonblocking(true).unwrap();
+        let mut accepted = Vec::new();
+        loop {
+            thread::sleep(Duration::from_millis(20));
+            while let Ok((mut stream, _)) = listener.accept() {
+                stream.write_all(&[1]).unwrap();
+                accepted.push(stream);
+            }
+        }
+    });
+    let dial = DialSettings::default();
+    let mut bench = Bench::new(address, 200, LoopSettings { dial, ..SETTINGS });
+    for connection in &*bench.connections {
+        connection.look(|echo| echo.waits_for_greeting = true);
+    }
+    let started = Instant::now();
+    bench.turn_until("all", |event_loop, _| event_loop.ready() == 200);
+    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+}
+
 #[test]
 fn a_server_that_accepts_and_says_nothing_is_given_up() {
     let address = server(|stream| {
