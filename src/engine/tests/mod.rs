@@ -63,6 +63,15 @@ fn arrives_at_end_of(held: Range<u64>, number: u64) -> MessageScript {
     MessageScript { delivery: (held.end - number).cast_signed() * 1_000, ..ARRIVES_ONCE }
 }
 
+/// The last ten messages arrive 400 ms after they were sent.
+fn last_ten_arrive_late(number: u64) -> MessageScript {
+    let arrival = match number {
+        990.. => ScriptedArrival::After(Duration::from_millis(400)),
+        _ => return ARRIVES_ONCE,
+    };
+    MessageScript { arrival, ..ARRIVES_ONCE }
+}
+
 fn lag(repetition: &Repetition) -> &Latency {
     repetition.latency.lag.as_ref().unwrap()
 }
@@ -177,14 +186,8 @@ async fn the_warm_up_is_accounted_for_and_not_measured() {
 
 #[tokio::test]
 async fn the_drain_waits_for_messages_on_their_way() {
-    let script = |number: u64| match number {
-        990.. => MessageScript {
-            arrival: ScriptedArrival::After(Duration::from_millis(400)),
-            ..ARRIVES_ONCE
-        },
-        _ => ARRIVES_ONCE,
-    };
-    let repetition = run_to_end(paced(), MockBackend { script, ..MockBackend::default() }).await;
+    let backend = MockBackend { script: last_ten_arrive_late, ..MockBackend::default() };
+    let repetition = run_to_end(paced(), backend).await;
     assert_eq!(repetition.ledger, COMPLETE_LEDGER);
     assert!(repetition.phases["drain"] < 30.0, "and no longer than it must");
 }

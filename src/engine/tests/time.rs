@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    PLANNED, SHORT_DRAIN, arrives_at_end_of,
+    PLANNED, SHORT_DRAIN, arrives_at_end_of, last_ten_arrive_late,
     mock::{
         ARRIVES_ONCE, DELIVERY_MICROS, MessageScript, MockBackend, SEED, ScriptedAnswer,
-        ScriptedArrival, run_repetition,
+        run_repetition,
     },
     paced, run_to_end,
 };
@@ -133,14 +133,8 @@ async fn an_acknowledgement_after_the_drain_is_in_the_timeline() {
 
 #[tokio::test]
 async fn load_and_drain_are_measured_apart() {
-    let script = |number: u64| match number {
-        990.. => MessageScript {
-            arrival: ScriptedArrival::After(Duration::from_millis(400)),
-            ..ARRIVES_ONCE
-        },
-        _ => ARRIVES_ONCE,
-    };
-    let repetition = run_to_end(paced(), MockBackend { script, ..MockBackend::default() }).await;
+    let backend = MockBackend { script: last_ten_arrive_late, ..MockBackend::default() };
+    let repetition = run_to_end(paced(), backend).await;
     let end = ArrivalSchedule::count_due(&paced(), SEED, 0).end as f64 / 1e6;
     let drain = repetition.drain_seconds.unwrap();
     // The last message was sent shortly before the load's end, and arrives 400 ms later.
