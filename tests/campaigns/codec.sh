@@ -12,4 +12,6 @@ for tests in kafka::codec::tests::mutated wire::tests::frames_survive; do
 done
 # A case of these is a whole story of up to sixty steps.
 PROPTEST_CASES=$((cases / 20)) cargo test --locked --lib -- producer::tests::every_message producer::tests::answers
+# All tests of the codec with compression by zstd, which a default build does not have: a second build, so not quick.
+cargo test --locked --lib --features zstd -- kafka::codec::
 echo "codec: $cases cases each"
