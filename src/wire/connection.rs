@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
 };
 
-use mio::{Interest, Registry, Token, net::TcpStream};
+use mio::{Interest, Registry, Token};
 use parking_lot::Mutex;
 
 use super::{
@@ -13,6 +13,8 @@ use super::{
     input::InputBuffer,
     outbox::{Outbox, Output},
     protocol::{Closed, Protocol, ProtocolError},
+    tls::{Negotiated, TlsSettings},
+    transport::Transport,
 };
 use crate::clock::{Clock, Micros};
 
@@ -26,10 +28,20 @@ pub struct Connection<P>(pub(super) Mutex<ConnectionState<P>>);
 impl<P: Protocol> Connection<P> {
     /// Creates a connection to `address` that the loop will open.
     pub fn new(address: SocketAddr, protocol: P) -> Self {
+        Self::create(address, protocol, None)
+    }
+
+    /// Creates a connection under TLS. The handshake is a part of opening it, and has the same time-out.
+    pub fn with_tls(address: SocketAddr, protocol: P, tls: TlsSettings) -> Self {
+        Self::create(address, protocol, Some(tls))
+    }
+
+    fn create(address: SocketAddr, protocol: P, tls: Option<TlsSettings>) -> Self {
         Self(Mutex::new(ConnectionState {
             protocol,
             address,
-            socket: None,
+            tls,
+            transport: None,
             phase: Phase::Closed,
             since: Micros(0),
             attempt: 0,
@@ -48,6 +60,11 @@ impl<P: Protocol> Connection<P> {
 }
 
 impl<P> Connection<P> {
+    /// What client and server agreed on under TLS; `None` without it, and until the handshake is over.
+    pub fn negotiated(&self) -> Option<Negotiated> {
+        self.0.lock().transport.as_ref()?.negotiated()
+    }
+
     /// Lets the caller look at the protocol, or take something from it.
     pub fn look<R>(&self, call: impl FnOnce(&mut P) -> R) -> R {
         call(&mut self.0.lock().protocol)
@@ -60,7 +77,9 @@ pub(super) enum Phase {
     Closed,
     /// The socket is being connected.
     Connecting,
-    /// The socket is connected.
+    /// The socket is connected, and the handshake under TLS is not over.
+    Handshake,
+    /// The protocol speaks.
     Open,
     /// Will not be opened again.
     Ended,
@@ -81,7 +100,8 @@ pub(super) enum Next {
 pub(super) struct ConnectionState<P> {
     pub protocol: P,
     pub address: SocketAddr,
-    socket: Option<TcpStream>,
+    tls: Option<TlsSettings>,
+    transport: Option<Transport>,
     pub phase: Phase,
     /// Start of the attempt to connect.
     pub since: Micros,
@@ -96,7 +116,7 @@ pub(super) struct ConnectionState<P> {
 impl<P: Protocol> ConnectionState<P> {
     fn output(&mut self, clock: Clock) -> (&mut P, Output<'_>) {
         let socket = match self.phase {
-            Phase::Open => self.socket.as_mut().map(|socket| socket as &mut dyn Write),
+            Phase::Open => self.transport.as_mut().map(|transport| transport as &mut dyn Write),
             _ => None,
         };
         (&mut self.protocol, Output::new(clock, socket, &mut self.outbox))
@@ -105,23 +125,25 @@ impl<P: Protocol> ConnectionState<P> {
     /// Begins to open the connection, which is number `number` of its loop.
     pub fn dial(
         &mut self,
-        now: Micros,
         number: usize,
         share: LoopShare,
+        clock: Clock,
         registry: &Registry,
     ) -> io::Result<()> {
+        let now = clock.now();
         self.since = now;
         self.attempt = self.attempt.saturating_add(1);
         let mut socket = dial::connect(self.address, share.number(number))?;
         registry.register(&mut socket, Token(number), Interest::READABLE | Interest::WRITABLE)?;
-        self.socket = Some(socket);
+        self.transport = Some(Transport::new(socket, self.tls.as_ref(), clock)?);
         self.phase = Phase::Connecting;
         Ok(())
     }
 
     /// Finishes to connect, once the socket has become writable.
     pub fn finish_connecting(&mut self, clock: Clock, events: &mut P::Events<'_>) -> Next {
-        let Some(socket) = &self.socket else { return Next::Wait };
+        let Some(transport) = &mut self.transport else { return Next::Wait };
+        let socket = transport.socket();
         match socket.take_error() {
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => return Next::Close(error.to_string()),
@@ -130,6 +152,18 @@ impl<P: Protocol> ConnectionState<P> {
         if socket.peer_addr().is_err() {
             return Next::Wait;
         }
+        self.phase = Phase::Handshake;
+        self.shake_hands(clock, events)
+    }
+
+    /// Goes on with the handshake under TLS; without TLS it is over.
+    pub fn shake_hands(&mut self, clock: Clock, events: &mut P::Events<'_>) -> Next {
+        let Some(transport) = &mut self.transport else { return Next::Wait };
+        match transport.shake_hands() {
+            Ok(true) => {}
+            Ok(false) => return Next::Wait,
+            Err(error) => return Next::Close(error.to_string()),
+        }
         self.phase = Phase::Open;
         let (protocol, mut out) = self.output(clock);
         close_on_error(protocol.opened(clock.now(), &mut out, events))
@@ -137,8 +171,13 @@ impl<P: Protocol> ConnectionState<P> {
 
     /// Writes what waits for the socket.
     pub fn write(&mut self, clock: Clock, events: &mut P::Events<'_>) -> Next {
-        let Some(socket) = &mut self.socket else { return Next::Wait };
-        while let Some(advance) = self.outbox.advance(socket, clock) {
+        let Some(transport) = &mut self.transport else { return Next::Wait };
+        match transport.flush() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Next::Wait,
+            Err(error) => return Next::Close(error.to_string()),
+            Ok(()) => {}
+        }
+        while let Some(advance) = self.outbox.advance(transport, clock) {
             if let Some((at, tag)) = advance.begun {
                 self.protocol.begun(at, tag, events);
             }
@@ -157,18 +196,17 @@ impl<P: Protocol> ConnectionState<P> {
         events: &mut P::Events<'_>,
     ) -> Next {
         for _ in 0..READS_IN_A_ROW {
-            let Self { protocol, socket, outbox, input, .. } = self;
-            let Some(socket) = socket else { return Next::Wait };
-            let mut reader = &*socket;
-            let mut writer = &*socket;
-            let read = input.read(&mut reader, scratch, keep_room, |bytes| {
-                let at = clock.now();
-                let mut out = Output::new(clock, Some(&mut writer), outbox);
+            let Self { protocol, transport, outbox, input, .. } = self;
+            let Some(transport) = transport else { return Next::Wait };
+            let may_hold_more = transport.may_hold_more();
+            let read = input.read(transport, scratch, keep_room, |transport, bytes| {
+                let at = transport.read_at(clock);
+                let mut out = Output::new(clock, Some(transport), outbox);
                 protocol.received(at, bytes, &mut out, events).map_err(ReadError::Protocol)
             });
             match read {
-                Ok(true) => {}
-                Ok(false) => return self.failure(),
+                Ok(is_full) if is_full || may_hold_more => {}
+                Ok(_) => return self.failure(),
                 Err(ReadError::Socket(error)) if error.kind() == ErrorKind::WouldBlock => {
                     return self.failure();
                 }
@@ -200,10 +238,11 @@ impl<P: Protocol> ConnectionState<P> {
         registry: &Registry,
         events: &mut P::Events<'_>,
     ) -> Option<SocketAddr> {
-        if let Some(mut socket) = self.socket.take()
-            && let Err(error) = registry.deregister(&mut socket)
-        {
-            tracing::debug!(target: "hubmark::wire", "deregistering a socket: {error}");
+        if let Some(mut transport) = self.transport.take() {
+            transport.close();
+            if let Err(error) = registry.deregister(transport.socket()) {
+                tracing::debug!(target: "hubmark::wire", "deregistering a socket: {error}");
+            }
         }
         let was_open = self.phase == Phase::Open;
         self.input.clear();

@@ -171,15 +171,20 @@ impl<P: Protocol> EventLoop<P> {
         let connections = Arc::clone(&self.connections);
         let Some(connection) = connections.get(number) else { return };
         let mut state = connection.0.lock();
+        let was_open = state.phase == Phase::Open;
         if state.phase == Phase::Connecting {
             let next = state.finish_connecting(self.clock, events);
             self.follow(number, &mut state, next, events);
+        } else if state.phase == Phase::Handshake {
+            let next = state.shake_hands(self.clock, events);
+            self.follow(number, &mut state, next, events);
         }
-        if state.phase == Phase::Open && writable && !state.outbox.is_empty() {
+        if state.phase == Phase::Open && writable {
             let next = state.write(self.clock, events);
             self.follow(number, &mut state, next, events);
         }
-        if state.phase == Phase::Open && readable {
+        // The end of the handshake may have brought the server's first bytes: the socket does not tell again.
+        if state.phase == Phase::Open && (readable || !was_open) {
             let keep_room = self.settings.keep_room;
             let next = state.read(self.clock, &mut self.scratch, keep_room, events);
             self.follow(number, &mut state, next, events);
@@ -191,7 +196,7 @@ impl<P: Protocol> EventLoop<P> {
         let mut state = connections[number].0.lock();
         state.is_dialing = true;
         if let Err(error) =
-            state.dial(self.clock.now(), number, self.settings.share, self.poll.registry())
+            state.dial(number, self.settings.share, self.clock, self.poll.registry())
         {
             self.close(number, &mut state, error.to_string(), events);
         }
@@ -205,6 +210,7 @@ impl<P: Protocol> EventLoop<P> {
         let next = if state.is_dialing && Micros(waited) > Micros(0).after(timeout) {
             let what = match state.phase {
                 Phase::Open => "the server accepted the connection and did not answer",
+                Phase::Handshake => "the TLS handshake was not over",
                 _ => "no answer to the connection attempt",
             };
             Next::Close(format!("{what} within {} s", timeout.as_secs()))

@@ -20,20 +20,20 @@ pub(super) struct InputBuffer {
 }
 
 impl InputBuffer {
-    /// Reads once, and passes all bytes to `receive`. Returns whether the socket may have more.
+    /// Reads once, and passes all bytes to `receive`, with the socket for its answers. Returns whether the socket may have more.
     ///
     /// A socket that had less than there was room for is empty: the kernel reports when more arrives.
-    pub fn read<E: From<io::Error>>(
+    pub fn read<S: Read, E: From<io::Error>>(
         &mut self,
-        socket: &mut dyn Read,
+        socket: &mut S,
         scratch: &mut [u8],
         keep_room: bool,
-        receive: impl FnOnce(&[u8]) -> Result<Consumed, E>,
+        receive: impl FnOnce(&mut S, &[u8]) -> Result<Consumed, E>,
     ) -> Result<bool, E> {
         if self.filled == 0 {
             let read = read_once(socket, scratch)?;
             let input = &scratch[..read];
-            let consumed = receive(input)?;
+            let consumed = receive(socket, input)?;
             self.store(&input[consumed.bytes.min(read)..], consumed.expected);
             return Ok(read == scratch.len());
         }
@@ -48,7 +48,7 @@ impl InputBuffer {
         }
         let read = read_once(socket, &mut self.room[self.filled..end])?;
         self.filled += read;
-        let consumed = receive(&self.room[..self.filled])?;
+        let consumed = receive(socket, &self.room[..self.filled])?;
         let used = consumed.bytes.min(self.filled);
         self.room.copy_within(used..self.filled, 0);
         let is_full = self.filled == end;

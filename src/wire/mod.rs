@@ -14,7 +14,7 @@
 //!
 //! - The sending thread writes by itself: no message waits for another thread to wake up. A lock belongs to one
 //!   connection, and both threads need the same one only when an answer arrives at the very moment of a send.
-//! - A time is read right before the write that carries a frame's first byte, and right after each read.
+//! - A time is read right before the write that carries a frame's first byte, and right after each read; under TLS, before bytes are decrypted.
 //! - An idle connection owns no buffer: reads go through one buffer of the loop, frames are recycled by the
 //!   protocol.
 //!
@@ -23,6 +23,7 @@
 //! | `protocol` | what a platform implements |
 //! | `outbox`, `input` | bytes that the socket has not taken, and bytes that are no whole frame yet |
 //! | `connection` | one connection: socket, protocol, buffers |
+//! | `transport`, `tls` | the way through the socket: plain, or under TLS |
 //! | `dial` | opening sockets: pace, pauses between attempts, source addresses |
 //! | `event_loop` | the loop |
 
@@ -34,6 +35,8 @@ mod outbox;
 mod protocol;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod transport;
 
 pub use connection::Connection;
 pub use dial::{DialSettings, LoopShare};
@@ -42,3 +45,4 @@ pub use event_loop::{EventLoop, LoopSettings, LoopWaker};
 pub use outbox::TestSocket;
 pub use outbox::{Frame, Output, Sent};
 pub use protocol::{Closed, Consumed, Protocol, ProtocolError};
+pub use tls::{Negotiated, TlsSettings};

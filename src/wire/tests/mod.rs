@@ -1,6 +1,7 @@
 //! The loop against servers of this test: real sockets, no platform.
 
 mod echo;
+mod tls_tests;
 
 use std::{
     io::{Read, Write},
@@ -60,9 +61,12 @@ struct Bench {
 
 impl Bench {
     fn new(address: std::net::SocketAddr, connections: usize, settings: LoopSettings) -> Self {
-        let clock = Clock::start();
         let new = |_| Connection::new(address, Echo::new(address));
-        let connections: Vec<_> = (0..connections).map(new).collect();
+        Self::with((0..connections).map(new).collect(), settings)
+    }
+
+    fn with(connections: Vec<Connection<Echo>>, settings: LoopSettings) -> Self {
+        let clock = Clock::start();
         let connections: Arc<[_]> = connections.into();
         let event_loop = EventLoop::new(clock, settings, Arc::clone(&connections)).unwrap();
         Self { clock, connections, event_loop, seen: Seen::default() }
@@ -245,7 +249,7 @@ proptest! {
             let (mut now, later) = rest.split_at(splits.next().unwrap().min(rest.len()));
             rest = later;
             while !now.is_empty() {
-                let read = buffer.read(&mut now, &mut scratch, keep_room, |input| {
+                let read = buffer.read(&mut now, &mut scratch, keep_room, |_, input| {
                     Ok::<_, std::io::Error>(take_frames(input, &mut found))
                 });
                 read.unwrap();
