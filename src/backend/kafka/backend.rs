@@ -121,7 +121,7 @@ impl<B: Broker> Backend for KafkaBackend<B> {
         let settings = KafkaSettings::read(title, &context.settings)?;
         // ZooKeeper, if the version needs it, is first in the list.
         let broker = servers.last().ok_or_else(|| BackendError::no_server(title))?;
-        let mut target = KafkaTarget::from_running(broker);
+        let mut target = KafkaTarget::from_running(broker).with_patience(timeout);
         let external = external_servers::configured_server(title, context)?;
         // An external server's limit on the size of a message is not exceeded: such a payload is refused
         // beforehand. The built-in broker has neither topic settings nor a limit.

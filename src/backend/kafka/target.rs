@@ -4,6 +4,7 @@ use std::{
     fmt::{self, Display},
     net::SocketAddr,
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -22,6 +23,12 @@ const TOPIC_NAME: &str = "hubmark";
 /// Separator between the parts of a topic's name on an external broker.
 pub(super) const NAME_SEPARATOR: char = '-';
 
+/// Longest time for one request, and for repeating one query, on a usual hub.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same as a share of the time for which a server is waited for: a hub that may take minutes to start one may
+/// take a minute to answer, too.
+const REQUEST_SHARE: u32 = 18;
+
 /// The broker that clients connect to, and the topic there.
 #[derive(Debug, Clone)]
 pub(super) struct KafkaTarget {
@@ -39,6 +46,8 @@ pub(super) struct KafkaTarget {
     pub account: Option<KafkaAccount>,
     /// Whether hubmark started the server.
     pub managed: bool,
+    /// Longest time for one request, and for repeating one query.
+    pub request_timeout: Duration,
 }
 
 /// Credentials on a broker; `Debug` output omits the password.
@@ -72,7 +81,13 @@ impl KafkaTarget {
             topic: TOPIC_NAME.into(),
             account: None,
             managed: true,
+            request_timeout: REQUEST_TIMEOUT,
         }
+    }
+
+    /// Gives requests the time that they may take on a hub whose servers are waited for as long as `timeout`.
+    pub(super) fn with_patience(self, timeout: Duration) -> Self {
+        Self { request_timeout: REQUEST_TIMEOUT.max(timeout / REQUEST_SHARE), ..self }
     }
 
     /// Turns the target into one on an external server, with a topic name that is unique there.

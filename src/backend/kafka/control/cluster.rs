@@ -17,8 +17,6 @@ use kafka_protocol::{
 use super::{broker_connection::BrokerConnection, error::ControlError};
 use crate::backend::kafka::target::{KafkaAccount, KafkaTarget};
 
-/// Longest time for one request, and for repeating one query.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Latest version of the request for metadata: later ones identify topics by number.
 const METADATA_VERSION: i16 = 9;
 
@@ -37,6 +35,7 @@ pub struct Cluster {
     /// Addresses to begin with.
     bootstrap: Vec<String>,
     account: Option<KafkaAccount>,
+    request_timeout: Duration,
     /// Addresses of the brokers by identity, as the cluster last named them.
     brokers: BTreeMap<i32, (String, u16)>,
     connections: BTreeMap<Recipient, BrokerConnection>,
@@ -47,9 +46,15 @@ impl Cluster {
         Self {
             bootstrap: target.bootstrap.split(',').map(str::to_owned).collect(),
             account: target.account.clone(),
+            request_timeout: target.request_timeout,
             brokers: BTreeMap::new(),
             connections: BTreeMap::new(),
         }
+    }
+
+    /// Longest time for one request, and for repeating one query.
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
     }
 
     /// Sends a request, in the latest version up to `latest` that the broker supports, and waits for the answer.
@@ -170,7 +175,7 @@ impl Cluster {
 
     /// Verifies that the brokers still belong to the target's cluster.
     pub fn verify(&mut self, target: &KafkaTarget) -> Result<(), ControlError> {
-        let answering = self.metadata(Some(&target.topic), REQUEST_TIMEOUT)?.cluster_id;
+        let answering = self.metadata(Some(&target.topic), self.request_timeout)?.cluster_id;
         target.verify_cluster_id(answering.as_deref()).map_err(ControlError::State)
     }
 

@@ -11,7 +11,7 @@ use kafka_protocol::{
 };
 
 use super::{
-    cluster::{Cluster, REQUEST_TIMEOUT, Recipient},
+    cluster::{Cluster, Recipient},
     error::ControlError,
 };
 use crate::backend::{
@@ -97,7 +97,8 @@ fn describe(
         .with_resource_name(StrBytes::from_string(name.to_owned()))
         .with_configuration_keys(None);
     let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
-    let answer = cluster.call(recipient, DESCRIBE_VERSION, &request, REQUEST_TIMEOUT)?;
+    let timeout = cluster.request_timeout();
+    let answer = cluster.call(recipient, DESCRIBE_VERSION, &request, timeout)?;
     let mut entries = Vec::new();
     for described in answer.results {
         ControlError::check(described.error_code)?;

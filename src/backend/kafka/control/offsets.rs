@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
 };
 
 use super::{
-    cluster::{Cluster, REQUEST_TIMEOUT, Recipient, topic_name},
+    cluster::{Cluster, Recipient, topic_name},
     error::ControlError,
 };
 
@@ -37,7 +37,7 @@ pub struct PartitionOffsets {
 /// Asks the leaders of all partitions for their offsets.
 ///
 /// Metadata may name a broker as the leader a moment before the broker itself knows, so a failed query is repeated
-/// for up to [`REQUEST_TIMEOUT`].
+/// for up to [`Cluster::request_timeout`].
 pub fn fetch_offsets(
     cluster: &mut Cluster,
     topic: &str,
@@ -48,7 +48,9 @@ pub fn fetch_offsets(
             Err(ControlError::Credentials(reason)) => {
                 return Err(ControlError::Credentials(reason));
             }
-            Err(_) if started.elapsed() < REQUEST_TIMEOUT => thread::sleep(RETRY_INTERVAL),
+            Err(_) if started.elapsed() < cluster.request_timeout() => {
+                thread::sleep(RETRY_INTERVAL);
+            }
             answer => return answer,
         }
     }

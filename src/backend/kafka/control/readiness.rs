@@ -9,7 +9,7 @@ use crate::backend::{BackendError, kafka::target::KafkaTarget};
 
 /// Pause between two attempts to reach a server that is starting.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
-/// Longest wait for one answer of a server that is starting.
+/// Longest wait for the first answer of a server that is starting; it doubles up to the time of one request.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Longest wait for one answer of a server that authenticates, which takes its time.
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,7 +48,8 @@ pub async fn wait_until_ready(
         time::sleep(RETRY_INTERVAL).await;
     }
     let cluster = SharedCluster::new(Cluster::new(target));
-    let attempt_timeout = if target.account.is_some() { ACCOUNT_TIMEOUT } else { ATTEMPT_TIMEOUT };
+    let mut attempt_timeout =
+        if target.account.is_some() { ACCOUNT_TIMEOUT } else { ATTEMPT_TIMEOUT };
     loop {
         let answer =
             cluster.ask(target, move |cluster| cluster.metadata(None, attempt_timeout)).await?;
@@ -68,7 +69,13 @@ pub async fn wait_until_ready(
                     reason,
                 });
             }
-            Err(error) => error.to_string(),
+            Err(error) => {
+                // A slow server needs longer for each answer than a quick one; a lost answer is asked for soon.
+                if matches!(error, ControlError::TimedOut) {
+                    attempt_timeout = (attempt_timeout * 2).min(target.request_timeout);
+                }
+                error.to_string()
+            }
         };
         if started.elapsed() > timeout {
             return Err(not_ready(last));

@@ -12,7 +12,7 @@ use kafka_protocol::{
 };
 
 use super::{
-    cluster::{Cluster, REQUEST_TIMEOUT, Recipient, topic_name},
+    cluster::{Cluster, Recipient, topic_name},
     error::ControlError,
     facts,
     offsets::fetch_offsets,
@@ -33,15 +33,13 @@ use crate::{
     units::Bytes,
 };
 
-/// Longest time for deleting a topic.
-const DELETE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Longest time for deleting and creating a topic: a cold broker on a small box needs tens of
+/// Longest time for deleting a topic, in times of one request.
+const DELETE_REQUESTS: u32 = 3;
+/// Longest time for deleting and creating a topic, in times of one request: a cold broker on a small box needs tens of
 /// seconds for its first topic.
-const CREATE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Longest time for which the server itself waits for a topic to be created or deleted.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for the server's answer about it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+const CREATE_REQUESTS: u32 = 12;
+/// Longest wait for an answer, after the time for which the server itself waits for a topic to be created or deleted.
+const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 /// Latest versions of the requests; later ones identify topics by number.
 const CREATE_VERSION: i16 = 6;
@@ -84,7 +82,7 @@ pub async fn recreate(
     if !target.managed {
         verify_replication(cluster, target, spec).await?;
     }
-    let deadline = Instant::now() + CREATE_TIMEOUT;
+    let deadline = Instant::now() + target.request_timeout * CREATE_REQUESTS;
     loop {
         create_replacing(cluster, target, spec, deadline).await?;
         let topic = target.topic.clone();
@@ -118,7 +116,8 @@ async fn verify_replication(
     target: &KafkaTarget,
     spec: &TopicSpec,
 ) -> Result<(), BackendError> {
-    let metadata = cluster.ask(target, |cluster| cluster.metadata(None, REQUEST_TIMEOUT)).await?;
+    let metadata =
+        cluster.ask(target, |cluster| cluster.metadata(None, cluster.request_timeout())).await?;
     let metadata =
         metadata.map_err(|error| target.operation_error("listing the brokers", error))?;
     let brokers = metadata.brokers.len();
@@ -208,11 +207,12 @@ fn create(cluster: &mut Cluster, name: &str, spec: &TopicSpec) -> Result<(), Con
         .with_num_partitions(spec.partitions)
         .with_replication_factor(i16::try_from(spec.replication).unwrap_or(i16::MAX))
         .with_configs(configs.collect());
+    let timeout = cluster.request_timeout();
     let request = CreateTopicsRequest::default()
         .with_topics(vec![topic])
-        .with_timeout_ms(OPERATION_TIMEOUT.as_millis() as i32);
+        .with_timeout_ms(timeout.as_millis() as i32);
     let controller = controller(cluster)?;
-    let answer = cluster.call(controller, CREATE_VERSION, &request, ANSWER_TIMEOUT)?;
+    let answer = cluster.call(controller, CREATE_VERSION, &request, timeout + ANSWER_MARGIN)?;
     answer.topics.iter().try_for_each(|topic| match ControlError::check(topic.error_code) {
         // The server's own words name the setting that it refuses.
         Err(error) if !is_expected(&error) => Err(match &topic.error_message {
@@ -241,7 +241,7 @@ fn is_expected(error: &ControlError) -> bool {
 
 /// The broker that creates and deletes topics. With KRaft every broker passes such requests on.
 fn controller(cluster: &mut Cluster) -> Result<Recipient, ControlError> {
-    let id = cluster.metadata(None, REQUEST_TIMEOUT)?.controller_id.0;
+    let id = cluster.metadata(None, cluster.request_timeout())?.controller_id.0;
     Ok(if id >= 0 && cluster.broker_address(id).is_ok() {
         Recipient::Broker(id)
     } else {
@@ -259,7 +259,7 @@ async fn remove_by_name(
     target: &KafkaTarget,
     name: &str,
 ) -> Result<(), BackendError> {
-    let deadline = Instant::now() + DELETE_TIMEOUT;
+    let deadline = Instant::now() + target.request_timeout * DELETE_REQUESTS;
     loop {
         let topic = name.to_owned();
         match cluster.ask(target, move |cluster| delete(cluster, &topic)).await? {
@@ -281,7 +281,8 @@ pub async fn remove_leftovers(
     cluster: &SharedCluster,
     target: &KafkaTarget,
 ) -> Result<Vec<String>, BackendError> {
-    let metadata = cluster.ask(target, |cluster| cluster.metadata(None, REQUEST_TIMEOUT)).await?;
+    let metadata =
+        cluster.ask(target, |cluster| cluster.metadata(None, cluster.request_timeout())).await?;
     let metadata = metadata.map_err(|error| target.operation_error("listing the topics", error))?;
     let names = metadata.topics.into_iter().filter_map(|topic| Some(topic.name?.to_string()));
     let leftovers: Vec<_> = names.filter(|name| is_leftover(name, NAME_SEPARATOR)).collect();
@@ -292,11 +293,12 @@ pub async fn remove_leftovers(
 }
 
 fn delete(cluster: &mut Cluster, name: &str) -> Result<(), ControlError> {
+    let timeout = cluster.request_timeout();
     let request = DeleteTopicsRequest::default()
         .with_topic_names(vec![topic_name(name)])
-        .with_timeout_ms(OPERATION_TIMEOUT.as_millis() as i32);
+        .with_timeout_ms(timeout.as_millis() as i32);
     let controller = controller(cluster)?;
-    let answer = cluster.call(controller, DELETE_VERSION, &request, ANSWER_TIMEOUT)?;
+    let answer = cluster.call(controller, DELETE_VERSION, &request, timeout + ANSWER_MARGIN)?;
     answer.responses.iter().try_for_each(|topic| match ControlError::check(topic.error_code) {
         Err(error) if error.response() == Some(Code::UnknownTopicOrPartition) => Ok(()),
         checked => checked,

@@ -14,7 +14,7 @@ use crate::backend::kafka::{
     codec::fetch,
     control::{
         broker_connection::common_version,
-        cluster::{Cluster, REQUEST_TIMEOUT, Recipient},
+        cluster::{Cluster, Recipient},
         error::ControlError,
         offsets::fetch_offsets,
     },
@@ -64,7 +64,7 @@ impl NativeConsumer {
             .and_then(|offsets| cluster.verify(target).map(|()| offsets))
             .map_err(failed)?;
         let version = cluster
-            .open(Recipient::Any, REQUEST_TIMEOUT)
+            .open(Recipient::Any, target.request_timeout)
             .and_then(|connection| {
                 let common = common_version(connection.versions(), fetch::KEY, fetch::VERSIONS);
                 common.ok_or(ControlError::Unsupported("Fetch"))
@@ -74,7 +74,8 @@ impl NativeConsumer {
         let next = (0..).zip(offsets).map(|(partition, offsets)| (partition, offsets.low));
         let next: BTreeMap<i32, i64> = next.collect();
         let shared = Arc::new(FetchShared { target: target.clone(), settings, version });
-        let connections = open(&mut cluster, &shared, &next, is_empty).map_err(failed)?;
+        let connections =
+            open(&mut cluster, &shared, &next, is_empty, target.request_timeout).map_err(failed)?;
         let event_loop = start_loop(clock, &connections)
             .map_err(|error| target.operation_error("connecting the consumer", error))?;
         let mut consumer = Self {
@@ -100,11 +101,11 @@ impl NativeConsumer {
                 (Err(error), _) => error.to_string(),
                 (Ok(()), Some(Trouble::Fatal(reason))) => reason,
                 (Ok(()), Some(Trouble::AskAgain(reason)))
-                    if started.elapsed() > REQUEST_TIMEOUT =>
+                    if started.elapsed() > self.target.request_timeout =>
                 {
                     reason
                 }
-                _ if started.elapsed() > REQUEST_TIMEOUT => "no answer in time".into(),
+                _ if started.elapsed() > self.target.request_timeout => "no answer in time".into(),
                 _ => continue,
             };
             return Err(self.target.operation_error("connecting the consumer", trouble));
@@ -131,7 +132,7 @@ impl NativeConsumer {
         for connection in &*self.connections {
             next.extend(connection.look(|fetcher| fetcher.partitions().to_vec()));
         }
-        self.connections = open(&mut self.cluster, &self.shared, &next, true)?;
+        self.connections = open(&mut self.cluster, &self.shared, &next, true, METADATA_TIMEOUT)?;
         self.event_loop = start_loop(self.clock, &self.connections)?;
         Ok(())
     }
@@ -152,8 +153,9 @@ fn open(
     shared: &Arc<FetchShared>,
     next: &BTreeMap<i32, i64>,
     is_started: bool,
+    timeout: Duration,
 ) -> Result<Arc<[Connection<Fetcher>]>, ControlError> {
-    let topic = cluster.topic(&shared.target.topic, METADATA_TIMEOUT)?;
+    let topic = cluster.topic(&shared.target.topic, timeout)?;
     cluster.verify(&shared.target)?;
     let mut by_leader: BTreeMap<i32, Vec<(i32, i64)>> = BTreeMap::new();
     for partition in &topic.partitions {

@@ -20,7 +20,7 @@ use crate::backend::kafka::{
     codec::{metadata, produce},
     control::{
         broker_connection::{ApiVersions, common_version},
-        cluster::{Cluster, REQUEST_TIMEOUT, Recipient},
+        cluster::{Cluster, Recipient},
         error::ControlError,
     },
     target::KafkaTarget,
@@ -36,8 +36,8 @@ use crate::{
 const UNANSWERED_TICK: Duration = Duration::from_millis(10);
 /// Shortest such interval.
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
-/// Longest time for all users to connect, beside a share for each.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time for all users to connect, in times of one request, beside a share for each.
+const CONNECT_REQUESTS: u32 = 6;
 /// The share of one user: a broker on a slow box answers to a few hundred in a second.
 const CONNECT_SHARE: Duration = Duration::from_millis(20);
 
@@ -117,12 +117,19 @@ impl NativeFleet {
                 .map_err(|error| failed(error.to_string()))?;
             fleet.loops.push(FleetLoop { connections, waker, thread: Some(thread) });
         }
-        fleet.wait_until_ready(users, &progress).map_err(failed)?;
+        fleet
+            .wait_until_ready(users, target.request_timeout * CONNECT_REQUESTS, &progress)
+            .map_err(failed)?;
         Ok(fleet)
     }
 
-    fn wait_until_ready(&self, users: u32, progress: &FleetProgress) -> Result<(), String> {
-        let limit = CONNECT_TIMEOUT + CONNECT_SHARE * users;
+    fn wait_until_ready(
+        &self,
+        users: u32,
+        timeout: Duration,
+        progress: &FleetProgress,
+    ) -> Result<(), String> {
+        let limit = timeout + CONNECT_SHARE * users;
         let started = Instant::now();
         loop {
             if progress.connected() == users as usize {
@@ -175,14 +182,14 @@ fn share(
     clock: Clock,
     cluster: &mut Cluster,
 ) -> Result<(Arc<FleetShared>, Vec<i32>), ControlError> {
-    let topic = cluster.topic(&target.topic, REQUEST_TIMEOUT)?;
+    let topic = cluster.topic(&target.topic, target.request_timeout)?;
     let leaders: Vec<i32> =
         topic.partitions.iter().map(|partition| partition.leader_id.0).collect();
     let addresses = AddressBook::default();
     for leader in &leaders {
         addresses.insert(*leader, cluster.broker_address(*leader)?);
     }
-    let connection = cluster.open(Recipient::Broker(leaders[0]), REQUEST_TIMEOUT)?;
+    let connection = cluster.open(Recipient::Broker(leaders[0]), target.request_timeout)?;
     let versions = versions(connection.versions())?;
     let timeout = i32::try_from(settings.request_timeout.as_millis()).unwrap_or(i32::MAX);
     let prefixes = (0..).zip(&leaders).map(|(partition, _)| {

@@ -23,7 +23,10 @@ use super::{
 };
 use crate::backend::kafka::{
     codec::{compression::Compression, fetch::FetchLimits},
-    control::{broker_connection::BrokerConnection, cluster::Cluster, error::ControlError},
+    control::{
+        broker_connection::BrokerConnection, cluster::Cluster, error::ControlError,
+        readiness::wait_until_ready,
+    },
     outcome_list::OutcomeList,
     target::KafkaTarget,
 };
@@ -215,6 +218,27 @@ fn answers_that_trickle_byte_by_byte_are_whole() {
         Ok(())
     });
     assert_eq!(check_arrivals(address, 5), ["acked"; 5]);
+}
+
+/// On a hub that is slow every answer takes longer than the first wait for one.
+#[tokio::test]
+async fn a_server_that_answers_slowly_is_ready_after_longer_waits() {
+    let address = fake_broker::start(|stream, answer| {
+        thread::sleep(Duration::from_millis(700));
+        answer.send(stream)
+    });
+    let target = KafkaTarget::new("kafka", address);
+    let ready = wait_until_ready(&target, Duration::from_secs(8)).await.map(|_| ());
+    assert!(ready.is_ok(), "{:?}", ready.err());
+}
+
+#[test]
+fn requests_may_take_as_long_as_the_hub_is_slow() {
+    let target = KafkaTarget::new("kafka", ([127, 0, 0, 1], 9092).into());
+    let timeout = |hub| Cluster::new(&target.clone().with_patience(hub)).request_timeout();
+    assert_eq!(timeout(Duration::from_secs(90)), Duration::from_secs(5));
+    assert_eq!(timeout(Duration::from_secs(9)), Duration::from_secs(5));
+    assert_eq!(timeout(Duration::from_mins(18)), Duration::from_mins(1));
 }
 
 #[test]
