@@ -356,7 +356,8 @@ async fn messages_that_a_stopped_load_did_not_send_are_counted() {
         }
     };
     let stop = async {
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        // Long enough for a busy machine to begin the load.
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
         stopper.stop_now();
     };
     let (done, ()) = tokio::join!(
