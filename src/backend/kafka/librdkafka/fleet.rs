@@ -22,10 +22,10 @@ use crate::{
     stamp::{Stamp, UserId},
 };
 
-/// Longest time for one user to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest wait for one answer before the fleet's shutdown flag is checked.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest time for one user to connect, in times of one request.
+const CONNECT_REQUESTS: u32 = 6;
+/// Attempts in the time of one request; between them the fleet's shutdown flag is checked.
+const ATTEMPTS_PER_REQUEST: u32 = 5;
 /// Longest time for reporting the outcome of purged messages.
 const PURGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Threads that connect or destroy producers in parallel: they mostly wait.
@@ -192,14 +192,16 @@ fn connect_user(
     let producer: UserProducer = config
         .create_with_context(state.user_context(user))
         .map_err(|error| target.operation_error(what(), describe_error(&error)))?;
+    let (attempt_timeout, connect_timeout) =
+        (target.request_timeout / ATTEMPTS_PER_REQUEST, target.request_timeout * CONNECT_REQUESTS);
     let started = Instant::now();
     loop {
         let Err(error) =
-            producer.client().fetch_watermarks(&target.topic, partition, ATTEMPT_TIMEOUT)
+            producer.client().fetch_watermarks(&target.topic, partition, attempt_timeout)
         else {
             return Ok(producer);
         };
-        if state.is_closing() || started.elapsed() > CONNECT_TIMEOUT {
+        if state.is_closing() || started.elapsed() > connect_timeout {
             // librdkafka reports the cause of the failure as an event.
             (0..32).for_each(|_| producer.poll(Duration::ZERO));
             let last = state.last_error().map(|last| format!("; {last}")).unwrap_or_default();
