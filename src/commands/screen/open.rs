@@ -51,7 +51,13 @@ pub fn open(runtime: &Runtime, args: &ScreenArgs, attached: Option<AttachedRun>)
     }
     let run_owner = preferences.run_owner;
     let terminate = CancellationToken::new();
-    runtime.spawn(terminate_on_signal(terminate.clone()));
+    // Before the first frame: a signal that comes before the task runs must not end the program in the terminal's
+    // other screen.
+    let signals = {
+        let _context = runtime.enter();
+        Signals::install()
+    };
+    runtime.spawn(terminate_on_signal(signals, terminate.clone()));
     let (profiles, notice) = profile_entries();
     let inputs = TuiInputs {
         service: Arc::new(DiskRecordService::new(runtime.handle().clone(), file_choices)),
@@ -159,7 +165,7 @@ fn load_preferences(args: &ScreenArgs) -> Result<(Preferences, DisplayChoices), 
     Ok((preferences, file_choices))
 }
 
-async fn terminate_on_signal(terminate: CancellationToken) {
-    Signals::install().next().await;
+async fn terminate_on_signal(mut signals: Signals, terminate: CancellationToken) {
+    signals.next().await;
     terminate.cancel();
 }
